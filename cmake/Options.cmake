@@ -1,0 +1,33 @@
+# What every target of ours is compiled with. Third-party code never sees the warnings.
+
+set(TENSORPOOL_SANITIZE "" CACHE STRING "Sanitizers for everything, Aeron included: empty, address (with undefined) or thread")
+option(TENSORPOOL_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+if(NOT TENSORPOOL_SANITIZE MATCHES "^(address|thread)?$")
+  message(FATAL_ERROR "TENSORPOOL_SANITIZE is \"${TENSORPOOL_SANITIZE}\"; it can be empty, address or thread.")
+endif()
+if(TENSORPOOL_FUZZ AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "TENSORPOOL_FUZZ needs clang: cmake --preset fuzz")
+endif()
+
+add_library(tensorpool_options INTERFACE)
+target_compile_features(tensorpool_options INTERFACE cxx_std_20)
+target_compile_options(tensorpool_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror)
+target_include_directories(tensorpool_options INTERFACE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
+
+if(TENSORPOOL_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(TENSORPOOL_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()
+if(TENSORPOOL_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Instrumented code makes the first warning guess wrong; the second only says that fences are not modelled.
+  target_compile_options(tensorpool_options INTERFACE -Wno-maybe-uninitialized -Wno-tsan)
+endif()
+if(TENSORPOOL_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(TENSORPOOL_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
