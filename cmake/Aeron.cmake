@@ -47,6 +47,10 @@ function(_tensorpool_build_aeron build_dir sanitize_flags)
 
   _tensorpool_aeron_source(source)
   file(SHA256 "${PROJECT_SOURCE_DIR}/cmake/aeron/CMakeLists.txt" recipe)
+  if(sanitize_flags MATCHES "thread")
+    file(SHA256 "${PROJECT_SOURCE_DIR}/cmake/aeron/tsan_atomics.h" atomics)
+    string(APPEND recipe " ${atomics}")
+  endif()
   set(wanted "${source} ${CMAKE_C_COMPILER} ${sanitize_flags} ${recipe}")
   if(sanitize_flags STREQUAL "")
     string(REPLACE " ${CMAKE_C_COMPILER} " " any compiler " wanted "${wanted}") # one C library serves them all
