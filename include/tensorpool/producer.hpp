@@ -1,0 +1,133 @@
+// The writing end of a stream. One thread at a time; the client's conductor keeps the lease alive behind it.
+// A producer never waits for anybody: whatever cannot be said is a status and a counter.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "tensorpool/result.hpp"
+#include "tensorpool/tensor.hpp"
+#include "tensorpool/time.hpp"
+
+namespace tensorpool {
+
+enum class PublishStatus : std::uint8_t {
+  ok,                  // committed and its descriptor sent (or queued behind an open claim)
+  no_consumer,         // committed and sent; nobody has said hello for 5 periods, a late joiner can still read it
+  descriptor_dropped,  // committed, but the descriptor stream was back-pressured: consumers see a gap
+  not_attached,        // no lease right now (driver or media driver gone, or revoked): nothing was written
+  too_large,           // larger than every pool's stride: nothing was written
+  invalid_layout,      // the layout does not describe the payload: nothing was written, or the claim was abandoned
+  claims_exhausted,    // open claims hold so many slots that fewer than min_readable_slots would stay readable
+  stale_claim,         // the claim belongs to an epoch that has ended: its bytes went into the old epoch's files only
+};
+[[nodiscard]] std::string_view to_string(PublishStatus status) noexcept;
+// True if the frame is in shared memory and readable.
+[[nodiscard]] constexpr bool is_committed(PublishStatus s) noexcept {
+  return s == PublishStatus::ok || s == PublishStatus::no_consumer || s == PublishStatus::descriptor_dropped;
+}
+
+// What goes with a frame beside its layout.
+struct FrameInfo {
+  Nanos timestamp_ns = 0;                  // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
+  std::uint32_t meta_version = 0;
+  std::optional<std::uint64_t> trace_id;
+};
+
+struct ProducerOptions {
+  std::uint32_t stream_id = 0;             // 0 with create: the driver allocates one
+  bool create = false;                     // EXISTING_OR_CREATE; otherwise the stream must exist
+  std::uint32_t client_id = 0;             // 0 = random
+  std::uint32_t expected_layout_version = 0;  // 0 = any
+  std::optional<std::uint32_t> desired_node_id;
+  std::uint32_t min_readable_slots = 0;    // claims are refused below this; 0 = half the ring
+  Nanos attach_timeout_ns = 0;             // 0 = the client's
+};
+
+struct ProducerStats {
+  std::uint64_t published = 0;             // committed frames
+  std::uint64_t abandoned = 0;             // sequences given up: a claim destroyed, failed, or of an ended epoch
+  std::uint64_t descriptors_dropped = 0;   // committed, but never announced to consumers
+  std::uint64_t admin_retries = 0;
+  std::uint64_t too_large = 0;
+  std::uint64_t invalid_layout = 0;
+  std::uint64_t claims_refused = 0;
+  std::uint64_t not_attached = 0;          // calls while there was no lease
+  std::uint64_t epoch = 0;                 // of the current attachment, 0 = none
+  std::uint64_t first_seq = 0;             // of the current epoch
+  std::uint64_t next_seq = 0;              // of the current epoch: the sequence of the next frame
+};
+
+namespace detail {
+class ProducerCore;
+}
+
+// A payload slot that the caller (or a device) fills in place. Move-only; destroying it abandons its sequence, which
+// consumers see as a gap. Open claims hold back the descriptors of later sequences.
+class SlotClaim {
+ public:
+  SlotClaim(SlotClaim&&) noexcept;
+  SlotClaim& operator=(SlotClaim&&) noexcept;
+  ~SlotClaim();
+
+  // The whole slot: stable address, 64-byte aligned, at least as long as what was asked for.
+  [[nodiscard]] std::span<std::byte> payload() const noexcept { return payload_; }
+  [[nodiscard]] std::uint64_t seq() const noexcept { return seq_; }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+  [[nodiscard]] std::uint16_t pool_id() const noexcept { return pool_id_; }
+
+  // Publishes the first layout.extent_bytes() bytes, or `payload_bytes` when given (>= the extent).
+  PublishStatus commit(const TensorLayout& layout, const FrameInfo& info = {}) && noexcept;
+  PublishStatus commit(const TensorLayout& layout, std::size_t payload_bytes, const FrameInfo& info) && noexcept;
+
+ private:
+  friend class Producer;
+  friend class detail::ProducerCore;
+  SlotClaim() = default;
+
+  std::shared_ptr<detail::ProducerCore> core_;   // keeps the mapping alive for a device that still writes into it
+  std::span<std::byte> payload_;
+  std::uint64_t seq_ = 0;
+  std::uint64_t epoch_ = 0;
+  std::uint64_t generation_ = 0;
+  std::uint16_t pool_id_ = 0;
+};
+
+class Producer {
+ public:
+  Producer(Producer&&) noexcept;
+  Producer& operator=(Producer&&) noexcept;
+  ~Producer();                              // detaches
+
+  // Copies `payload` into the smallest pool that fits and publishes it.
+  PublishStatus publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info = {}) noexcept;
+
+  // Claims a slot of at least `bytes` for zero-copy filling. Several may be open, and complete in any order.
+  [[nodiscard]] Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
+
+  // How many claims may be open at once in the current layout.
+  [[nodiscard]] std::size_t max_claims() const noexcept;
+  // The largest payload that any pool takes, in bytes; 0 while unattached.
+  [[nodiscard]] std::size_t max_payload_bytes() const noexcept;
+  // Address of slot `index` in pool `pool_id` of the current epoch, for devices that register the whole ring once;
+  // empty when there is no such slot. Fill only what is claimed.
+  [[nodiscard]] std::span<std::byte> slot_address(std::uint16_t pool_id, std::uint32_t index) noexcept;
+  [[nodiscard]] std::uint32_t slots() const noexcept;
+
+  [[nodiscard]] bool attached() const noexcept;
+  [[nodiscard]] std::uint32_t stream_id() const noexcept;
+  [[nodiscard]] std::uint32_t client_id() const noexcept;
+  [[nodiscard]] std::optional<std::uint32_t> node_id() const noexcept;
+  [[nodiscard]] ProducerStats stats() const noexcept;
+
+ private:
+  friend class Client;
+  explicit Producer(std::shared_ptr<detail::ProducerCore> core) noexcept;
+  std::shared_ptr<detail::ProducerCore> core_;
+};
+
+}  // namespace tensorpool

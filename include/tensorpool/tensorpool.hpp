@@ -1,0 +1,10 @@
+// Everything an application needs.
+#pragma once
+
+#include "tensorpool/client.hpp"
+#include "tensorpool/consumer.hpp"
+#include "tensorpool/frame.hpp"
+#include "tensorpool/producer.hpp"
+#include "tensorpool/result.hpp"
+#include "tensorpool/tensor.hpp"
+#include "tensorpool/time.hpp"

@@ -1,0 +1,50 @@
+#include "base/file_lock.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "support/temp_dir.hpp"
+
+namespace tensorpool {
+namespace {
+
+TEST(FileLock, IsHeldByOneAndNamesTheHolder) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/a.lock";
+  auto first = FileLock::try_acquire(path);
+  ASSERT_TRUE(first);
+  const auto second = FileLock::try_acquire(path);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::already_exists);
+  EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos) << second.error().message;
+}
+
+TEST(FileLock, IsFreeAgainWhenItsHolderGoesAndLeavesAnEmptyFile) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/a.lock";
+  { ASSERT_TRUE(FileLock::try_acquire(path)); }
+  EXPECT_EQ(std::filesystem::file_size(path), 0U);
+  EXPECT_TRUE(FileLock::try_acquire(path));
+}
+
+TEST(FileLock, RefusesALinkAndAFifo) {
+  const TempDir dir;
+  std::filesystem::create_symlink(dir.path() + "/elsewhere", dir.path() + "/link");
+  EXPECT_FALSE(FileLock::try_acquire(dir.path() + "/link"));
+  ASSERT_EQ(::mkfifo((dir.path() + "/fifo").c_str(), 0600), 0);
+  const auto fifo = FileLock::try_acquire(dir.path() + "/fifo");
+  ASSERT_FALSE(fifo);
+  EXPECT_EQ(fifo.error().code, ErrorCode::permission_denied);
+}
+
+TEST(FileLock, SaysWhenTheDirectoryIsMissing) {
+  const auto lock = FileLock::try_acquire("/nonexistent-directory/a.lock");
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(lock.error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace tensorpool
