@@ -52,6 +52,7 @@ function(tensorpool_layer)
     add_executable(${arg_NAME}_test ${tests} ${arg_TEST_EXTRA})
     target_link_libraries(${arg_NAME}_test PRIVATE ${library} GTest::gtest_main)
     target_include_directories(${arg_NAME}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_include_directories(${arg_NAME}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests") # "support/..."
     tensorpool_link(${arg_NAME}_test PRIVATE ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS})
     gtest_discover_tests(${arg_NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60)
   endif()
