@@ -1,0 +1,41 @@
+// Faults and knobs of the in-memory twin, for tests only. A "directory" is the name of a bus inside this process; a bus
+// comes to life with EmbeddedMediaDriver::start or start_media_driver(), and dies with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "transport/publication.hpp"
+
+namespace tensorpool::transport::loopback {
+
+// Starts a media driver that nobody owns (tests that need no EmbeddedMediaDriver object); true if none was running.
+bool start_media_driver(const std::string& dir);
+
+// Like kill -9: every connection of the directory is closed at its next do_work, undelivered messages are gone.
+void kill_media_driver(const std::string& dir);
+
+// kill_media_driver, then a new, empty bus of the same name.
+void restart_media_driver(const std::string& dir);
+
+// Forgets the bus and all its settings; for the end of a test.
+void remove_bus(const std::string& dir);
+
+// The next `count` messages offered on the stream are lost / arrive twice / wait for release_delayed().
+void drop_next(const std::string& dir, std::int32_t stream_id, int count);
+void duplicate_next(const std::string& dir, std::int32_t stream_id, int count);
+void delay_next(const std::string& dir, std::int32_t stream_id, int count);
+void release_delayed(const std::string& dir, std::int32_t stream_id);
+
+// The next `count` offers and claims on the stream answer `result`; anything but ok sends nothing.
+void force_offer_result(const std::string& dir, std::int32_t stream_id, OfferResult result, int count);
+
+// Window of publications added from now on, in bytes of log; default: half of the channel's term-length.
+void set_window(const std::string& dir, std::int32_t stream_id, std::size_t bytes);
+
+// Subscribers that join from now on see what is still in the window of each publication, instead of only what comes
+// after.
+void set_replay(const std::string& dir, std::int32_t stream_id, bool replay);
+
+}  // namespace tensorpool::transport::loopback
