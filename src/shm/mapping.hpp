@@ -1,0 +1,38 @@
+// A shared file mapping that is unmapped when its owner goes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "shm/path_policy.hpp"
+#include "tensorpool/result.hpp"
+
+namespace tensorpool::shm {
+
+class Mapping {
+ public:
+  Mapping() = default;
+  // Maps the first `length` bytes of `fd`, MAP_SHARED. On hugetlbfs the length is rounded up to its page.
+  // REQUIRES: length > 0 and the file is at least that long.
+  [[nodiscard]] static Result<Mapping> map(int fd, std::uint64_t length, Access access);
+
+  Mapping(Mapping&& other) noexcept : address_(std::exchange(other.address_, nullptr)), length_(std::exchange(other.length_, 0)) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    std::swap(address_, other.address_);
+    std::swap(length_, other.length_);
+    return *this;
+  }
+  ~Mapping();
+
+  [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(address_); }
+  [[nodiscard]] std::size_t size() const noexcept { return length_; }
+
+ private:
+  Mapping(void* address, std::size_t length) noexcept : address_(address), length_(length) {}
+
+  void* address_ = nullptr;
+  std::size_t length_ = 0;
+};
+
+}  // namespace tensorpool::shm

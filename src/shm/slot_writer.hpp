@@ -1,0 +1,59 @@
+// The producer's hand on the slots: mark, fill, describe, commit. No allocation, lock or system call; nothing here waits.
+// One thread at a time. Several sequences may be between begin and commit, as long as they lie in different slots.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "shm/region_set.hpp"
+#include "tensorpool/tensor.hpp"
+#include "tensorpool/time.hpp"
+
+namespace tensorpool::shm {
+
+// Who writes the payload between begin and commit.
+enum class FilledBy : std::uint8_t {
+  copy_in,  // nobody but SlotWriter::copy_in
+  others,   // the application, SIMD code, a device: their stores are fenced off too
+};
+
+// What goes into the slot header beside sequence, pool and payload slot.
+struct SlotMeta {
+  std::uint32_t values_len_bytes = 0;
+  Nanos timestamp_ns = 0;
+  std::uint32_t meta_version = 0;
+  const TensorLayout* layout = nullptr;
+};
+
+class SlotWriter {
+ public:
+  // REQUIRES: regions.access() == read_write; regions outlives the writer.
+  explicit SlotWriter(RegionSet& regions) noexcept : regions_(&regions) {}
+
+  // Index of the smallest pool whose slots take `bytes`, or -1.
+  [[nodiscard]] int pool_for(std::uint64_t bytes) const noexcept;
+
+  // Marks the slot of `seq` in progress, so that no reader accepts what it held, and returns its payload slot: the whole
+  // stride, 64-byte aligned.
+  std::span<std::byte> begin(std::uint64_t seq, int pool, FilledBy by = FilledBy::others) noexcept;
+
+  // Copies `payload` to the start of a slot that begin() returned for `pool`.
+  // REQUIRES: payload.size() <= slot.size().
+  void copy_in(int pool, std::span<std::byte> slot, std::span<const std::byte> payload) noexcept;
+
+  // Writes the header under the in-progress word, so that a reader of a partly filled frame can place what it is told of.
+  // REQUIRES: begin(seq) and no commit since; *meta.layout fits meta.values_len_bytes.
+  void write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept;
+
+  // Writes the header and publishes the frame. REQUIRES: as write_header, and values_len_bytes <= the pool's stride.
+  void commit(std::uint64_t seq, int pool, const SlotMeta& meta, FilledBy by = FilledBy::others) noexcept;
+
+  // Leaves the slot in progress for good: `seq` is a gap, and the slot is taken again by seq + nslots.
+  void abandon(std::uint64_t seq) noexcept;
+
+ private:
+  RegionSet* regions_;
+};
+
+}  // namespace tensorpool::shm
