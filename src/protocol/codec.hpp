@@ -24,6 +24,7 @@ struct MessageHeader {
 
   bool operator==(const MessageHeader&) const = default;
 };
+static_assert(sizeof(MessageHeader) == message_header_length);
 
 // Why bytes are not the message that was asked for.
 enum class DecodeFault : std::uint8_t {
@@ -53,19 +54,33 @@ enum class DecodeFault : std::uint8_t {
 template <class Message>
 inline constexpr bool is_fixed_length = std::is_trivially_copyable_v<Message>;
 
+// Where the work is done; instantiated in the *_codec.cpp files for the 29 messages of messages.hpp.
+template <class Message>
+struct Codec {
+  static Expected<Message, DecodeFault> decode(std::span<const std::byte> bytes) noexcept(is_fixed_length<Message>);
+  static std::size_t encoded_length(const Message& message) noexcept;
+  static std::size_t encode(const Message& message, std::span<std::byte> out) noexcept;
+};
+
 // Reads one message that starts at the first byte. A longer block and bytes after the last known field belong to a
-// newer minor version and are skipped. Instantiated for the 29 messages of messages.hpp.
+// newer minor version and are skipped.
 template <class Message>
 [[nodiscard]] Expected<Message, DecodeFault> decode(std::span<const std::byte> bytes) noexcept(
-    is_fixed_length<Message>);
+    is_fixed_length<Message>) {
+  return Codec<Message>::decode(bytes);
+}
 
 // Bytes that encode() writes, the header included.
 template <class Message>
-[[nodiscard]] std::size_t encoded_length(const Message& message) noexcept;
+[[nodiscard]] std::size_t encoded_length(const Message& message) noexcept {
+  return Codec<Message>::encoded_length(message);
+}
 
 // Writes the message, header first, and returns the bytes written: 0 if `out` is too small, or if a text, blob or group
 // is larger than the schema allows (what `out` then holds is unspecified).
 template <class Message>
-[[nodiscard]] std::size_t encode(const Message& message, std::span<std::byte> out) noexcept;
+[[nodiscard]] std::size_t encode(const Message& message, std::span<std::byte> out) noexcept {
+  return Codec<Message>::encode(message, out);
+}
 
 }  // namespace tensorpool::protocol

@@ -54,15 +54,11 @@ enum class MergeTimeRuleType : std::uint8_t { offset_ns = 0, window_ns = 1 };
 [[nodiscard]] constexpr bool is_valid(PublishMode value) noexcept {
   return value == PublishMode::require_existing || value == PublishMode::existing_or_create;
 }
-[[nodiscard]] constexpr bool is_valid(HugepagesPolicy value) noexcept {
-  return value <= HugepagesPolicy::hugepages;
-}
+[[nodiscard]] constexpr bool is_valid(HugepagesPolicy value) noexcept { return value <= HugepagesPolicy::hugepages; }
 [[nodiscard]] constexpr bool is_valid(LeaseRevokeReason value) noexcept {
   return value >= LeaseRevokeReason::detached && value <= LeaseRevokeReason::revoked;
 }
-[[nodiscard]] constexpr bool is_valid(ShutdownReason value) noexcept {
-  return value <= ShutdownReason::error;
-}
+[[nodiscard]] constexpr bool is_valid(ShutdownReason value) noexcept { return value <= ShutdownReason::error; }
 [[nodiscard]] constexpr bool is_valid(Mode value) noexcept {
   return value == Mode::stream || value == Mode::rate_limited;
 }
@@ -81,9 +77,7 @@ enum class MergeTimeRuleType : std::uint8_t { offset_ns = 0, window_ns = 1 };
 [[nodiscard]] constexpr bool is_valid(TimestampSource value) noexcept {
   return value == TimestampSource::frame_descriptor || value == TimestampSource::slot_header;
 }
-[[nodiscard]] constexpr bool is_valid(MergeRuleType value) noexcept {
-  return value <= MergeRuleType::window;
-}
+[[nodiscard]] constexpr bool is_valid(MergeRuleType value) noexcept { return value <= MergeRuleType::window; }
 [[nodiscard]] constexpr bool is_valid(MergeTimeRuleType value) noexcept {
   return value <= MergeTimeRuleType::window_ns;
 }

@@ -21,6 +21,8 @@ using Bytes = std::vector<std::byte>;
 
 // One pool of a stream's memory, as announces, attach responses and discovery results list them.
 struct PayloadPool {
+  static constexpr std::uint16_t block_length = 10;
+
   std::uint16_t pool_id = 0;
   std::uint32_t pool_nslots = 0;
   std::uint32_t stride_bytes = 0;
@@ -154,6 +156,8 @@ struct DataSourceAnnounce {
 };
 
 struct DataSourceAttribute {
+  static constexpr std::uint16_t block_length = 0;
+
   std::string key{};
   std::string format{};
   Bytes value{};
@@ -394,6 +398,8 @@ struct BridgeFrameChunk {
 // --- Join barrier (schema 903) ---
 
 struct SequenceMergeRule {
+  static constexpr std::uint16_t block_length = 13;
+
   std::uint32_t input_stream_id = 0;
   MergeRuleType rule_type = MergeRuleType::offset;
   std::optional<std::int32_t> offset{};
@@ -427,6 +433,8 @@ struct SequenceMergeMapRequest {
 };
 
 struct TimestampMergeRule {
+  static constexpr std::uint16_t block_length = 22;
+
   std::uint32_t input_stream_id = 0;
   MergeTimeRuleType rule_type = MergeTimeRuleType::offset_ns;
   TimestampSource timestamp_source = TimestampSource::frame_descriptor;
@@ -465,6 +473,8 @@ struct TimestampMergeMapRequest {
 // --- Trace links (schema 904) ---
 
 struct TraceParent {
+  static constexpr std::uint16_t block_length = 8;
+
   std::uint64_t trace_id = 0;
 
   bool operator==(const TraceParent&) const = default;
@@ -506,6 +516,8 @@ struct DiscoveryRequest {
 };
 
 struct DiscoveryResult {
+  static constexpr std::uint16_t block_length = 39;
+
   std::uint32_t stream_id = 0;
   std::uint32_t producer_id = 0;
   std::uint64_t epoch = 0;

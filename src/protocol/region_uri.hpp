@@ -12,6 +12,9 @@
 namespace tensorpool::protocol {
 
 inline constexpr std::size_t max_region_uri_length = 4096;
+// Leaves room for the scheme and both keys.
+inline constexpr std::size_t max_region_path_length =
+    max_region_uri_length - std::string_view("shm:file?path=|require_hugepages=false").size();
 
 struct RegionUri {
   std::string path;                         // absolute and normal: see check_region_path

@@ -42,26 +42,16 @@ static_assert(activity_timestamp_offset % 8 == 0 && superblock_bytes % 64 == 0 &
 [[nodiscard]] constexpr std::uint64_t region_bytes(std::uint32_t nslots, std::uint32_t slot_bytes) noexcept {
   return slot_offset(nslots, slot_bytes);
 }
-[[nodiscard]] constexpr bool is_valid_nslots(std::uint32_t nslots) noexcept {
-  return std::has_single_bit(nslots);
-}
+[[nodiscard]] constexpr bool is_valid_nslots(std::uint32_t nslots) noexcept { return std::has_single_bit(nslots); }
 [[nodiscard]] constexpr bool is_valid_stride(std::uint32_t stride) noexcept {
   return stride != 0 && stride % stride_alignment == 0;
 }
 
 // seqCommit = seq << 1 | committed.
-[[nodiscard]] constexpr std::uint64_t in_progress_word(std::uint64_t seq) noexcept {
-  return seq << 1;
-}
-[[nodiscard]] constexpr std::uint64_t committed_word(std::uint64_t seq) noexcept {
-  return seq << 1 | 1;
-}
-[[nodiscard]] constexpr std::uint64_t seq_of(std::uint64_t seq_commit) noexcept {
-  return seq_commit >> 1;
-}
-[[nodiscard]] constexpr bool is_committed(std::uint64_t seq_commit) noexcept {
-  return (seq_commit & 1) != 0;
-}
+[[nodiscard]] constexpr std::uint64_t in_progress_word(std::uint64_t seq) noexcept { return seq << 1; }
+[[nodiscard]] constexpr std::uint64_t committed_word(std::uint64_t seq) noexcept { return seq << 1 | 1; }
+[[nodiscard]] constexpr std::uint64_t seq_of(std::uint64_t seq_commit) noexcept { return seq_commit >> 1; }
+[[nodiscard]] constexpr bool is_committed(std::uint64_t seq_commit) noexcept { return (seq_commit & 1) != 0; }
 
 // --- Superblock ---
 
