@@ -43,7 +43,11 @@ endfunction()
 # Builds the flavor into `build_dir` unless its stamp says that this very build is there.
 function(_tensorpool_build_aeron build_dir sanitize_flags)
   file(MAKE_DIRECTORY "${TENSORPOOL_DEPS_DIR}")
-  file(LOCK "${TENSORPOOL_DEPS_DIR}/aeron.lock" GUARD FUNCTION TIMEOUT 1800)
+  file(LOCK "${TENSORPOOL_DEPS_DIR}/aeron.lock" GUARD FUNCTION TIMEOUT 0 RESULT_VARIABLE busy)
+  if(busy)
+    message(STATUS "Aeron: waiting for another configure that builds it")
+    file(LOCK "${TENSORPOOL_DEPS_DIR}/aeron.lock" GUARD FUNCTION TIMEOUT 1800)
+  endif()
 
   _tensorpool_aeron_source(source)
   file(SHA256 "${PROJECT_SOURCE_DIR}/cmake/aeron/CMakeLists.txt" recipe)
