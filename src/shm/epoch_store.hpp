@@ -26,6 +26,9 @@ struct StoreOptions {
 };
 
 inline constexpr std::string_view header_file_name = "header.ring";
+// Directories beside the epochs: one that a RegionCreator has not finished, one that is being removed.
+inline constexpr std::string_view making_prefix = ".making-";
+inline constexpr std::string_view removed_prefix = ".removed-";
 [[nodiscard]] std::string pool_file_name(std::uint16_t pool_id);
 
 // Removes one epoch, a file per step, so that freeing gigabytes does not hold up a duty cycle. The epoch's directory is renamed
@@ -86,10 +89,10 @@ class EpochStore {
   [[nodiscard]] Result<std::size_t> remove_half_made();
 
   // --- for RegionCreator ---
-  // A handle of the stream's directory, made if missing (then *made is true).
-  [[nodiscard]] Result<UniqueFd> open_stream_dir(std::uint32_t stream_id, bool* made);
-  // Removes the stream's directory if it is empty.
-  void remove_stream_dir_if_empty(std::uint32_t stream_id) noexcept;
+  // A handle of the stream's directory, made if missing.
+  [[nodiscard]] Result<UniqueFd> open_stream_dir(std::uint32_t stream_id);
+  // Removes the stream's directory if nothing is in it; true if it did.
+  bool remove_stream_dir_if_empty(std::uint32_t stream_id) noexcept;
   [[nodiscard]] SystemCalls& calls() const noexcept { return *calls_; }
 
  private:

@@ -48,4 +48,14 @@ inline constexpr std::uint64_t hugetlbfs_type = 0x958458f6;
 inline constexpr std::uint64_t tmpfs_type = 0x01021994;
 inline constexpr std::uint64_t ramfs_type = 0x858458f6;
 
+[[nodiscard]] inline bool is_type(const struct statfs& file_system, std::uint64_t type) noexcept {
+  return (static_cast<std::uint64_t>(file_system.f_type) & 0xffffffffU) == type;
+}
+[[nodiscard]] inline bool is_hugetlbfs(const struct statfs& file_system) noexcept { return is_type(file_system, hugetlbfs_type); }
+
+// REQUIRES: unit > 0, and the result fits.
+[[nodiscard]] constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) noexcept {
+  return (value + unit - 1) / unit * unit;
+}
+
 }  // namespace tensorpool::shm

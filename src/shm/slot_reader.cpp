@@ -1,0 +1,116 @@
+#include "shm/slot_reader.hpp"
+
+#include <algorithm>
+
+#include "shm/seqlock.hpp"
+
+namespace tensorpool::shm {
+namespace {
+
+constexpr std::size_t header_words = protocol::header_slot_bytes / sizeof(std::uint64_t);
+
+// A commit word has room for 63 bits of sequence; a larger one is a lie of its descriptor.
+constexpr bool is_representable(std::uint64_t seq) noexcept { return seq >> 63 == 0; }
+
+SlotFault fault_of_word(std::uint64_t word, std::uint64_t seq) noexcept {
+  const std::uint64_t holds = protocol::seq_of(word);
+  if (holds == seq) return SlotFault::in_progress;
+  return holds < seq ? SlotFault::older : SlotFault::newer;
+}
+
+SlotFault fault_of_header(protocol::SlotHeaderFault fault) noexcept {
+  return fault == protocol::SlotHeaderFault::bad_payload_offset ? SlotFault::bad_offset : SlotFault::bad_header;
+}
+
+}  // namespace
+
+std::string_view to_string(SlotFault fault) noexcept {
+  switch (fault) {
+    case SlotFault::none: return "none";
+    case SlotFault::in_progress: return "in_progress";
+    case SlotFault::older: return "older";
+    case SlotFault::newer: return "newer";
+    case SlotFault::overwritten: return "overwritten";
+    case SlotFault::bad_header: return "bad_header";
+    case SlotFault::bad_offset: return "bad_offset";
+    case SlotFault::bad_payload_slot: return "bad_payload_slot";
+    case SlotFault::unknown_pool: return "unknown_pool";
+    case SlotFault::too_long: return "too_long";
+    case SlotFault::bad_layout: return "bad_layout";
+  }
+  return "?";
+}
+
+SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
+  if (!is_representable(seq)) return SlotFault::older;
+  const std::uint64_t* words = regions_->header_words(seq);
+  const std::uint64_t expected = protocol::committed_word(seq);
+  if (const std::uint64_t word = Seqlock::observe(*words); word != expected) return fault_of_word(word, seq);
+
+  // All 256 bytes once; from here on the live header is not looked at again, or a writer could change it between check and use.
+  protocol::TensorSlotHeader256 copy;
+  Seqlock::load_words(copy.bytes.data(), words, header_words);
+  if (copy.seq_commit() != expected) return SlotFault::overwritten;
+  const auto header = copy.decode();
+  if (!header) return fault_of_header(header.error());
+  if (header->payload_slot != protocol::header_index(seq, regions_->nslots())) return SlotFault::bad_payload_slot;
+  const int index = regions_->pool_index(header->pool_id);
+  if (index < 0) return SlotFault::unknown_pool;
+  const MappedPool& pool = regions_->pools()[static_cast<std::size_t>(index)];
+  if (header->values_len_bytes > pool.stride_bytes) return SlotFault::too_long;
+  if (header->layout.check(header->values_len_bytes) != LayoutFault::none) return SlotFault::bad_layout;
+
+  out.header = *header;
+  out.payload = regions_->payload_slot(seq, index).first(header->values_len_bytes);
+  out.commit_word = words;
+  out.copy_mode = pool.copy_mode;
+  return SlotFault::none;
+}
+
+std::uint64_t SlotReader::commit_word_value(std::uint64_t seq) const noexcept {
+  return Seqlock::observe(*regions_->header_words(seq));
+}
+
+bool still_valid(const std::uint64_t* commit_word, std::uint64_t seq) noexcept {
+  compiler_barrier();  // the payload may have been read by plain loads
+  return Seqlock::unchanged(*commit_word, protocol::committed_word(seq));
+}
+
+bool copy_out(std::span<std::byte> to, std::span<const std::byte> payload, CopyMode mode) noexcept {
+  if (to.size() < payload.size()) return false;
+  copy_from_slot(to, payload, mode);
+  return true;
+}
+
+std::optional<CommittedRange> committed_range(const RegionSet& regions) noexcept {
+  const std::uint64_t nslots = regions.nslots();
+  std::optional<CommittedRange> range;
+  // Two passes: what lies a whole ring behind the newest is a leftover of a slot that was abandoned since, or a lie.
+  for (const bool find_newest : {true, false}) {
+    for (std::uint64_t index = 0; index < nslots; ++index) {
+      const std::uint64_t word = Seqlock::observe(*regions.header_words(index));
+      const std::uint64_t seq = protocol::seq_of(word);
+      if (!protocol::is_committed(word) || (seq & (nslots - 1)) != index) continue;
+      if (find_newest) {
+        if (!range || seq > range->newest) range = CommittedRange{seq, seq};
+      } else if (range && seq < range->oldest && range->newest - seq < nslots) {
+        range->oldest = seq;
+      }
+    }
+  }
+  return range;
+}
+
+std::optional<std::uint64_t> latest_committed(const RegionSet& regions) noexcept {
+  const auto range = committed_range(regions);
+  if (!range) return std::nullopt;
+  return range->newest;
+}
+
+std::optional<std::uint64_t> oldest_committed(const RegionSet& regions) noexcept {
+  const auto range = committed_range(regions);
+  if (!range) return std::nullopt;
+  return range->oldest;
+}
+
+}  // namespace tensorpool::shm

@@ -1,0 +1,62 @@
+#include "shm/slot_writer.hpp"
+
+#include <cassert>
+
+#include "protocol/shm_layout.hpp"
+#include "shm/seqlock.hpp"
+
+namespace tensorpool::shm {
+namespace {
+
+constexpr std::size_t header_words = protocol::header_slot_bytes / sizeof(std::uint64_t);
+static_assert(protocol::seq_commit_offset == 0, "the commit word is the first of the slot; the others are written below it");
+
+}  // namespace
+
+int SlotWriter::pool_for(std::uint64_t bytes) const noexcept {
+  const auto pools = regions_->pools();
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    if (bytes <= pools[i].stride_bytes) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+std::span<std::byte> SlotWriter::begin(std::uint64_t seq, int pool, FilledBy by) noexcept {
+  assert(regions_->access() == Access::read_write);
+  Seqlock::begin(*regions_->header_words(seq), seq);
+  if (by == FilledBy::others) order_foreign_stores();
+  return regions_->payload_slot(seq, pool);
+}
+
+void SlotWriter::copy_in(int pool, std::span<std::byte> slot, std::span<const std::byte> payload) noexcept {
+  copy_into_slot(slot, payload, regions_->pools()[static_cast<std::size_t>(pool)].copy_mode);
+}
+
+void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept {
+  protocol::SlotHeader header;
+  header.seq_commit = protocol::in_progress_word(seq);
+  header.values_len_bytes = meta.values_len_bytes;
+  header.payload_slot = protocol::header_index(seq, regions_->nslots());
+  header.pool_id = regions_->pools()[static_cast<std::size_t>(pool)].pool_id;
+  header.timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns);
+  header.meta_version = meta.meta_version;
+  header.layout = *meta.layout;
+  protocol::TensorSlotHeader256 encoded;
+  protocol::encode_slot_header(header, encoded.bytes);
+  // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
+  Seqlock::store_words(regions_->header_words(seq) + 1, encoded.bytes.data() + sizeof(std::uint64_t), header_words - 1);
+}
+
+void SlotWriter::commit(std::uint64_t seq, int pool, const SlotMeta& meta, FilledBy by) noexcept {
+  assert(meta.values_len_bytes <= regions_->pools()[static_cast<std::size_t>(pool)].stride_bytes);
+  write_header(seq, pool, meta);
+  if (by == FilledBy::others) {
+    compiler_barrier();
+    order_foreign_stores();
+  }
+  Seqlock::commit(*regions_->header_words(seq), seq);
+}
+
+void SlotWriter::abandon(std::uint64_t seq) noexcept { Seqlock::begin(*regions_->header_words(seq), seq); }
+
+}  // namespace tensorpool::shm
