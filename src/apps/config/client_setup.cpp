@@ -1,0 +1,125 @@
+#include "apps/config/client_setup.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+// Decides between a key of [driver] in CONFIG and the role's key in DEFAULTS.
+class Precedence {
+ public:
+  Precedence(const NodeConfig& config, const NodeConfig& defaults, std::string role)
+      : config_(config), defaults_(defaults), role_(std::move(role)), has_driver_(config.has_table("driver")) {}
+
+  // What the driver uses, stated or not, is what its clients must use.
+  [[nodiscard]] bool driver_decides(const char* role_key) const { return has_driver_ && !from_environment(role_key); }
+
+  // For what concerns clients among themselves: only a key that CONFIG states.
+  [[nodiscard]] bool driver_states(const char* driver_key, const char* role_key) const {
+    return config_.is_set(std::string("driver.") + driver_key) && !from_environment(role_key);
+  }
+
+ private:
+  [[nodiscard]] bool from_environment(const char* role_key) const {
+    return defaults_.is_from_environment(role_ + "." + role_key);
+  }
+
+  const NodeConfig& config_;
+  const NodeConfig& defaults_;
+  std::string role_;
+  bool has_driver_;
+};
+
+std::int32_t aeron_id(std::uint32_t id) { return static_cast<std::int32_t>(id); }
+
+template <class Settings>
+ClientOptions client_options(const NodeConfig& config, const NodeConfig& defaults, const Settings& role,
+                             const char* role_name) {
+  const Precedence takes(config, defaults, role_name);
+  const driver::DriverTable& driver = config.driver.driver;
+  ClientOptions out;
+  out.aeron_dir =
+      takes.driver_states("aeron_dir", "aeron_dir") && !driver.aeron_dir.empty() ? driver.aeron_dir : role.aeron_dir;
+  out.control = {role.aeron_uri, role.control_stream_id};
+  out.announce = {role.aeron_uri, role.control_stream_id};
+  out.qos = {role.aeron_uri, role.qos_stream_id};
+  out.descriptor = {role.aeron_uri, role.descriptor_stream_id};
+  out.metadata = {role.aeron_uri, role.metadata_stream_id};
+  if (takes.driver_decides("aeron_uri")) {
+    out.control.channel = driver.control_channel;
+    out.announce.channel = config.driver.announce_channel();
+    out.qos.channel = driver.qos_channel;
+    out.descriptor.channel = driver.descriptor_channel;
+    out.metadata.channel = driver.metadata_channel;
+  }
+  if (takes.driver_decides("control_stream_id")) {
+    out.control.stream_id = aeron_id(driver.control_stream_id);
+    out.announce.stream_id = aeron_id(config.driver.announce_stream_id());
+  }
+  if (takes.driver_decides("qos_stream_id")) {
+    out.qos.stream_id = aeron_id(driver.qos_stream_id);
+  }
+  if (takes.driver_states("descriptor_stream_id", "descriptor_stream_id")) {
+    out.descriptor.stream_id = aeron_id(driver.descriptor_stream_id);
+  }
+  if (takes.driver_states("metadata_stream_id", "metadata_stream_id")) {
+    out.metadata.stream_id = aeron_id(driver.metadata_stream_id);
+  }
+  out.allowed_base_dirs = config.driver.allowed_base_dirs();
+  out.announce_period_ns = config.driver.announce_period_ns();
+  out.qos_interval_ns = role.qos_interval_ns;
+  return out;
+}
+
+}  // namespace
+
+ClientOptions producer_client_options(const NodeConfig& config, const NodeConfig& defaults) {
+  return client_options(config, defaults, defaults.producer, "producer");
+}
+
+ClientOptions consumer_client_options(const NodeConfig& config, const NodeConfig& defaults) {
+  ClientOptions out = client_options(config, defaults, defaults.consumer, "consumer");
+  if (!defaults.consumer.allowed_base_dirs.empty()) {
+    out.allowed_base_dirs = defaults.consumer.allowed_base_dirs;
+  } else if (!defaults.consumer.shm_base_dir.empty() && !config.has_table("shm")) {
+    out.allowed_base_dirs = {defaults.consumer.shm_base_dir};
+  }
+  return out;
+}
+
+Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t wanted, std::string_view key) {
+  if (wanted != 0) {
+    return wanted;
+  }
+  const std::vector<driver::StaticStream>& streams = config.driver.streams;
+  if (streams.size() == 1) {
+    return streams.front().stream_id;
+  }
+  if (streams.empty()) {
+    return make_error(ErrorCode::invalid_config, "{}: no stream is configured; set {}", config.file, key);
+  }
+  std::vector<std::string> names;
+  for (const driver::StaticStream& stream : streams) {
+    names.push_back(fmt::format("{} ({})", stream.stream_id, stream.name));
+  }
+  return make_error(ErrorCode::invalid_config, "{} has {} streams; choose one with {}: {}", config.file, streams.size(),
+                    key, fmt::join(names, ", "));
+}
+
+std::optional<std::uint32_t> first_pool_stride(const NodeConfig& config, std::uint32_t stream_id) {
+  for (const driver::StaticStream& stream : config.driver.streams) {
+    if (stream.stream_id == stream_id) {
+      const driver::Profile* profile =
+          stream.profile.empty() ? config.driver.default_profile() : config.driver.find_profile(stream.profile);
+      if (profile != nullptr && !profile->payload_pools.empty()) {
+        return profile->payload_pools.front().stride_bytes;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace tensorpool::apps

@@ -1,0 +1,27 @@
+// From configuration to what a client needs: CONFIG, the driver's file, supplies the Aeron directory, channels,
+// control, announce and QoS ids, and the stream if it has only one; DEFAULTS, the role's file, the rest. The
+// environment wins.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "apps/config/node_config.hpp"
+#include "tensorpool/client.hpp"
+
+namespace tensorpool::apps {
+
+// `config` may stand for both files where there is only one.
+[[nodiscard]] ClientOptions producer_client_options(const NodeConfig& config, const NodeConfig& defaults);
+[[nodiscard]] ClientOptions consumer_client_options(const NodeConfig& config, const NodeConfig& defaults);
+
+// The stream to attach to: `wanted` unless that is 0, else the only static stream of `config`. The error lists what
+// there is, and names the setting `key` that chooses.
+[[nodiscard]] Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t wanted, std::string_view key);
+
+// Bytes of the first pool of a static stream's profile; nothing when `config` does not know the stream.
+[[nodiscard]] std::optional<std::uint32_t> first_pool_stride(const NodeConfig& config, std::uint32_t stream_id);
+
+}  // namespace tensorpool::apps

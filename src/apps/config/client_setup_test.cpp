@@ -1,0 +1,80 @@
+#include "apps/config/client_setup.hpp"
+
+#include <gtest/gtest.h>
+
+#include "apps/config/test_environment.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+const std::string source_dir = TENSORPOOL_SOURCE_DIR;
+
+NodeConfig loaded(const std::string& file, std::map<std::string, std::string> variables = {}) {
+  Result<NodeConfig> config = load_node_config(source_dir + file, environment_of(std::move(variables)));
+  EXPECT_TRUE(config) << (config ? "" : config.error().message);
+  return config ? *std::move(config) : NodeConfig{};
+}
+
+TEST(ClientSetup, TakesWhatTheDriverUsesFromConfigAndTheRestFromDefaults) {
+  const NodeConfig config = loaded("/docs/examples/driver_integration_example.toml");
+  const ClientOptions options = consumer_client_options(config, loaded("/config/defaults.toml"));
+  EXPECT_EQ(options.aeron_dir, "/dev/shm/aeron-ada");
+  EXPECT_EQ(options.control.stream_id, 15000);
+  EXPECT_EQ(options.announce.stream_id, 15001);
+  EXPECT_EQ(options.qos.stream_id, 15002);
+  EXPECT_EQ(options.descriptor.stream_id, 1100);
+  EXPECT_EQ(options.metadata.stream_id, 1300);
+  EXPECT_EQ(options.allowed_base_dirs, std::vector<std::string>{"/dev/shm"});
+}
+
+TEST(ClientSetup, TakesDescriptorAndMetadataIdsFromDefaultsWhereConfigIsSilent) {
+  const ConfigFile defaults("[producer]\ndescriptor_stream_id = 77\nmetadata_stream_id = 78\ncontrol_stream_id = 79\n");
+  const NodeConfig role = *load_node_config(defaults.path(), environment_of({}));
+  const ClientOptions options = producer_client_options(loaded("/docs/examples/driver_integration_example.toml"), role);
+  EXPECT_EQ(options.descriptor.stream_id, 77);
+  EXPECT_EQ(options.metadata.stream_id, 78);
+  EXPECT_EQ(options.control.stream_id, 15000);
+}
+
+TEST(ClientSetup, LetsTheEnvironmentOfTheRoleWinOverConfig) {
+  const NodeConfig defaults =
+      loaded("/config/defaults.toml", {{"CONSUMER_CONTROL_STREAM_ID", "42"}, {"CONSUMER_AERON_DIR", "/tmp/elsewhere"}});
+  const ClientOptions options =
+      consumer_client_options(loaded("/docs/examples/driver_integration_example.toml"), defaults);
+  EXPECT_EQ(options.control.stream_id, 42);
+  EXPECT_EQ(options.aeron_dir, "/tmp/elsewhere");
+}
+
+TEST(ClientSetup, TakesEverythingFromTheRoleWhereThereIsNoDriverTable) {
+  const ConfigFile file(
+      "[consumer]\ncontrol_stream_id = 5\nqos_stream_id = 6\naeron_uri = \"aeron:ipc?term-length=1m\"\n"
+      "aeron_dir = \"/tmp/a\"\nallowed_base_dirs = [\"/mnt\"]\n");
+  const NodeConfig config = *load_node_config(file.path(), environment_of({}));
+  const ClientOptions options = consumer_client_options(config, config);
+  EXPECT_EQ(options.control.stream_id, 5);
+  EXPECT_EQ(options.announce.stream_id, 5);
+  EXPECT_EQ(options.qos.stream_id, 6);
+  EXPECT_EQ(options.descriptor.channel, "aeron:ipc?term-length=1m");
+  EXPECT_EQ(options.aeron_dir, "/tmp/a");
+  EXPECT_EQ(options.allowed_base_dirs, std::vector<std::string>{"/mnt"});
+}
+
+TEST(ClientSetup, ChoosesTheOnlyStream) {
+  const NodeConfig config = loaded("/docs/examples/driver_integration_example.toml");
+  EXPECT_EQ(*choose_stream(config, 0, "consumer.stream_id"), 1u);
+  EXPECT_EQ(*choose_stream(config, 9, "consumer.stream_id"), 9u);
+  EXPECT_EQ(first_pool_stride(config, 1), 655360u);
+  EXPECT_EQ(first_pool_stride(config, 2), std::nullopt);
+}
+
+TEST(ClientSetup, AsksForAChoiceAmongSeveralStreams) {
+  const NodeConfig config = loaded("/docs/examples/driver_camera_example.toml");
+  const Result<std::uint32_t> stream = choose_stream(config, 0, "consumer.stream_id");
+  ASSERT_FALSE(stream);
+  EXPECT_EQ(stream.error().message, config.file +
+                                        " has 6 streams; choose one with consumer.stream_id: 1001 (cam1), 1002 (cam2), "
+                                        "1003 (cam3), 2001 (proc1), 2002 (proc2), 2003 (proc3)");
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
