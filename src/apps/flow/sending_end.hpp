@@ -1,0 +1,45 @@
+// What a program that publishes says about it: a line each second and a summary, for people or as JSON, and beside the
+// frame path the CRC log. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "apps/flow/crc_log.hpp"
+#include "apps/flow/epoch_spans.hpp"
+#include "apps/flow/rate_meter.hpp"
+#include "apps/flow/stats_json.hpp"
+#include "tensorpool/producer.hpp"
+
+namespace tensorpool::apps {
+
+class SendingEnd {
+ public:
+  // Says "attached". `producer` must outlive this.
+  SendingEnd(const Producer& producer, bool json, std::optional<CrcLogWriter> log, Nanos now);
+
+  [[nodiscard]] bool wants_crc() const noexcept { return log_.has_value(); }
+  // Call after a commit; `crc` counts only when wants_crc(). Frames that were not committed are only in the counters.
+  void committed(PublishStatus status, const CrcRecord& record);
+  // Further figures of this program, named by it, such as frames that a camera did not deliver whole.
+  Json& extra() noexcept { return extra_; }
+
+  // Prints a line when a second has passed since the last one.
+  void tick(Nanos now);
+  // Prints the summary and closes the log. An error is a log that could not be written.
+  [[nodiscard]] Status finish(Nanos now);
+
+ private:
+  [[nodiscard]] Json line(std::string_view event, Rate rate) const;
+  void print(std::string_view event, Rate rate) const;
+
+  const Producer& producer_;
+  bool json_;
+  std::optional<CrcLogWriter> log_;
+  RateMeter meter_;
+  EpochSpans spans_;
+  Json extra_ = Json::object();
+};
+
+}  // namespace tensorpool::apps
