@@ -95,11 +95,7 @@ endif()
 
 find_package(Threads REQUIRED)
 if(_flavor STREQUAL "plain" AND NOT TENSORPOOL_AERON_SOURCE_DIR)
-  find_package(aeron ${TENSORPOOL_AERON_VERSION} QUIET)
-  if(aeron_FOUND AND NOT (aeron_VERSION STREQUAL TENSORPOOL_AERON_VERSION AND TARGET aeron::aeron_driver_static))
-    message(FATAL_ERROR "The Aeron installed in ${aeron_DIR} is ${aeron_VERSION} or lacks its static libraries; "
-      "${TENSORPOOL_AERON_VERSION} is needed. Configure with -DCMAKE_DISABLE_FIND_PACKAGE_aeron=ON to build the pinned source.")
-  endif()
+  find_package(aeron ${TENSORPOOL_AERON_VERSION} EXACT QUIET)
 endif()
 if(aeron_FOUND)
   message(STATUS "Aeron: ${aeron_VERSION}, installed, ${aeron_DIR}")

@@ -1,5 +1,5 @@
-// Runs a fuzz target without libFuzzer: every file of the corpus directory, and truncations of each, once. This keeps the
-// inputs that once broke a decoder in every test run, with any compiler. An empty corpus is a failure.
+// Runs a fuzz target without libFuzzer: every file of the corpus directory, and truncations of each, once. This keeps
+// the inputs that once broke a decoder in every test run, with any compiler. An empty corpus is a failure.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -20,7 +20,8 @@ std::vector<char> read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// Copies the bytes into an allocation of exactly their size, so that the address sanitizer sees the first byte too many.
+// Copies the bytes into an allocation of exactly their size, so that the address sanitizer sees the first byte too
+// many.
 void run_once(const std::vector<char>& bytes, std::size_t size) {
   const auto exact = std::make_unique<std::uint8_t[]>(size);
   if (size != 0) {

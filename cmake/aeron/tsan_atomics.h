@@ -1,6 +1,7 @@
 // Aeron's atomics in words that the thread sanitizer understands; the tsan flavor includes this before every file.
-// Aeron itself uses volatile accesses with inline assembly on x86-64 and with fences elsewhere. Both are correct machine code,
-// and the sanitizer sees neither: each hand-over inside Aeron, and each through Aeron, would be reported as a race.
+// Aeron itself uses volatile accesses with inline assembly on x86-64 and with fences elsewhere. Both are correct
+// machine code, and the sanitizer sees neither: each hand-over inside Aeron, and each through Aeron, would be reported
+// as a race.
 #ifndef TENSORPOOL_AERON_TSAN_ATOMICS_H
 #define TENSORPOOL_AERON_TSAN_ATOMICS_H
 
@@ -17,8 +18,10 @@ typedef __UINT64_TYPE__ uint64_t;
 
 #define AERON_GET_ACQUIRE(dst, src) ((dst) = __atomic_load_n(&(src), __ATOMIC_ACQUIRE))
 #define AERON_SET_RELEASE(dst, src) __atomic_store_n(&(dst), (src), __ATOMIC_RELEASE)
-#define AERON_GET_AND_ADD_INT64(original, dst, value) ((original) = __atomic_fetch_add(&(dst), (value), __ATOMIC_SEQ_CST))
-#define AERON_GET_AND_ADD_INT32(original, dst, value) ((original) = __atomic_fetch_add(&(dst), (value), __ATOMIC_SEQ_CST))
+#define AERON_GET_AND_ADD_INT64(original, dst, value) \
+  ((original) = __atomic_fetch_add(&(dst), (value), __ATOMIC_SEQ_CST))
+#define AERON_GET_AND_ADD_INT32(original, dst, value) \
+  ((original) = __atomic_fetch_add(&(dst), (value), __ATOMIC_SEQ_CST))
 #define AERON_DECL_ALIGNED(declaration, amt) declaration __attribute__((aligned(amt)))
 
 inline bool aeron_cas_int64(volatile int64_t* dst, int64_t expected, int64_t desired) {
