@@ -45,7 +45,7 @@ struct ChannelOptions {
 };
 
 struct ClientOptions {
-  std::string aeron_dir;                               // empty = Aeron's default, /dev/shm/aeron-<user>
+  std::string aeron_dir{};                             // empty = Aeron's default, /dev/shm/aeron-<user>
   ChannelOptions control{"aeron:ipc", 1000};
   ChannelOptions announce{"aeron:ipc", 0};             // stream 0 = control's channel and stream
   ChannelOptions descriptor{"aeron:ipc", 1100};
@@ -56,8 +56,12 @@ struct ClientOptions {
   Nanos attach_timeout_ns = 30 * nanos_per_second;
   Nanos qos_interval_ns = nanos_per_second;
   Nanos announce_period_ns = nanos_per_second;         // the driver's; freshness and silence are 3 periods
+  Nanos conductor_nap_ns = nanos_per_milli;            // how long the conductor's thread naps when there is nothing to do
   bool invoker = false;                                // true: no thread; the caller calls do_work
-  std::function<void(const Event&)> on_event;          // called on the conductor's thread; must not block or throw
+  // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
+  // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
+  std::function<Nanos()> wait;
+  std::function<void(const Event&)> on_event{};        // called on the conductor's thread; must not block or throw
 };
 
 namespace detail {

@@ -94,6 +94,7 @@ class Frame {
   std::optional<std::uint64_t> trace_id_;
   std::uint32_t stream_id_ = 0;
   std::uint32_t meta_version_ = 0;
+  std::uint8_t copy_mode_ = 0;
   mutable Verdict verdict_ = Verdict::open;
 };
 

@@ -35,7 +35,7 @@ enum class PublishStatus : std::uint8_t {
 struct FrameInfo {
   Nanos timestamp_ns = 0;                  // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
   std::uint32_t meta_version = 0;
-  std::optional<std::uint64_t> trace_id;
+  std::optional<std::uint64_t> trace_id{};
 };
 
 struct ProducerOptions {
@@ -43,7 +43,7 @@ struct ProducerOptions {
   bool create = false;                     // EXISTING_OR_CREATE; otherwise the stream must exist
   std::uint32_t client_id = 0;             // 0 = random
   std::uint32_t expected_layout_version = 0;  // 0 = any
-  std::optional<std::uint32_t> desired_node_id;
+  std::optional<std::uint32_t> desired_node_id{};
   std::uint32_t min_readable_slots = 0;    // claims are refused below this; 0 = half the ring
   Nanos attach_timeout_ns = 0;             // 0 = the client's
 };
@@ -90,10 +90,11 @@ class SlotClaim {
   SlotClaim() = default;
 
   std::shared_ptr<detail::ProducerCore> core_;   // keeps the mapping alive for a device that still writes into it
+  void* session_ = nullptr;                      // the core's, for the epoch that was claimed from
   std::span<std::byte> payload_;
   std::uint64_t seq_ = 0;
   std::uint64_t epoch_ = 0;
-  std::uint64_t generation_ = 0;
+  int pool_ = -1;                                // index of the pool, smallest first
   std::uint16_t pool_id_ = 0;
 };
 
@@ -106,11 +107,15 @@ class Producer {
   // Copies `payload` into the smallest pool that fits and publishes it.
   PublishStatus publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info = {}) noexcept;
 
-  // Claims a slot of at least `bytes` for zero-copy filling. Several may be open, and complete in any order.
+  // Claims a slot of at least `bytes` for zero-copy filling. Several may be open, and complete in any order. A claim keeps
+  // its files mapped, and the producer's memory alive, until it is committed or destroyed.
   [[nodiscard]] Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
 
-  // How many claims may be open at once in the current layout.
+  // How many sequences may lie between the oldest open claim and the newest frame, so also how many claims may be open at
+  // once in the current layout: slots() - min_readable_slots. Beyond it claim and publish answer claims_exhausted.
   [[nodiscard]] std::size_t max_claims() const noexcept;
+  // The oldest claim that is open, which is what claims_exhausted waits for. A `log` event tells its age.
+  [[nodiscard]] std::optional<std::uint64_t> oldest_open_claim() const noexcept;
   // The largest payload that any pool takes, in bytes; 0 while unattached.
   [[nodiscard]] std::size_t max_payload_bytes() const noexcept;
   // Address of slot `index` in pool `pool_id` of the current epoch, for devices that register the whole ring once;

@@ -1,0 +1,359 @@
+#include "client/attach_session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "protocol/constants.hpp"
+
+namespace tensorpool::detail {
+namespace {
+
+using Kind = AttachNotice::Kind;
+
+constexpr int silent_periods = 3;
+constexpr int lease_periods = 3;
+// Beyond it a question is asked anew: the driver's memory of answers is not for ever.
+constexpr Nanos attempt_limit_ns = 10 * nanos_per_second;
+constexpr Nanos detach_repeat_ns = 100 * nanos_per_milli;
+constexpr Nanos detach_limit_ns = 500 * nanos_per_milli;
+// Ids drawn one after the other without a pause; then something else is wrong.
+constexpr int quick_rerolls = 4;
+
+std::uint32_t nonzero_u32(const RandomSource& random) {
+  for (;;) {
+    if (const auto id = static_cast<std::uint32_t>(random()); id != 0) return id;
+  }
+}
+
+}  // namespace
+
+AttachSession::AttachSession(AttachSettings settings, RandomSource random)
+    : settings_(std::move(settings)),
+      random_(std::move(random)),
+      client_id_(settings_.client_id != 0 ? settings_.client_id : nonzero_u32(random_)),
+      automatic_id_(settings_.client_id == 0) {}
+
+void AttachSession::start(Nanos now) {
+  if (over_ || closing_) return;
+  if (!started_) deadline_ = now + settings_.attach_timeout_ns;
+  started_ = true;
+  backoff_.reset();
+  begin_attempt(now, false);
+}
+
+void AttachSession::detach(Nanos now) {
+  if (over_ || closing_) return;
+  closing_ = true;
+  deadline_ = now + detach_limit_ns;
+  retry_at_.reset();
+  end_lease(true);
+  // An attempt in flight may still bring a lease; then it is given back at once.
+  if (!parting_ && !attempt_) close();
+}
+
+AttachSession::State AttachSession::state() const noexcept {
+  if (closing_) return over_ ? State::unattached : State::detaching;
+  if (lease_) return State::attached;
+  if (attempt_) return State::attaching;
+  return retry_at_ ? State::backoff : State::unattached;
+}
+
+// --- What to send ---
+
+std::optional<AttachSession::Message> AttachSession::due(Nanos now) {
+  if (over_) return std::nullopt;
+  check_time(now);
+  if (over_) return std::nullopt;
+  if (parting_ && now >= next_detach_) return *parting_;
+  if (closing_) return std::nullopt;
+  if (attempt_ && !attempt_->quiet && now >= attempt_->next_send) return request();
+  if (lease_ && now >= lease_->next_keepalive) {
+    return protocol::ShmLeaseKeepalive{lease_->lease_id, settings_.stream_id, client_id_, settings_.role,
+                                       static_cast<std::uint64_t>(now)};
+  }
+  return std::nullopt;
+}
+
+void AttachSession::sent(const Message& message, Nanos now) {
+  if (std::holds_alternative<protocol::ShmDetachRequest>(message)) {
+    next_detach_ = now + detach_repeat_ns;
+    // On the way to a new lease the old one is given up in passing; only the last detach waits for its answer.
+    if (!closing_) parting_.reset();
+  } else if (std::holds_alternative<protocol::ShmAttachRequest>(message)) {
+    if (attempt_) attempt_->next_send = now + attempt_->repeat.next(random_());
+  } else if (lease_) {
+    lease_->last_keepalive = now;
+    lease_->next_keepalive = now + std::min(lease_->duration_ns / lease_periods, settings_.announce_period_ns);
+  }
+}
+
+protocol::ShmAttachRequest AttachSession::request() const {
+  protocol::ShmAttachRequest request;
+  request.correlation_id = attempt_->correlation_id;
+  request.stream_id = settings_.stream_id;
+  request.client_id = client_id_;
+  request.role = settings_.role;
+  request.expected_layout_version = settings_.expected_layout_version;
+  request.publish_mode =
+      settings_.create ? protocol::PublishMode::existing_or_create : protocol::PublishMode::require_existing;
+  request.desired_node_id = settings_.desired_node_id;
+  return request;
+}
+
+protocol::ShmDetachRequest AttachSession::detach_request(std::uint64_t lease_id) {
+  return {new_correlation_id(), lease_id, settings_.stream_id, client_id_, settings_.role};
+}
+
+std::int64_t AttachSession::new_correlation_id() { return static_cast<std::int64_t>(random_() >> 1); }
+
+// --- Time ---
+
+void AttachSession::check_time(Nanos now) {
+  if (closing_) {
+    if (now >= deadline_) close();
+    return;
+  }
+  if (started_ && !attached_once_ && now >= deadline_) {
+    return fail(now, make_error(ErrorCode::timed_out, "{}: no attachment within {} ms{}{}", name(),
+                           settings_.attach_timeout_ns / nanos_per_milli, last_refusal_.empty() ? "" : "; last answer: ",
+                           last_refusal_));
+  }
+  if (lease_) check_lease(now);
+  if (attempt_ && attached_once_ && !attempt_->quiet && now - attempt_->started >= attempt_limit_ns) {
+    if (lease_) {
+      attempt_->quiet = true;
+    } else {
+      back_off(now);
+    }
+  }
+  if (retry_at_ && now >= *retry_at_ && !lease_) begin_attempt(now, false);
+}
+
+void AttachSession::check_lease(Nanos now) {
+  if (now - last_alive_ > silent_periods * settings_.announce_period_ns && !silent_) {
+    silent_ = true;
+    notify(Kind::driver_silent, ErrorCode::unavailable,
+           fmt::format("{}: no announce for {} periods; the driver may be gone. The lease goes on for now", name(),
+                       silent_periods));
+    begin_attempt(now, true);
+  }
+  // A paused driver must not stop a camera, so the lease is honoured for one grace beyond its deadline. Each epoch has its
+  // own files, which makes writing on harmless.
+  const Nanos proven = std::min(lease_->last_keepalive, last_alive_);
+  if (now - proven > 2 * lease_->duration_ns) {
+    end_lease(true);
+    lose(fmt::format("{}: the lease expired, {} ms after the driver last confirmed it", name(),
+                     (now - proven) / nanos_per_milli),
+         now);
+  }
+}
+
+void AttachSession::begin_attempt(Nanos now, bool probe) {
+  retry_at_.reset();
+  if (attempt_ && !attempt_->quiet) return;
+  attempt_ = Attempt{};
+  attempt_->correlation_id = new_correlation_id();
+  attempt_->started = now;
+  attempt_->next_send = now;
+  attempt_->probe = probe;
+}
+
+void AttachSession::back_off(Nanos now) {
+  attempt_.reset();
+  retry_at_ = now + backoff_.next(random_());
+}
+
+// --- What came ---
+
+void AttachSession::on(const protocol::ShmAttachResponse& response, Nanos now) {
+  if (over_ || !attempt_ || response.correlation_id != attempt_->correlation_id) return;
+  if (response.code == protocol::ResponseCode::ok) {
+    on_granted(response, now);
+  } else {
+    on_refused(response, now);
+  }
+}
+
+void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nanos now) {
+  const Nanos asked_at = attempt_->started;
+  attempt_.reset();
+  const Expectation expected{settings_.stream_id, settings_.expected_layout_version,
+                             lease_periods * settings_.announce_period_ns};
+  auto grant = grant_from(response, expected, now);
+  if (closing_ || !grant) {
+    if (response.lease_id && !lease_) {
+      if (response.stream_id && settings_.stream_id == 0) settings_.stream_id = *response.stream_id;
+      parting_ = detach_request(*response.lease_id);
+      next_detach_ = now;
+    }
+    if (closing_) return;
+    last_refusal_ = grant.error().message;
+    notify(Kind::broken, ErrorCode::protocol_error, fmt::format("{}: {}", name(), last_refusal_));
+    if (!lease_) back_off(now);
+    return;
+  }
+  confirm_alive(now);
+  settings_.stream_id = grant->layout.stream_id;
+  const bool known = lease_ && lease_->lease_id == grant->lease_id && lease_->epoch == grant->layout.epoch;
+  lease_ = Lease{grant->lease_id, grant->layout.epoch, grant->lease_duration_ns, asked_at, now,
+                 now + std::min(grant->lease_duration_ns / lease_periods, settings_.announce_period_ns)};
+  if (known) return;
+  notify(Kind::granted);
+  notices_.back().grant = *std::move(grant);
+}
+
+void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nanos now) {
+  const bool rejected = response.code == protocol::ResponseCode::rejected;
+  const bool id_taken = rejected && response.error_message == protocol::refusal_client_id_attached;
+  attempt_.reset();
+  if (closing_) {
+    if (!parting_) close();
+    return;
+  }
+  // While a lease is held the question was only whether the driver still knows it; "taken" says that it does, and any other
+  // refusal takes nothing away: the lease lasts as long as it can be proven.
+  const bool taken = id_taken || (rejected && response.error_message == protocol::refusal_producer_attached);
+  if (lease_) {
+    if (taken) confirm_alive(now);
+    return;
+  }
+  last_refusal_ = fmt::format("{} ({})", escape(response.error_message), protocol::to_string(response.code));
+  if (id_taken && automatic_id_) {
+    client_id_ = nonzero_u32(random_);
+    if (++rerolls_ <= quick_rerolls) return begin_attempt(now, false);
+    return back_off(now);
+  }
+  const bool draining = rejected && response.error_message == protocol::refusal_draining;
+  if (!attached_once_ && !draining) {
+    const bool unsupported = response.code == protocol::ResponseCode::unsupported;
+    return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}", name(),
+                           last_refusal_));
+  }
+  if (attached_once_) notify(Kind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
+  back_off(now);
+}
+
+void AttachSession::on(const protocol::ShmDetachResponse& response) {
+  if (closing_ && parting_ && response.correlation_id == parting_->correlation_id) close();
+}
+
+// spec: wire 901:7; a revoke counts only if lease, stream, client and role are mine.
+void AttachSession::on(const protocol::ShmLeaseRevoked& revoked, Nanos now) {
+  const bool mine = revoked.client_id == client_id_ && revoked.stream_id == settings_.stream_id &&
+                    revoked.role == settings_.role;
+  if (!mine || over_) return;
+  if (closing_ && parting_ && parting_->lease_id == revoked.lease_id) return close();
+  if (!lease_ || lease_->lease_id != revoked.lease_id) return;
+  end_lease(false);
+  lose(fmt::format("{}: the driver ended the lease ({}){}{}", name(), protocol::to_string(revoked.reason),
+                   revoked.error_message.empty() ? "" : ": ", escape(revoked.error_message)),
+       now);
+}
+
+void AttachSession::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
+  // An old log that is replayed to a new subscriber may hold a goodbye from before we asked.
+  if (!lease_ || over_ || closing_ || shutdown.timestamp_ns < static_cast<std::uint64_t>(lease_->asked_at)) return;
+  end_lease(false);
+  notify(Kind::shutdown, ErrorCode::unavailable,
+         fmt::format("{}: the driver shut down ({}){}{}", name(), protocol::to_string(shutdown.reason),
+                     shutdown.error_message.empty() ? "" : ": ", escape(shutdown.error_message)));
+  back_off(now);
+}
+
+void AttachSession::on_announce(std::uint64_t epoch, Nanos now) {
+  if (!lease_ || over_) return;
+  confirm_alive(now);
+  if (epoch == lease_->epoch && attempt_) attempt_->quiet = true;
+  if (epoch <= lease_->epoch) return;
+  if (settings_.role == protocol::Role::producer) {
+    end_lease(true);
+    return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch), now);
+  }
+  // A new producer, or a driver that restarted and knows nothing of us: ask.
+  lease_->epoch = epoch;
+  begin_attempt(now, true);
+}
+
+void AttachSession::on_mapped(Nanos now) {
+  attached_once_ = true;
+  rerolls_ = 0;
+  backoff_.reset();
+  last_alive_ = now;
+}
+
+void AttachSession::on_mapping_failed(const Error& error, Nanos now) {
+  end_lease(true);
+  if (!attached_once_) return fail(now, error);
+  back_off(now);
+}
+
+void AttachSession::on_connection_lost() {
+  attempt_.reset();
+  retry_at_.reset();
+  end_lease(true);
+  if (closing_) close();
+}
+
+// --- Transitions ---
+
+void AttachSession::end_lease(bool tell_driver) {
+  if (!lease_) return;
+  if (tell_driver) {
+    parting_ = detach_request(lease_->lease_id);
+    next_detach_ = 0;
+  }
+  lease_.reset();
+}
+
+void AttachSession::lose(std::string why, Nanos now) {
+  notify(Kind::lost, ErrorCode::unavailable, std::move(why));
+  silent_ = false;
+  // An answer that is under way may hold the next lease: keep waiting for it.
+  if (attempt_ && attempt_->probe && !attempt_->quiet) {
+    attempt_->probe = false;
+    return;
+  }
+  back_off(now);
+}
+
+void AttachSession::confirm_alive(Nanos now) noexcept {
+  last_alive_ = now;
+  silent_ = false;
+}
+
+void AttachSession::fail(Nanos now, Error error) {
+  attempt_.reset();
+  retry_at_.reset();
+  notices_.push_back({Kind::failed, std::move(error), std::nullopt});
+  // What was granted but could not be used still has to be given back.
+  closing_ = true;
+  deadline_ = now + detach_limit_ns;
+  if (!parting_) over_ = true;
+}
+
+void AttachSession::close() {
+  attempt_.reset();
+  parting_.reset();
+  over_ = true;
+  notify(Kind::closed, ErrorCode::closed);
+}
+
+void AttachSession::notify(Kind kind, ErrorCode code, std::string text) {
+  notices_.push_back({kind, {code, std::move(text)}, std::nullopt});
+}
+
+std::optional<AttachNotice> AttachSession::take_notice() {
+  if (notices_.empty()) return std::nullopt;
+  AttachNotice notice = std::move(notices_.front());
+  notices_.pop_front();
+  return notice;
+}
+
+std::string AttachSession::name() const {
+  return fmt::format("{} {} of stream {}", settings_.role == protocol::Role::producer ? "producer" : "consumer", client_id_,
+                     settings_.stream_id);
+}
+
+}  // namespace tensorpool::detail

@@ -1,0 +1,144 @@
+// The life of one attachment as seen from the client: asks, waits, asks again, keeps the lease alive, loses it, starts over.
+// A pure core: it takes messages and `now`, and says what to send (due) and what happened (take_notice). It knows neither
+// Aeron nor shared memory; the Attachment around it sends, maps and reports.
+//
+// What always holds: a response counts only for the correlation id that is outstanding (random 63 bits: the response names
+// no client); an OK is never undone by a later refusal; a lease that is given up is detached before a new one is asked for.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "client/backoff.hpp"
+#include "client/grant.hpp"
+#include "protocol/messages.hpp"
+#include "tensorpool/result.hpp"
+#include "tensorpool/time.hpp"
+
+namespace tensorpool::detail {
+
+struct AttachSettings {
+  protocol::Role role = protocol::Role::consumer;
+  std::uint32_t stream_id = 0;  // 0: the driver allocates one
+  std::uint32_t client_id = 0;  // 0: random, drawn again when it is taken
+  std::uint32_t expected_layout_version = 0;
+  bool create = false;
+  std::optional<std::uint32_t> desired_node_id;
+  Nanos attach_timeout_ns = 30 * nanos_per_second;
+  Nanos announce_period_ns = nanos_per_second;
+};
+
+// Something that happened, told once.
+struct AttachNotice {
+  enum class Kind : std::uint8_t {
+    granted,        // `grant` is to be mapped; answer with on_mapped or on_mapping_failed
+    failed,         // the first attach ended without success; `error` says why. The session is over.
+    refused,        // a later attach was refused; it will be tried again
+    broken,         // a response broke the protocol; it was dropped and will be asked for again
+    lost,           // the lease ended: revoked, expired, or overtaken by a higher epoch
+    shutdown,       // the driver said goodbye
+    driver_silent,  // no sign of life for 3 announce periods
+    closed,         // detach() is done. The session is over.
+  };
+  Kind kind = Kind::failed;
+  Error error;
+  std::optional<Grant> grant;
+};
+
+class AttachSession {
+ public:
+  enum class State : std::uint8_t { unattached, attaching, attached, detaching, backoff };
+  using Message = std::variant<protocol::ShmDetachRequest, protocol::ShmAttachRequest, protocol::ShmLeaseKeepalive>;
+
+  AttachSession(AttachSettings settings, RandomSource random);
+
+  // Asks for the first time; also after on_connection_lost, once there is a connection again.
+  void start(Nanos now);
+  // Gives the lease back; `closed` follows.
+  void detach(Nanos now);
+
+  // The message to send now, if any. It stays due until sent() says that it went out: back-pressure is simply tried again.
+  [[nodiscard]] std::optional<Message> due(Nanos now);
+  void sent(const Message& message, Nanos now);
+
+  void on(const protocol::ShmAttachResponse& response, Nanos now);
+  void on(const protocol::ShmDetachResponse& response);
+  void on(const protocol::ShmLeaseRevoked& revoked, Nanos now);
+  void on(const protocol::ShmDriverShutdown& shutdown, Nanos now);
+  // A fresh announce of this session's stream.
+  void on_announce(std::uint64_t epoch, Nanos now);
+  void on_mapped(Nanos now);
+  void on_mapping_failed(const Error& error, Nanos now);
+  void on_connection_lost();
+
+  [[nodiscard]] std::optional<AttachNotice> take_notice();
+
+  [[nodiscard]] State state() const noexcept;
+  [[nodiscard]] bool over() const noexcept { return over_; }
+  [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_; }
+  [[nodiscard]] std::uint32_t stream_id() const noexcept { return settings_.stream_id; }
+  [[nodiscard]] protocol::Role role() const noexcept { return settings_.role; }
+  [[nodiscard]] const std::string& last_refusal() const noexcept { return last_refusal_; }
+
+ private:
+  // One question to the driver; its repeats carry the same correlation id.
+  struct Attempt {
+    std::int64_t correlation_id = 0;
+    Nanos started = 0;
+    Nanos next_send = 0;
+    bool probe = false;  // asks whether a lease that we hold still exists
+    bool quiet = false;  // not repeated any more, but an answer still counts
+    Backoff repeat{100 * nanos_per_milli, nanos_per_second};
+  };
+  struct Lease {
+    std::uint64_t lease_id = 0;
+    std::uint64_t epoch = 0;
+    Nanos duration_ns = 0;
+    Nanos asked_at = 0;       // when the attempt began
+    Nanos last_keepalive = 0;  // that went out
+    Nanos next_keepalive = 0;
+  };
+
+  void begin_attempt(Nanos now, bool probe);
+  void back_off(Nanos now);
+  void end_lease(bool tell_driver);
+  void lose(std::string why, Nanos now);
+  void fail(Nanos now, Error error);
+  void close();
+  void confirm_alive(Nanos now) noexcept;
+  void on_granted(const protocol::ShmAttachResponse& response, Nanos now);
+  void on_refused(const protocol::ShmAttachResponse& response, Nanos now);
+  void check_time(Nanos now);
+  void check_lease(Nanos now);
+  void notify(AttachNotice::Kind kind, ErrorCode code = ErrorCode::unavailable, std::string text = {});
+  [[nodiscard]] std::int64_t new_correlation_id();
+  [[nodiscard]] protocol::ShmAttachRequest request() const;
+  [[nodiscard]] protocol::ShmDetachRequest detach_request(std::uint64_t lease_id);
+  [[nodiscard]] std::string name() const;
+
+  AttachSettings settings_;
+  RandomSource random_;
+  std::uint32_t client_id_;
+  bool automatic_id_;
+  bool attached_once_ = false;
+  bool started_ = false;
+  bool closing_ = false;
+  bool over_ = false;
+  bool silent_ = false;
+  Nanos deadline_ = 0;    // of the first attach, or of closing
+  Nanos last_alive_ = 0;  // the driver's last sign of life
+  int rerolls_ = 0;
+  std::optional<Attempt> attempt_;
+  std::optional<Lease> lease_;
+  std::optional<Nanos> retry_at_;
+  std::optional<protocol::ShmDetachRequest> parting_;  // for a lease that was given up
+  Nanos next_detach_ = 0;
+  Backoff backoff_{100 * nanos_per_milli, 2 * nanos_per_second};
+  std::string last_refusal_;
+  std::deque<AttachNotice> notices_;
+};
+
+}  // namespace tensorpool::detail

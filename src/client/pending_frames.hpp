@@ -1,0 +1,74 @@
+// Frames whose descriptors arrived and that wait for their turn: a ring of as many entries as the region has slots, made when
+// the session is built, so that draining the descriptor stream never allocates. Single thread.
+//
+// It also decides what each descriptor means for the sequence: too low is a repeat and ignored; a jump is a hole, and each
+// missing sequence was either given up by the producer (its slot still says "in progress" for exactly that sequence, although
+// a later descriptor exists) or its descriptor is lost. Holes travel with the frame behind them, so that the books are
+// written in order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "protocol/messages.hpp"
+#include "shm/slot_reader.hpp"
+
+namespace tensorpool::detail {
+
+struct PendingFrame {
+  std::uint64_t seq = 0;
+  std::uint64_t gaps_before = 0;
+  std::uint64_t abandoned_before = 0;
+  std::optional<std::uint64_t> timestamp_ns;
+  std::optional<std::uint32_t> meta_version;
+  std::optional<std::uint64_t> trace_id;
+};
+
+class PendingFrames {
+ public:
+  enum class Verdict : std::uint8_t { queued, repeated, implausible };
+
+  // REQUIRES: regions outlives this.
+  explicit PendingFrames(const shm::RegionSet& regions);
+
+  // A descriptor of this epoch. implausible: the ring cannot have come that far, so it moves nothing.
+  Verdict on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
+  // A frame that was found committed in the ring, ahead of, or without, its descriptor. What lies between is a gap.
+  void on_found(std::uint64_t seq) noexcept;
+
+  // Whether a sequence was ever queued, or expected by continue_at. An epoch may start at any sequence.
+  [[nodiscard]] bool started() const noexcept { return started_; }
+  // The lowest sequence that is news.
+  [[nodiscard]] std::uint64_t expected() const noexcept { return expected_; }
+  // Sequences below `seq` are none of our business; the first at or above it is our first.
+  void begin_at(std::uint64_t seq) noexcept { expected_ = seq; }
+  // Sequences below `seq` are in the books already; any that is missing from there on is a gap.
+  void continue_at(std::uint64_t seq) noexcept {
+    expected_ = seq;
+    started_ = true;
+  }
+
+  [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
+  [[nodiscard]] bool full() const noexcept { return tail_ - head_ == capacity_; }
+  // REQUIRES: !empty().
+  [[nodiscard]] const PendingFrame& front() const noexcept { return entries_[head_ & (capacity_ - 1)]; }
+  [[nodiscard]] const PendingFrame& back() const noexcept { return entries_[(tail_ - 1) & (capacity_ - 1)]; }
+  void pop() noexcept { ++head_; }
+
+ private:
+  // REQUIRES: !full().
+  PendingFrame& push(std::uint64_t seq) noexcept;
+  void classify_hole(PendingFrame& behind, bool announced) const noexcept;
+
+  shm::SlotReader reader_;
+  std::uint64_t nslots_;
+  std::uint64_t capacity_;
+  std::unique_ptr<PendingFrame[]> entries_;
+  std::uint64_t head_ = 0;
+  std::uint64_t tail_ = 0;
+  std::uint64_t expected_ = 0;
+  bool started_ = false;
+};
+
+}  // namespace tensorpool::detail

@@ -1,0 +1,113 @@
+#include "tensorpool/producer.hpp"
+
+#include <utility>
+
+#include "client/producer_core.hpp"
+
+namespace tensorpool {
+
+std::string_view to_string(PublishStatus status) noexcept {
+  switch (status) {
+    case PublishStatus::ok: return "ok";
+    case PublishStatus::no_consumer: return "no_consumer";
+    case PublishStatus::descriptor_dropped: return "descriptor_dropped";
+    case PublishStatus::not_attached: return "not_attached";
+    case PublishStatus::too_large: return "too_large";
+    case PublishStatus::invalid_layout: return "invalid_layout";
+    case PublishStatus::claims_exhausted: return "claims_exhausted";
+    case PublishStatus::stale_claim: return "stale_claim";
+  }
+  return "unknown";
+}
+
+// --- SlotClaim ---
+
+SlotClaim::SlotClaim(SlotClaim&& other) noexcept
+    : core_(std::move(other.core_)),
+      session_(std::exchange(other.session_, nullptr)),
+      payload_(std::exchange(other.payload_, {})),
+      seq_(other.seq_),
+      epoch_(other.epoch_),
+      pool_(other.pool_),
+      pool_id_(other.pool_id_) {}
+
+SlotClaim& SlotClaim::operator=(SlotClaim&& other) noexcept {
+  if (this == &other) return *this;
+  if (session_ != nullptr) core_->abandon(*this);
+  core_ = std::move(other.core_);
+  session_ = std::exchange(other.session_, nullptr);
+  payload_ = std::exchange(other.payload_, {});
+  seq_ = other.seq_;
+  epoch_ = other.epoch_;
+  pool_ = other.pool_;
+  pool_id_ = other.pool_id_;
+  return *this;
+}
+
+SlotClaim::~SlotClaim() {
+  if (session_ != nullptr) core_->abandon(*this);
+}
+
+PublishStatus SlotClaim::commit(const TensorLayout& layout, const FrameInfo& info) && noexcept {
+  return std::move(*this).commit(layout, layout.extent_bytes(), info);
+}
+
+PublishStatus SlotClaim::commit(const TensorLayout& layout, std::size_t payload_bytes, const FrameInfo& info) && noexcept {
+  if (session_ == nullptr) return PublishStatus::stale_claim;
+  return core_->commit(*this, layout, payload_bytes, info);
+}
+
+// --- Producer ---
+
+Producer::Producer(std::shared_ptr<detail::ProducerCore> core) noexcept : core_(std::move(core)) {}
+Producer::Producer(Producer&&) noexcept = default;
+
+Producer& Producer::operator=(Producer&& other) noexcept {
+  if (this == &other) return *this;
+  if (core_) core_->close();
+  core_ = std::move(other.core_);
+  return *this;
+}
+
+Producer::~Producer() {
+  if (core_) core_->close();
+}
+
+PublishStatus Producer::publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info) noexcept {
+  return core_->publish(layout, payload, info);
+}
+
+Expected<SlotClaim, PublishStatus> Producer::claim(std::size_t bytes) noexcept { return core_->claim(bytes); }
+
+std::size_t Producer::max_claims() const noexcept {
+  const auto* session = core_->current();
+  return session == nullptr ? 0 : session->claims.max_span();
+}
+
+std::optional<std::uint64_t> Producer::oldest_open_claim() const noexcept { return core_->oldest_open_claim(); }
+
+std::size_t Producer::max_payload_bytes() const noexcept {
+  const auto* session = core_->current();
+  // Pools are sorted by stride, and there is at least one.
+  return session == nullptr ? 0 : session->regions->pools().back().stride_bytes;
+}
+
+std::span<std::byte> Producer::slot_address(std::uint16_t pool_id, std::uint32_t index) noexcept {
+  const auto* session = core_->current();
+  if (session == nullptr || index >= session->regions->nslots()) return {};
+  const int pool = session->regions->pool_index(pool_id);
+  return pool < 0 ? std::span<std::byte>{} : session->regions->payload_slot(index, pool);
+}
+
+std::uint32_t Producer::slots() const noexcept {
+  const auto* session = core_->current();
+  return session == nullptr ? 0 : session->regions->nslots();
+}
+
+bool Producer::attached() const noexcept { return core_->attached(); }
+std::uint32_t Producer::stream_id() const noexcept { return core_->stream_id(); }
+std::uint32_t Producer::client_id() const noexcept { return core_->client_id(); }
+std::optional<std::uint32_t> Producer::node_id() const noexcept { return core_->node_id(); }
+ProducerStats Producer::stats() const noexcept { return core_->stats(); }
+
+}  // namespace tensorpool

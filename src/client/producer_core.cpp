@@ -1,0 +1,240 @@
+#include "client/producer_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/codec.hpp"
+#include "protocol/constants.hpp"
+
+namespace tensorpool::detail {
+namespace {
+
+constexpr std::uint64_t none_open = ~std::uint64_t{0};
+constexpr std::size_t descriptor_bytes = protocol::message_header_length + protocol::FrameDescriptor::block_length;
+
+Nanos stamp(const FrameInfo& info) noexcept { return info.timestamp_ns != 0 ? info.timestamp_ns : monotonic_now(); }
+
+}  // namespace
+
+std::uint32_t claim_span(std::uint32_t nslots, std::uint32_t min_readable) noexcept {
+  const std::uint32_t readable = min_readable != 0 ? min_readable : nslots / 2;
+  // At least one frame must be writable, whatever was asked for.
+  return nslots - std::min(readable, nslots - 1);
+}
+
+ProducerCore::~ProducerCore() { delete current_; }
+
+void ProducerCore::close() noexcept {
+  if (ProducerSession* const untaken = sessions.take()) sessions.retire(untaken);
+  if (current_ != nullptr) supersede(std::exchange(current_, nullptr));
+  closed_.store(true, std::memory_order_release);
+}
+
+// --- Sessions ---
+
+ProducerSession* ProducerCore::current() noexcept {
+  pick_up();
+  return current_;
+}
+
+void ProducerCore::pick_up() noexcept {
+  ProducerSession* const taken = sessions.take();
+  if (taken == nullptr) return;
+  if (current_ != nullptr) supersede(current_);
+  current_ = taken;
+  epoch_.set(current_->regions->epoch());
+  note_progress(*current_);
+}
+
+void ProducerCore::supersede(ProducerSession* session) noexcept {
+  // Committed behind an open claim of an epoch that is over: no consumer will hear of them.
+  descriptors_dropped_.add(session->claims.held_back());
+  session->superseded = true;
+  if (session->claims.open_claims() == 0) sessions.retire(session);
+}
+
+// --- Publishing ---
+
+ProducerCore::Place ProducerCore::place(std::size_t bytes) noexcept {
+  pick_up();
+  if (current_ == nullptr || !attached_.load(std::memory_order_acquire)) {
+    not_attached_.add();
+    return {PublishStatus::not_attached, -1};
+  }
+  const int pool = current_->writer.pool_for(bytes);
+  if (pool < 0) {
+    too_large_.add();
+    return {PublishStatus::too_large, -1};
+  }
+  if (!current_->claims.has_room()) {
+    claims_refused_.add();
+    return {PublishStatus::claims_exhausted, -1};
+  }
+  return {PublishStatus::ok, pool};
+}
+
+PublishStatus ProducerCore::publish(const TensorLayout& layout, std::span<const std::byte> payload,
+                                    const FrameInfo& info) noexcept {
+  if (layout.check(payload.size()) != LayoutFault::none) {
+    invalid_layout_.add();
+    return PublishStatus::invalid_layout;
+  }
+  const Place at = place(payload.size());
+  if (at.status != PublishStatus::ok) return at.status;
+  ProducerSession& session = *current_;
+  const bool nothing_open = session.claims.idle();
+  const std::uint64_t seq = nothing_open ? session.claims.pass() : session.claims.open();
+  const std::span<std::byte> slot = session.writer.begin(seq, at.pool, shm::FilledBy::copy_in);
+  session.writer.copy_in(at.pool, slot, payload);
+  const Nanos timestamp = stamp(info);
+  session.writer.commit(seq, at.pool,
+                        {static_cast<std::uint32_t>(payload.size()), timestamp, info.meta_version, &layout},
+                        shm::FilledBy::copy_in);
+  published_.add();
+  const protocol::FrameDescriptor descriptor = describe(seq, timestamp, info);
+  PublishStatus status = PublishStatus::ok;
+  if (nothing_open) {
+    status = send(descriptor);
+  } else {
+    session.claims.ready(seq, descriptor);
+    status = flush(seq);
+  }
+  note_progress(session);
+  return status;
+}
+
+Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes) noexcept {
+  const Place at = place(bytes);
+  if (at.status != PublishStatus::ok) return at.status;
+  ProducerSession& session = *current_;
+  SlotClaim claim;
+  claim.core_ = shared_from_this();
+  claim.session_ = &session;
+  claim.seq_ = session.claims.open();
+  claim.epoch_ = session.regions->epoch();
+  claim.payload_ = session.writer.begin(claim.seq_, at.pool);
+  claim.pool_ = at.pool;
+  claim.pool_id_ = session.regions->pools()[static_cast<std::size_t>(at.pool)].pool_id;
+  note_progress(session);
+  return claim;
+}
+
+PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout, std::size_t bytes,
+                                   const FrameInfo& info) noexcept {
+  pick_up();
+  if (claim.session_ != current_ || !attached_.load(std::memory_order_acquire)) {
+    // The epoch is over. The slot keeps its in-progress word: the old epoch's readers see a sequence that was given up.
+    abandon(claim);
+    return PublishStatus::stale_claim;
+  }
+  ProducerSession& session = *current_;
+  if (bytes > claim.payload_.size() || layout.check(bytes) != LayoutFault::none) {
+    invalid_layout_.add();
+    abandon(claim);
+    return PublishStatus::invalid_layout;
+  }
+  const Nanos timestamp = stamp(info);
+  session.writer.commit(claim.seq_, claim.pool_, {static_cast<std::uint32_t>(bytes), timestamp, info.meta_version, &layout});
+  published_.add();
+  const std::uint64_t seq = claim.seq_;
+  session.claims.ready(seq, describe(seq, timestamp, info));
+  const PublishStatus status = flush(seq);
+  settle(claim);
+  return status;
+}
+
+void ProducerCore::abandon(SlotClaim& claim) noexcept {
+  auto& session = *static_cast<ProducerSession*>(claim.session_);
+  session.writer.abandon(claim.seq_);
+  session.claims.abandon(claim.seq_);
+  abandoned_.add();
+  if (!session.superseded) flush(claim.seq_);
+  settle(claim);
+}
+
+// The claim is done; an epoch that is over goes back with its last claim.
+void ProducerCore::settle(SlotClaim& claim) noexcept {
+  auto* const session = static_cast<ProducerSession*>(std::exchange(claim.session_, nullptr));
+  claim.payload_ = {};
+  if (!session->superseded) {
+    note_progress(*session);
+  } else if (session->claims.open_claims() == 0) {
+    sessions.retire(session);
+  }
+}
+
+void ProducerCore::note_progress(const ProducerSession& session) noexcept {
+  next_seq_.set(session.claims.next_seq());
+  oldest_open_.set(session.claims.open_claims() == 0 ? none_open : session.claims.oldest_open());
+}
+
+// --- Descriptors ---
+
+protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, Nanos timestamp, const FrameInfo& info) const noexcept {
+  protocol::FrameDescriptor descriptor;
+  descriptor.stream_id = current_->regions->stream_id();
+  descriptor.epoch = current_->regions->epoch();
+  descriptor.seq = seq;
+  descriptor.timestamp_ns = static_cast<std::uint64_t>(timestamp);
+  descriptor.meta_version = info.meta_version;
+  descriptor.trace_id = info.trace_id;
+  return descriptor;
+}
+
+PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) noexcept {
+  const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(descriptor, out)); };
+  const transport::OfferResult result = current_->publication->try_claim(descriptor_bytes, fill);
+  if (result == transport::OfferResult::ok) {
+    return consumers_seen_.load(std::memory_order_relaxed) ? PublishStatus::ok : PublishStatus::no_consumer;
+  }
+  // Never waited for: the frame is in the ring, its consumers see a gap.
+  descriptors_dropped_.add();
+  return result == transport::OfferResult::not_connected ? PublishStatus::no_consumer : PublishStatus::descriptor_dropped;
+}
+
+// Sends what no open claim holds back. The status is that of `seq`; ok if it stays queued.
+PublishStatus ProducerCore::flush(std::uint64_t seq) noexcept {
+  PublishStatus status = PublishStatus::ok;
+  if (current_ == nullptr) return status;
+  current_->claims.flush([&](const protocol::FrameDescriptor& descriptor) {
+    const PublishStatus sent = send(descriptor);
+    if (descriptor.seq == seq) status = sent;
+  });
+  return status;
+}
+
+// --- Ids and counters ---
+
+void ProducerCore::set_ids(std::uint32_t stream_id, std::uint32_t client_id, std::optional<std::uint32_t> node_id) noexcept {
+  stream_id_.store(stream_id, std::memory_order_relaxed);
+  client_id_.store(client_id, std::memory_order_relaxed);
+  node_id_.store(node_id ? std::uint64_t{*node_id} + 1 : 0, std::memory_order_relaxed);
+}
+
+std::optional<std::uint32_t> ProducerCore::node_id() const noexcept {
+  const std::uint64_t stored = node_id_.load(std::memory_order_relaxed);
+  return stored == 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(stored - 1));
+}
+
+std::optional<std::uint64_t> ProducerCore::oldest_open_claim() const noexcept {
+  const std::uint64_t seq = oldest_open_.get();
+  return seq == none_open || epoch_.get() == 0 ? std::nullopt : std::optional(seq);
+}
+
+ProducerStats ProducerCore::stats() const noexcept {
+  ProducerStats stats;
+  stats.published = published_.get();
+  stats.abandoned = abandoned_.get();
+  stats.descriptors_dropped = descriptors_dropped_.get();
+  stats.admin_retries = admin_retries_.get() + (current_ != nullptr ? current_->publication->admin_retries() : 0);
+  stats.too_large = too_large_.get();
+  stats.invalid_layout = invalid_layout_.get();
+  stats.claims_refused = claims_refused_.get();
+  stats.not_attached = not_attached_.get();
+  stats.epoch = epoch_.get();
+  stats.first_seq = 0;
+  stats.next_seq = next_seq_.get();
+  return stats;
+}
+
+}  // namespace tensorpool::detail

@@ -1,0 +1,108 @@
+// What stands behind a Producer and its claims: the application's thread publishes, the conductor hands it sessions, keeps
+// the lease and reads its counters. Between the two there is one atomic pointer (sessions, both ways), some flags and the
+// counters. A session goes back to the conductor, and is unmapped, only when no claim on it is open.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/handoff.hpp"
+#include "client/claim_ledger.hpp"
+#include "client/counter_cell.hpp"
+#include "shm/region_set.hpp"
+#include "shm/slot_writer.hpp"
+#include "tensorpool/producer.hpp"
+#include "transport/publication.hpp"
+
+namespace tensorpool::detail {
+
+// How many sequences may lie between the oldest open claim and the newest frame, so that `min_readable` slots (0 = half the
+// ring) stay readable.
+[[nodiscard]] std::uint32_t claim_span(std::uint32_t nslots, std::uint32_t min_readable) noexcept;
+
+// One epoch of a stream, mapped for writing. Built and destroyed by the conductor, used by the application's thread.
+struct ProducerSession {
+  ProducerSession(std::unique_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Publication> published,
+                  std::uint32_t min_readable)
+      : regions(std::move(mapped)),
+        publication(std::move(published)),
+        writer(*regions),
+        claims(regions->nslots(), claim_span(regions->nslots(), min_readable)) {}
+
+  std::unique_ptr<shm::RegionSet> regions;
+  // Shared with the sessions before and after it, of which one may still be in use; an epoch ends, the stream goes on.
+  std::shared_ptr<transport::Publication> publication;
+  shm::SlotWriter writer;
+  ClaimLedger claims;
+  bool superseded = false;  // no longer current; goes back with its last open claim
+  ProducerSession* next_retired = nullptr;
+};
+
+class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
+ public:
+  explicit ProducerCore(const ProducerOptions& options) : options_(options) {}
+  ~ProducerCore();
+  ProducerCore(const ProducerCore&) = delete;
+  ProducerCore& operator=(const ProducerCore&) = delete;
+
+  // --- The application's thread ---
+  PublishStatus publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info) noexcept;
+  Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
+  PublishStatus commit(SlotClaim& claim, const TensorLayout& layout, std::size_t bytes, const FrameInfo& info) noexcept;
+  void abandon(SlotClaim& claim) noexcept;
+  [[nodiscard]] ProducerSession* current() noexcept;
+  // The handle is gone: gives back what no claim holds, and lets the conductor detach.
+  void close() noexcept;
+  [[nodiscard]] ProducerStats stats() const noexcept;
+
+  // --- The conductor's thread ---
+  Handoff<ProducerSession> sessions;
+  void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
+  void set_consumers_seen(bool seen) noexcept { consumers_seen_.store(seen, std::memory_order_relaxed); }
+  void set_ids(std::uint32_t stream_id, std::uint32_t client_id, std::optional<std::uint32_t> node_id) noexcept;
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+
+  // --- Any thread ---
+  [[nodiscard]] const ProducerOptions& options() const noexcept { return options_; }
+  [[nodiscard]] bool attached() const noexcept { return attached_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint32_t stream_id() const noexcept { return stream_id_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::optional<std::uint32_t> node_id() const noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> oldest_open_claim() const noexcept;
+  [[nodiscard]] std::uint64_t claims_refused() const noexcept { return claims_refused_.get(); }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.get(); }
+  [[nodiscard]] std::uint64_t next_seq() const noexcept { return next_seq_.get(); }
+
+ private:
+  // What stops a frame of `bytes` before a slot is taken; else the pool it goes to.
+  struct Place {
+    PublishStatus status;
+    int pool;
+  };
+  Place place(std::size_t bytes) noexcept;
+  void pick_up() noexcept;
+  void supersede(ProducerSession* session) noexcept;
+  void settle(SlotClaim& claim) noexcept;
+  void note_progress(const ProducerSession& session) noexcept;
+  protocol::FrameDescriptor describe(std::uint64_t seq, Nanos timestamp, const FrameInfo& info) const noexcept;
+  PublishStatus send(const protocol::FrameDescriptor& descriptor) noexcept;
+  PublishStatus flush(std::uint64_t seq) noexcept;
+
+  const ProducerOptions options_;
+  std::atomic<bool> attached_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> consumers_seen_{false};
+  std::atomic<std::uint32_t> stream_id_{0};
+  std::atomic<std::uint32_t> client_id_{0};
+  std::atomic<std::uint64_t> node_id_{0};  // the id + 1, 0 = none
+
+  // The application's thread only; counters may be read anywhere.
+  ProducerSession* current_ = nullptr;
+  CounterCell published_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_, claims_refused_,
+      not_attached_, epoch_, next_seq_, oldest_open_;
+};
+
+}  // namespace tensorpool::detail
