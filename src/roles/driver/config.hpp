@@ -128,7 +128,7 @@ struct StaticStream {
 struct DriverLimits {
   std::size_t leases = 4096;
   std::size_t pending_attaches = 256;
-  std::size_t remembered_answers = 4096;
+  std::size_t remembered_answers = 1024;
   std::size_t dynamic_streams = 1024;
   std::size_t outbox_messages = 4096;
 

@@ -3,11 +3,11 @@
 namespace tensorpool::driver {
 
 std::optional<std::uint32_t> NodeIds::assign(std::uint32_t client_id, std::optional<std::uint32_t> desired, Nanos now) {
-  if (const auto own = find(client_id)) {
-    return !desired || *desired == *own ? take(*own, client_id) : std::nullopt;
-  }
   if (desired) {
-    return *desired < node_id_count && is_free(*desired, now) ? take(*desired, client_id) : std::nullopt;
+    return may_assign(client_id, *desired, now) ? take(*desired, client_id) : std::nullopt;
+  }
+  if (const auto own = find(client_id)) {
+    return take(*own, client_id);
   }
   for (std::uint32_t tried = 0; tried < node_id_count; ++tried) {
     const std::uint32_t candidate = next_;
@@ -17,6 +17,13 @@ std::optional<std::uint32_t> NodeIds::assign(std::uint32_t client_id, std::optio
     }
   }
   return std::nullopt;
+}
+
+bool NodeIds::may_assign(std::uint32_t client_id, std::uint32_t desired, Nanos now) const noexcept {
+  if (const auto own = find(client_id)) {
+    return desired == *own;
+  }
+  return desired < node_id_count && is_free(desired, now);
 }
 
 void NodeIds::release(std::uint32_t node_id, Nanos now) noexcept {

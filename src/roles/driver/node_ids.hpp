@@ -19,6 +19,8 @@ class NodeIds {
   // The client's id, or the next free one, or `desired`; nothing if that is taken, resting or out of range. Each success is
   // given back by one release.
   [[nodiscard]] std::optional<std::uint32_t> assign(std::uint32_t client_id, std::optional<std::uint32_t> desired, Nanos now);
+  // Whether assign() would give the client that very id; changes nothing.
+  [[nodiscard]] bool may_assign(std::uint32_t client_id, std::uint32_t desired, Nanos now) const noexcept;
   void release(std::uint32_t node_id, Nanos now) noexcept;
 
  private:

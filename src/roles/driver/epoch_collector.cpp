@@ -1,0 +1,149 @@
+#include "roles/driver/epoch_collector.hpp"
+
+#include <algorithm>
+
+namespace tensorpool::driver {
+
+void EpochCollector::superseded(std::uint32_t stream_id, std::uint64_t epoch, Nanos now) {
+  superseded_.emplace(EpochId{stream_id, epoch}, now);
+}
+
+int EpochCollector::step(Nanos now) {
+  if (remove_one_file(now)) {
+    return 1;
+  }
+  if (!config_.policies.epoch_gc_enabled) {
+    return 0;
+  }
+  if (to_look_at_.empty()) {
+    if (now < next_round_at_) {
+      return 0;
+    }
+    next_round_at_ = now + config_.announce_period_ns();
+    if (auto streams = store_.streams()) {
+      to_look_at_.assign(streams->begin(), streams->end());
+    }
+    return 0;
+  }
+  const std::uint32_t stream_id = to_look_at_.front();
+  to_look_at_.pop_front();
+  queue_dead(stream_id, now);
+  return 1;
+}
+
+bool EpochCollector::reclaim(Nanos now) {
+  if (!config_.policies.epoch_gc_enabled) {
+    return false;
+  }
+  if (!removal_ && to_remove_.empty()) {
+    queue_for_space(now);
+  }
+  return remove_one_file(now);
+}
+
+bool EpochCollector::remove_everything() {
+  if (!removal_ && to_remove_.empty()) {
+    if (auto streams = store_.streams()) {
+      for (const std::uint32_t stream_id : *streams) {
+        for (const std::uint64_t epoch : epochs_of(stream_id, 0)) {
+          queue_removal({stream_id, epoch});
+        }
+      }
+    }
+  }
+  return remove_one_file(0);
+}
+
+std::vector<std::uint64_t> EpochCollector::epochs_of(std::uint32_t stream_id, Nanos now) {
+  auto epochs = store_.epochs(stream_id);
+  if (!epochs) {
+    log_.limited(now, "epochs", LogLevel::warning, "cannot list the epochs of stream {}: {}", stream_id,
+                 epochs.error().message);
+    return {};
+  }
+  return *epochs;
+}
+
+bool EpochCollector::is_current(EpochId id) const {
+  const Stream* const stream = streams_.find(id.first);
+  return stream != nullptr && stream->provisioned() && stream->layout->epoch == id.second;
+}
+
+// An epoch of this life is as old as its replacement; one of a former life as its last activity. An activity time ahead of the
+// clock is from before a reboot.
+bool EpochCollector::is_old(EpochId id, Nanos min_age, Nanos now) const {
+  if (const auto known = superseded_.find(id); known != superseded_.end()) {
+    return now - known->second >= min_age;
+  }
+  const auto activity = store_.last_activity(id.first, id.second);
+  return !activity || *activity > now || now - *activity >= min_age;
+}
+
+void EpochCollector::queue_dead(std::uint32_t stream_id, Nanos now) {
+  std::vector<std::uint64_t> epochs = epochs_of(stream_id, now);
+  std::sort(epochs.rbegin(), epochs.rend());
+  const std::size_t keep = streams_.find(stream_id) == nullptr ? 0 : config_.policies.epoch_gc_keep;
+  for (std::size_t rank = keep; rank < epochs.size(); ++rank) {
+    const EpochId id{stream_id, epochs[rank]};
+    if (!is_current(id) && is_old(id, config_.epoch_gc_min_age_ns(), now)) {
+      queue_removal(id);
+    }
+  }
+  if (epochs.empty()) {
+    store_.remove_stream_dir_if_empty(stream_id);
+  }
+}
+
+void EpochCollector::queue_for_space(Nanos now) {
+  const auto streams = store_.streams();
+  if (!streams) {
+    return;
+  }
+  for (const std::uint32_t stream_id : *streams) {
+    for (const std::uint64_t epoch : epochs_of(stream_id, now)) {
+      const EpochId id{stream_id, epoch};
+      const bool replaced_by_us = superseded_.contains(id);
+      if (!is_current(id) && (replaced_by_us || is_old(id, config_.epoch_gc_min_age_ns(), now))) {
+        queue_removal(id);
+      }
+    }
+  }
+}
+
+void EpochCollector::queue_removal(EpochId id) {
+  if (!unremovable_.contains(id) && std::find(to_remove_.begin(), to_remove_.end(), id) == to_remove_.end()) {
+    to_remove_.push_back(id);
+  }
+}
+
+bool EpochCollector::remove_one_file(Nanos now) {
+  while (!removal_) {
+    if (to_remove_.empty()) {
+      return false;
+    }
+    const EpochId id = to_remove_.front();
+    to_remove_.pop_front();
+    superseded_.erase(id);
+    auto begun = store_.remove(id.first, id.second);
+    if (begun) {
+      removal_.emplace(std::move(*begun));
+      removing_ = id;
+    } else {
+      unremovable_.insert(id);  // gone already, or it cannot be: the next start tries again
+    }
+  }
+  const auto done = removal_->step();
+  if (!done) {
+    log_.limited(now, "collect", LogLevel::warning, "cannot remove a dead epoch: {}", done.error().message);
+    unremovable_.insert(removing_);
+  }
+  if (!done || *done) {
+    removal_.reset();
+    collected_ += done ? 1 : 0;
+    last_removal_ = now;
+    store_.remove_stream_dir_if_empty(removing_.first);
+  }
+  return true;
+}
+
+}  // namespace tensorpool::driver

@@ -1,0 +1,177 @@
+#include "roles/driver/provisioning.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "roles/driver/epochs.hpp"
+
+namespace tensorpool::driver {
+
+namespace {
+
+constexpr std::uint64_t bytes_per_step = std::uint64_t{8} << 20;      // about 5 ms of reserving and touching
+constexpr Nanos patience_for_space_ns = nanos_per_second;             // readers unmap a replaced epoch within this
+
+bool is_of(std::uint32_t stream_id, const auto& job) { return job.stream_id == stream_id; }
+
+}  // namespace
+
+void Provisioning::want_producer_epoch(std::uint32_t stream_id, std::uint64_t lease_id) {
+  Job job;
+  job.stream_id = stream_id;
+  job.pools_reserved = true;
+  job.waiting.push_back(lease_id);
+  large_.push_back(std::move(job));
+}
+
+void Provisioning::want_idle_epoch(std::uint32_t stream_id, std::optional<std::uint64_t> lease_id) {
+  for (std::deque<Job>* const lane : {&small_, &large_}) {
+    const auto it = std::find_if(lane->begin(), lane->end(), [&](const Job& job) { return is_of(stream_id, job); });
+    if (it != lane->end()) {
+      if (lease_id) {
+        it->waiting.push_back(*lease_id);
+      }
+      return;
+    }
+  }
+  Job job;
+  job.stream_id = stream_id;
+  if (lease_id) {
+    job.waiting.push_back(*lease_id);
+  }
+  small_.push_back(std::move(job));
+}
+
+bool Provisioning::has_job(std::uint32_t stream_id) const {
+  const auto is_mine = [&](const Job& job) { return is_of(stream_id, job); };
+  return std::any_of(small_.begin(), small_.end(), is_mine) || std::any_of(large_.begin(), large_.end(), is_mine);
+}
+
+std::optional<ProvisioningOutcome> Provisioning::step(Nanos now) {
+  std::deque<Job>& lane = small_.empty() ? large_ : small_;
+  if (lane.empty()) {
+    return std::nullopt;
+  }
+  Job& job = lane.front();
+  Stream* const stream = parts_.streams.find(job.stream_id);
+  if (stream == nullptr) {  // a dynamic stream that was retired meanwhile
+    return finish(lane, make_error(ErrorCode::not_found, "stream {} is gone", job.stream_id));
+  }
+  const Result<Step> result = advance(job, *stream, now);
+  if (!result) {
+    return finish(lane, result.error());
+  }
+  if (*result == Step::working) {
+    return std::nullopt;
+  }
+  adopt(job, *stream, now);
+  return finish(lane, {});
+}
+
+Result<Provisioning::Step> Provisioning::advance(Job& job, Stream& stream, Nanos now) {
+  if (!job.creator) {
+    if (Status status = prepare(job, stream); !status) {
+      return status.error();
+    }
+    return make_room(job, now);
+  }
+  auto progress = job.creator->step(bytes_per_step, now);
+  if (!progress) {
+    return handle_step_error(job, progress.error(), now);
+  }
+  return *progress == shm::RegionCreator::Progress::done ? Step::done : Step::working;
+}
+
+// Fixes what is to be made; the epoch's number is chosen anew for each try.
+Status Provisioning::prepare(Job& job, const Stream& stream) {
+  const auto on_disk = parts_.store.epochs(job.stream_id);
+  if (!on_disk) {
+    return on_disk.error();
+  }
+  const std::uint64_t highest = on_disk->empty() ? 0 : on_disk->back();
+  job.spec = make_spec(job, stream, next_epoch(stream.last_epoch, highest, parts_.realtime()));
+  return {};
+}
+
+// Begins to create once the space is there; until then collects, then waits, then gives up.
+Result<Provisioning::Step> Provisioning::make_room(Job& job, Nanos now) {
+  const auto space = parts_.space(parts_.store.namespace_dir());
+  if (!space) {
+    return space.error();
+  }
+  const std::uint64_t needed = shm::bytes_to_reserve(*job.spec, parts_.page_bytes);
+  Status enough = shm::check_space(fmt::format("stream {} ({})", job.stream_id, job.pools_reserved ? "producer attach" : "idle epoch"),
+                                   parts_.store.base_dir(), needed, *space);
+  if (enough) {
+    auto creator = shm::RegionCreator::begin(parts_.store, *job.spec);
+    if (!creator) {
+      return creator.error();
+    }
+    job.creator.emplace(std::move(*creator));
+    return Step::working;
+  }
+  if (parts_.collector.reclaim(now)) {
+    return Step::working;
+  }
+  const auto freed = parts_.collector.last_removal();
+  if (!job.give_up_at) {
+    job.give_up_at = freed ? std::max(*freed + patience_for_space_ns, now) : now;
+  }
+  return now < *job.give_up_at ? Result<Step>(Step::working) : Result<Step>(enough.error());
+}
+
+// The file system can be fuller than it said: collect what is dead and try once more.
+Result<Provisioning::Step> Provisioning::handle_step_error(Job& job, const Error& error, Nanos now) {
+  if (error.code != ErrorCode::no_space || job.retried) {
+    return error;
+  }
+  job.retried = true;
+  job.creator.reset();
+  job.give_up_at.reset();
+  while (parts_.collector.reclaim(now)) {  // bounded by what lies on disk; only on the way to a refusal
+  }
+  return Step::working;
+}
+
+shm::RegionSpec Provisioning::make_spec(const Job& job, const Stream& stream, std::uint64_t epoch) const {
+  const DriverConfig& config = parts_.config;
+  shm::RegionSpec spec;
+  spec.stream_id = stream.stream_id;
+  spec.epoch = epoch;
+  spec.nslots = stream.profile->header_nslots;
+  for (const PoolConfig& pool : stream.profile->payload_pools) {
+    spec.pools.push_back({pool.pool_id, pool.stride_bytes});
+  }
+  spec.file_mode = *parse_permissions_mode(config.shm.permissions_mode);  // check() has seen it
+  spec.reserve = config.shm.reserve == "on_touch" ? shm::Reserve::on_touch : shm::Reserve::full;
+  spec.pools_reserved = job.pools_reserved;
+  spec.prefault = config.policies.prefault_shm;
+  spec.mlock = config.policies.mlock_shm;
+  spec.require_hugepages = parts_.hugepages;
+  spec.pid = static_cast<std::uint64_t>(::getpid());
+  return spec;
+}
+
+void Provisioning::adopt(Job& job, Stream& stream, Nanos now) {
+  if (stream.provisioned()) {
+    parts_.collector.superseded(stream.stream_id, stream.layout->epoch, now);
+  }
+  stream.layout = job.creator->layout();
+  stream.locked = job.creator->take_locked();
+  stream.last_epoch = stream.layout->epoch;
+  stream.bytes_reserved = shm::bytes_to_reserve(*job.spec, parts_.page_bytes);
+  ++epochs_made_;
+}
+
+ProvisioningOutcome Provisioning::finish(std::deque<Job>& lane, Status status) {
+  ProvisioningOutcome outcome;
+  outcome.stream_id = lane.front().stream_id;
+  outcome.waiting = std::move(lane.front().waiting);
+  outcome.status = std::move(status);
+  lane.pop_front();
+  return outcome;
+}
+
+}  // namespace tensorpool::driver

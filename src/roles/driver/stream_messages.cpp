@@ -1,0 +1,86 @@
+#include "roles/driver/stream_messages.hpp"
+
+#include "protocol/region_uri.hpp"
+
+namespace tensorpool::driver {
+
+namespace {
+
+constexpr std::uint16_t header_slot_bytes = 256;
+constexpr std::size_t max_error_message = 1024;  // spec: driver §4.2
+
+std::string region_uri(const shm::RegionLayout& layout, const std::string& path) {
+  protocol::RegionUri uri{path};
+  if (layout.require_hugepages) {
+    uri.require_hugepages = true;
+  }
+  return protocol::format_region_uri(uri);
+}
+
+std::vector<protocol::PayloadPool> payload_pools(const shm::RegionLayout& layout) {
+  std::vector<protocol::PayloadPool> pools;
+  pools.reserve(layout.pools.size());
+  for (const shm::PoolLayout& pool : layout.pools) {
+    pools.push_back({pool.pool_id, layout.nslots, pool.stride_bytes, region_uri(layout, pool.path)});
+  }
+  return pools;
+}
+
+}  // namespace
+
+protocol::ShmPoolAnnounce make_announce(const Stream& stream, std::uint32_t producer_id, Nanos now) {
+  const shm::RegionLayout& layout = *stream.layout;
+  protocol::ShmPoolAnnounce announce;
+  announce.stream_id = stream.stream_id;
+  announce.producer_id = producer_id;
+  announce.epoch = layout.epoch;
+  announce.announce_timestamp_ns = static_cast<std::uint64_t>(now);
+  announce.announce_clock_domain = protocol::ClockDomain::monotonic;
+  announce.layout_version = layout.layout_version;
+  announce.header_nslots = layout.nslots;
+  announce.header_slot_bytes = header_slot_bytes;
+  announce.payload_pools = payload_pools(layout);
+  announce.header_region_uri = region_uri(layout, layout.header_path);
+  return announce;
+}
+
+// spec: driver §4.2
+protocol::ShmAttachResponse make_grant(std::int64_t correlation_id, const Stream& stream, const Lease& lease) {
+  const shm::RegionLayout& layout = *stream.layout;
+  protocol::ShmAttachResponse response;
+  response.correlation_id = correlation_id;
+  response.code = protocol::ResponseCode::ok;
+  response.lease_id = lease.key.lease_id;
+  response.lease_expiry_timestamp_ns = static_cast<std::uint64_t>(lease.expires_at);
+  response.stream_id = stream.stream_id;
+  response.epoch = layout.epoch;
+  response.layout_version = layout.layout_version;
+  response.header_nslots = layout.nslots;
+  response.header_slot_bytes = header_slot_bytes;
+  response.node_id = lease.node_id;
+  response.payload_pools = payload_pools(layout);
+  response.header_region_uri = region_uri(layout, layout.header_path);
+  return response;
+}
+
+protocol::ShmAttachResponse make_refusal(std::int64_t correlation_id, protocol::ResponseCode code,
+                                         std::string_view text) {
+  protocol::ShmAttachResponse response;
+  response.correlation_id = correlation_id;
+  response.code = code;
+  response.error_message = text.substr(0, max_error_message);
+  return response;
+}
+
+protocol::ShmLeaseRevoked make_revoked(const LeaseKey& key, protocol::LeaseRevokeReason reason, Nanos now) {
+  protocol::ShmLeaseRevoked revoked;
+  revoked.timestamp_ns = static_cast<std::uint64_t>(now);
+  revoked.lease_id = key.lease_id;
+  revoked.stream_id = key.stream_id;
+  revoked.client_id = key.client_id;
+  revoked.role = key.role;
+  revoked.reason = reason;
+  return revoked;
+}
+
+}  // namespace tensorpool::driver
