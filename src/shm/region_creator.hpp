@@ -40,9 +40,9 @@ struct RegionSpec {
 };
 
 // Bytes that making this epoch takes from the file system now, pages of `page_bytes` rounded up.
-[[nodiscard]] std::uint64_t bytes_to_reserve(const RegionSpec& spec, std::uint64_t page_bytes = 4096) noexcept;
+[[nodiscard]] std::uint64_t bytes_to_reserve(const RegionSpec& spec, std::uint64_t page_bytes = 4096);
 // Bytes of all its files, reserved or not.
-[[nodiscard]] std::uint64_t bytes_in_all(const RegionSpec& spec) noexcept;
+[[nodiscard]] std::uint64_t bytes_in_all(const RegionSpec& spec);
 
 // Mappings that keep mlocked regions locked; released with the owner.
 class LockedRegions {
