@@ -1,0 +1,159 @@
+#include "apps/tp/consume_stream.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "apps/flow/crc32c.hpp"
+#include "apps/flow/crc_log.hpp"
+#include "apps/flow/pattern.hpp"
+#include "apps/flow/receiving_end.hpp"
+#include "apps/tp/save_frame.hpp"
+#include "base/error.hpp"
+#include "base/idle.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+constexpr Nanos idle_nap_ns = 100 * nanos_per_micro;
+constexpr Nanos drained_after_ns = 50 * nanos_per_milli;  // nothing came for so long: nothing waits
+constexpr Nanos drain_limit_ns = 2 * nanos_per_second;
+
+// One frame after the other: copy, check, log.
+class FrameCheck {
+ public:
+  FrameCheck(const ConsumeOptions& options, ReceivingEnd& end, bool keep) : options_(options), end_(end), keep_(keep) {}
+
+  void on_frame(const Frame& frame) {
+    if (options_.count != 0 && received_ == options_.count) return;
+    buffer_.resize(std::max(buffer_.size(), frame.size_bytes()));
+    const auto copied = frame.copy_to(buffer_);
+    if (!copied) return;  // the consumer counts why
+    const Nanos latency = monotonic_now() - frame.timestamp_ns();
+    const std::span<const std::byte> content = std::span(buffer_).first(*copied);
+    const bool ok = check(frame, content, latency);
+    ++received_;
+    if (options_.each) say(frame, ok);
+    if (!options_.save_dir.empty() && !failure_) {
+      if (auto saved = save_frame(options_.save_dir, frame, content); !saved) failure_ = saved.error();
+    }
+  }
+
+  [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+  [[nodiscard]] const std::vector<CrcRecord>& kept() const noexcept { return kept_; }
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
+
+ private:
+  bool check(const Frame& frame, std::span<const std::byte> content, Nanos latency) {
+    const bool pattern = options_.verify && options_.against.empty();
+    const bool ok = !pattern || !find_pattern_fault(content, frame.seq());
+    if (!ok) end_.content_was_wrong();
+    CrcRecord record{frame.epoch(), frame.seq(), 0, static_cast<std::uint32_t>(content.size())};
+    if (keep_ || end_.wants_crc()) record.crc = crc32c(content);
+    if (keep_) kept_.push_back(record);
+    end_.received(record, latency);
+    return ok;
+  }
+
+  void say(const Frame& frame, bool ok) const {
+    const TensorLayout& layout = frame.layout();
+    if (!options_.json) {
+      return print_line(fmt::format("stream {} epoch {} seq {} timestamp {} {} {} bytes{}", frame.stream_id(), frame.epoch(),
+                                    frame.seq(), frame.timestamp_ns(), layout.describe(), frame.size_bytes(),
+                                    ok ? "" : " WRONG CONTENT"));
+    }
+    print_json({{"stream", frame.stream_id()},
+                {"epoch", std::to_string(frame.epoch())},
+                {"seq", frame.seq()},
+                {"timestamp", frame.timestamp_ns()},
+                {"shape", std::vector<std::int32_t>(layout.shape().begin(), layout.shape().end())},
+                {"dtype", to_string(layout.dtype)},
+                {"bytes", frame.size_bytes()},
+                {"ok", ok}});
+  }
+
+  const ConsumeOptions& options_;
+  ReceivingEnd& end_;
+  bool keep_;
+  std::uint64_t received_ = 0;
+  std::vector<std::byte> buffer_;
+  std::vector<CrcRecord> kept_;
+  std::optional<Error> failure_;
+};
+
+void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& stop, Consumer& consumer, FrameCheck& check,
+                        ReceivingEnd& end) {
+  Idle idle(IdleMode::sleep, idle_nap_ns);
+  const Nanos started = monotonic_now();
+  const Nanos limit = static_cast<Nanos>(options.seconds * 1e9);
+  while (!stop.load(std::memory_order_relaxed) && !check.failure()) {
+    idle.idle(consumer.poll([&](const Frame& frame) { check.on_frame(frame); }));
+    const Nanos now = monotonic_now();
+    end.tick(now);
+    if (options.count != 0 && check.received() >= options.count) return;
+    if (limit != 0 && now - started >= limit) return;
+  }
+}
+
+// What the producers sent before they ended may still wait.
+void drain(Consumer& consumer, FrameCheck& check) {
+  Idle idle(IdleMode::sleep, nanos_per_milli);
+  const Nanos started = monotonic_now();
+  Nanos last_work = started;
+  for (Nanos now = started; now - last_work < drained_after_ns && now - started < drain_limit_ns; now = monotonic_now()) {
+    const int work = consumer.poll([&](const Frame& frame) { check.on_frame(frame); });
+    if (work > 0) last_work = now;
+    idle.idle(work);
+  }
+}
+
+Status compare(const ConsumeOptions& options, const std::vector<CrcRecord>& received) {
+  auto sent = read_crc_log(options.against);
+  if (!sent) return sent.error();
+  const CrcComparison result = compare_crc_logs(std::move(*sent), received);
+  if (result.all_right()) return {};
+  return make_error(ErrorCode::protocol_error,
+                    "stream {}: of {} frames, {} differ from what {} says was sent, {} were never sent, {} came twice; the "
+                    "first is sequence {} of epoch {}",
+                    options.consumer.stream_id, received.size(), result.different, options.against, result.unknown,
+                    result.repeated, result.example->seq, result.example->epoch);
+}
+
+ReceivingEnd::Voice voice_of(const ConsumeOptions& options) {
+  if (options.each) return ReceivingEnd::Voice::silent;
+  return options.json ? ReceivingEnd::Voice::json : ReceivingEnd::Voice::text;
+}
+
+}  // namespace
+
+Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& stop) {
+  std::optional<CrcLogWriter> log;
+  if (!options.crc_log.empty()) {
+    auto opened = CrcLogWriter::open(options.crc_log);
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
+  auto client = Client::connect(options.client);
+  if (!client) return client.error();
+  auto consumer = client->attach_consumer(options.consumer);
+  if (!consumer) return consumer.error();
+
+  ReceivingEnd end(*consumer, voice_of(options), std::move(log), monotonic_now());
+  FrameCheck check(options, end, options.verify && !options.against.empty());
+  poll_until_stopped(options, stop, *consumer, check, end);
+  if (options.count == 0) drain(*consumer, check);
+  auto finished = end.finish(monotonic_now());
+  if (options.each) fmt::print(stderr, "{}\n", end.summary());
+  if (!finished) return finished;
+  if (check.failure()) return *check.failure();
+  if (end.wrong_content() != 0) {
+    return make_error(ErrorCode::protocol_error, "stream {}: {} of {} frames did not hold the pattern of their sequence",
+                      options.consumer.stream_id, end.wrong_content(), check.received());
+  }
+  if (options.verify && !options.against.empty()) return compare(options, check.kept());
+  return {};
+}
+
+}  // namespace tensorpool::apps

@@ -1,0 +1,47 @@
+#include "apps/tp/publish_session.hpp"
+
+#include <ctime>
+
+#include "base/error.hpp"
+
+namespace tensorpool::apps {
+
+Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options) {
+  std::optional<CrcLogWriter> log;
+  if (!options.crc_log.empty()) {
+    auto opened = CrcLogWriter::open(options.crc_log);
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
+  auto client = Client::connect(options.client);
+  if (!client) return client.error();
+  auto producer = client->attach_producer(options.producer);
+  if (!producer) return producer.error();
+  return std::make_unique<PublishSession>(std::move(*client), std::move(*producer), options.json, std::move(log), monotonic_now());
+}
+
+Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes, const std::atomic<bool>& stop) {
+  while (!stop.load(std::memory_order_relaxed)) {
+    auto claim = session.producer.claim(bytes);
+    if (claim) return std::optional(std::move(*claim));
+    if (claim.error() == PublishStatus::too_large) return too_large_error(session.producer, bytes);
+    session.end.tick(monotonic_now());
+    nap(nanos_per_milli);
+  }
+  return std::optional<SlotClaim>();
+}
+
+Error too_large_error(const Producer& producer, std::size_t bytes) {
+  return make_error(ErrorCode::invalid_argument,
+                    "stream {}: a frame of {} bytes fits no pool, the largest takes {}; publish smaller frames or give the "
+                    "stream's profile a pool with a larger stride_bytes",
+                    producer.stream_id(), bytes, producer.max_payload_bytes());
+}
+
+void nap(Nanos duration) noexcept {
+  if (duration <= 0) return;
+  const timespec length{duration / nanos_per_second, duration % nanos_per_second};
+  ::nanosleep(&length, nullptr);
+}
+
+}  // namespace tensorpool::apps

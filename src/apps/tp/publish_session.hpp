@@ -1,0 +1,47 @@
+// What the three kinds of `tp publish` have in common: a client, its producer, and what is said about it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "apps/flow/sending_end.hpp"
+#include "tensorpool/client.hpp"
+
+namespace tensorpool::apps {
+
+struct PublishOptions {
+  ClientOptions client;
+  ProducerOptions producer;
+  double rate_hz = 30;      // 0 = flat out
+  std::uint64_t count = 0;  // frames; 0 = until stopped
+  bool json = false;
+  std::string crc_log;      // empty = none
+};
+
+// Attached, with a line a second. Lives at one address, because `end` refers to `producer`.
+struct PublishSession {
+  PublishSession(Client client_in, Producer producer_in, bool json, std::optional<CrcLogWriter> log, Nanos now)
+      : client(std::move(client_in)), producer(std::move(producer_in)), end(producer, json, std::move(log), now) {}
+
+  Client client;
+  Producer producer;
+  SendingEnd end;
+};
+
+// Connects, attaches and opens the CRC log.
+[[nodiscard]] Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options);
+
+// Claims a slot for `bytes` as soon as there is one; nothing when `stop` came first. While there is none (driver gone, claims
+// exhausted) it goes on with its line a second. An error is a frame that no pool takes.
+[[nodiscard]] Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes,
+                                                                   const std::atomic<bool>& stop);
+
+// The error of a frame that is larger than every pool of the stream.
+[[nodiscard]] Error too_large_error(const Producer& producer, std::size_t bytes);
+
+// Sleeps at most `duration`; a signal ends it early.
+void nap(Nanos duration) noexcept;
+
+}  // namespace tensorpool::apps
