@@ -1,5 +1,7 @@
 #include "protocol/codec.hpp"
 
+#include <array>
+
 #include "base/bytes.hpp"
 
 namespace tensorpool::protocol {
@@ -12,106 +14,49 @@ constexpr bool has_correlation_id_first(const MessageHeader& header) noexcept {
           header.template_id == ShmDriverShutdownRequest::template_id);
 }
 
-constexpr std::string_view control_message_name(std::uint16_t template_id) noexcept {
-  switch (template_id) {
-    case ShmPoolAnnounce::template_id:
-      return "ShmPoolAnnounce";
-    case ConsumerHello::template_id:
-      return "ConsumerHello";
-    case ConsumerConfig::template_id:
-      return "ConsumerConfig";
-    case FrameDescriptor::template_id:
-      return "FrameDescriptor";
-    case QosConsumer::template_id:
-      return "QosConsumer";
-    case QosProducer::template_id:
-      return "QosProducer";
-    case DataSourceAnnounce::template_id:
-      return "DataSourceAnnounce";
-    case DataSourceMeta::template_id:
-      return "DataSourceMeta";
-    case ControlResponse::template_id:
-      return "ControlResponse";
-    case MetaBlobAnnounce::template_id:
-      return "MetaBlobAnnounce";
-    case FrameProgress::template_id:
-      return "FrameProgress";
-    case MetaBlobChunk::template_id:
-      return "MetaBlobChunk";
-    case MetaBlobComplete::template_id:
-      return "MetaBlobComplete";
-    default:
-      return {};
-  }
+struct NameRow {
+  std::uint16_t schema_id;
+  std::uint16_t template_id;
+  std::string_view name;
+};
+
+template <class Message>
+constexpr NameRow row_of(std::string_view name) noexcept {
+  return {Message::schema_id, Message::template_id, name};
 }
 
-constexpr std::string_view driver_message_name(std::uint16_t template_id) noexcept {
-  switch (template_id) {
-    case ShmAttachRequest::template_id:
-      return "ShmAttachRequest";
-    case ShmAttachResponse::template_id:
-      return "ShmAttachResponse";
-    case ShmDetachRequest::template_id:
-      return "ShmDetachRequest";
-    case ShmDetachResponse::template_id:
-      return "ShmDetachResponse";
-    case ShmLeaseKeepalive::template_id:
-      return "ShmLeaseKeepalive";
-    case ShmDriverShutdown::template_id:
-      return "ShmDriverShutdown";
-    case ShmLeaseRevoked::template_id:
-      return "ShmLeaseRevoked";
-    case ShmDriverShutdownRequest::template_id:
-      return "ShmDriverShutdownRequest";
-    default:
-      return {};
-  }
-}
-
-constexpr std::string_view merge_message_name(std::uint16_t template_id) noexcept {
-  switch (template_id) {
-    case SequenceMergeMapAnnounce::template_id:
-      return "SequenceMergeMapAnnounce";
-    case SequenceMergeMapRequest::template_id:
-      return "SequenceMergeMapRequest";
-    case TimestampMergeMapAnnounce::template_id:
-      return "TimestampMergeMapAnnounce";
-    case TimestampMergeMapRequest::template_id:
-      return "TimestampMergeMapRequest";
-    default:
-      return {};
-  }
-}
-
-constexpr std::string_view discovery_message_name(std::uint16_t template_id) noexcept {
-  switch (template_id) {
-    case DiscoveryRequest::template_id:
-      return "DiscoveryRequest";
-    case DiscoveryResponse::template_id:
-      return "DiscoveryResponse";
-    default:
-      return {};
-  }
-}
-
-constexpr std::string_view known_message_name(std::uint16_t schema_id, std::uint16_t template_id) noexcept {
-  switch (schema_id) {
-    case control_schema_id:
-      return control_message_name(template_id);
-    case driver_schema_id:
-      return driver_message_name(template_id);
-    case bridge_schema_id:
-      return template_id == BridgeFrameChunk::template_id ? "BridgeFrameChunk" : "";
-    case merge_schema_id:
-      return merge_message_name(template_id);
-    case trace_schema_id:
-      return template_id == TraceLinkSet::template_id ? "TraceLinkSet" : "";
-    case discovery_schema_id:
-      return discovery_message_name(template_id);
-    default:
-      return {};
-  }
-}
+constexpr std::array names{
+    row_of<ShmPoolAnnounce>("ShmPoolAnnounce"),
+    row_of<ConsumerHello>("ConsumerHello"),
+    row_of<ConsumerConfig>("ConsumerConfig"),
+    row_of<FrameDescriptor>("FrameDescriptor"),
+    row_of<QosConsumer>("QosConsumer"),
+    row_of<QosProducer>("QosProducer"),
+    row_of<DataSourceAnnounce>("DataSourceAnnounce"),
+    row_of<DataSourceMeta>("DataSourceMeta"),
+    row_of<ControlResponse>("ControlResponse"),
+    row_of<MetaBlobAnnounce>("MetaBlobAnnounce"),
+    row_of<FrameProgress>("FrameProgress"),
+    row_of<MetaBlobChunk>("MetaBlobChunk"),
+    row_of<MetaBlobComplete>("MetaBlobComplete"),
+    row_of<ShmAttachRequest>("ShmAttachRequest"),
+    row_of<ShmAttachResponse>("ShmAttachResponse"),
+    row_of<ShmDetachRequest>("ShmDetachRequest"),
+    row_of<ShmDetachResponse>("ShmDetachResponse"),
+    row_of<ShmLeaseKeepalive>("ShmLeaseKeepalive"),
+    row_of<ShmDriverShutdown>("ShmDriverShutdown"),
+    row_of<ShmLeaseRevoked>("ShmLeaseRevoked"),
+    row_of<ShmDriverShutdownRequest>("ShmDriverShutdownRequest"),
+    row_of<BridgeFrameChunk>("BridgeFrameChunk"),
+    row_of<SequenceMergeMapAnnounce>("SequenceMergeMapAnnounce"),
+    row_of<SequenceMergeMapRequest>("SequenceMergeMapRequest"),
+    row_of<TimestampMergeMapAnnounce>("TimestampMergeMapAnnounce"),
+    row_of<TimestampMergeMapRequest>("TimestampMergeMapRequest"),
+    row_of<TraceLinkSet>("TraceLinkSet"),
+    row_of<DiscoveryRequest>("DiscoveryRequest"),
+    row_of<DiscoveryResponse>("DiscoveryResponse"),
+};
+static_assert(names.size() == 29);
 
 }  // namespace
 
@@ -140,8 +85,10 @@ std::string_view to_string(DecodeFault fault) noexcept {
 }
 
 std::string_view message_name(std::uint16_t schema_id, std::uint16_t template_id) noexcept {
-  const std::string_view name = known_message_name(schema_id, template_id);
-  return name.empty() ? "unknown message" : name;
+  for (const NameRow& row : names) {
+    if (row.schema_id == schema_id && row.template_id == template_id) return row.name;
+  }
+  return "unknown message";
 }
 
 Expected<MessageHeader, DecodeFault> peek(std::span<const std::byte> bytes) noexcept {
