@@ -1,0 +1,37 @@
+#include "apps/support/logging.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace tensorpool::apps {
+namespace {
+
+spdlog::level::level_enum level_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+LogSink stderr_log(LogLevel least) {
+  auto logger = std::make_shared<spdlog::logger>("tensorpool", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_pattern("%H:%M:%S.%e %^%-7l%$ %v");
+  logger->set_level(level_of(least));
+  logger->flush_on(spdlog::level::debug);
+  return [logger = std::move(logger)](LogLevel level, std::string_view text) {
+    logger->log(level_of(level), spdlog::string_view_t(text.data(), text.size()));
+  };
+}
+
+}  // namespace tensorpool::apps
