@@ -1,0 +1,150 @@
+#include "apps/tp/gige_camera.hpp"
+
+#include <algorithm>
+
+namespace tensorpool::apps {
+namespace {
+
+struct PixelShape {
+  Dtype dtype;
+  int channels;
+};
+
+// Pixel formats with whole bytes for each sample; 0 channels = any other.
+PixelShape shape_of(ArvPixelFormat format) {
+  switch (format) {
+    case ARV_PIXEL_FORMAT_MONO_8:
+    case ARV_PIXEL_FORMAT_BAYER_GR_8:
+    case ARV_PIXEL_FORMAT_BAYER_RG_8:
+    case ARV_PIXEL_FORMAT_BAYER_GB_8:
+    case ARV_PIXEL_FORMAT_BAYER_BG_8: return {Dtype::uint8, 1};
+    case ARV_PIXEL_FORMAT_MONO_10:
+    case ARV_PIXEL_FORMAT_MONO_12:
+    case ARV_PIXEL_FORMAT_MONO_14:
+    case ARV_PIXEL_FORMAT_MONO_16: return {Dtype::uint16, 1};
+    case ARV_PIXEL_FORMAT_RGB_8_PACKED:
+    case ARV_PIXEL_FORMAT_BGR_8_PACKED: return {Dtype::uint8, 3};
+    default: return {Dtype::bytes, 0};
+  }
+}
+
+// A whole image comes as one burst, and the receiving socket holds about 200 KiB by default, counted with what each packet
+// costs to keep: few large packets waste the least of it.
+constexpr gint loopback_packet_bytes = 8192;
+
+// On loopback a packet socket would see every packet twice, and needs a capability; a plain socket is fast enough there.
+bool is_loopback(const std::string& address) { return address.rfind("127.", 0) == 0; }
+
+}  // namespace
+
+Result<GigeCamera> GigeCamera::open(const CameraOptions& options) {
+  // Only network cameras: looking for USB ones would ask for devices that a container does not have.
+  arv_disable_interface("USB3Vision");
+  arv_disable_interface("Fake");
+  GigeCamera camera;
+  camera.address_ = options.address;
+  AravisError error;
+  camera.camera_.reset(arv_camera_new(options.address.c_str(), error.out()));
+  if (!camera.camera_ || error) {
+    return make_error(ErrorCode::not_found,
+                      "no GigE Vision camera answers at {}: {}; check that it has power, is on this network and is not held by "
+                      "another program",
+                      options.address, error.text());
+  }
+  if (auto configured = camera.configure(options); !configured) return configured.error();
+  return camera;
+}
+
+Status GigeCamera::configure(const CameraOptions& options) {
+  const auto failed = [this](std::string_view what, const AravisError& error) {
+    return make_error(ErrorCode::invalid_argument, "camera {}: cannot set {}: {}", address_, what, error.text());
+  };
+  if (options.width > 0 && options.height > 0) {
+    AravisError error;
+    arv_camera_set_region(camera_.get(), 0, 0, options.width, options.height, error.out());
+    if (error) return failed(fmt::format("the region to {}x{}", options.width, options.height), error);
+  }
+  if (options.rate_hz > 0) {
+    AravisError error;
+    arv_camera_set_frame_rate(camera_.get(), options.rate_hz, error.out());
+    if (error) return failed(fmt::format("the frame rate to {} Hz", options.rate_hz), error);
+  }
+  if (is_loopback(address_)) {
+    arv_camera_gv_set_stream_options(camera_.get(), ARV_GV_STREAM_OPTION_PACKET_SOCKET_DISABLED);
+    arv_camera_gv_set_packet_size_adjustment(camera_.get(), ARV_GV_PACKET_SIZE_ADJUSTMENT_NEVER);
+    AravisError error;
+    arv_camera_gv_set_packet_size(camera_.get(), loopback_packet_bytes, error.out());
+    if (error) return failed("the packet size", error);
+  }
+  AravisError error;
+  payload_bytes_ = arv_camera_get_payload(camera_.get(), error.out());
+  if (error) return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", address_, error.text());
+  return {};
+}
+
+Status GigeCamera::open_stream() {
+  AravisError error;
+  stream_.reset(arv_camera_create_stream(camera_.get(), nullptr, nullptr, error.out()));
+  if (stream_ && !error) return {};
+  return make_error(ErrorCode::unavailable, "camera {}: cannot open its stream: {}", address_, error.text());
+}
+
+Status GigeCamera::start() {
+  AravisError error;
+  arv_camera_start_acquisition(camera_.get(), error.out());
+  if (error) return make_error(ErrorCode::unavailable, "camera {}: cannot start acquisition: {}", address_, error.text());
+  return {};
+}
+
+void GigeCamera::close_stream() noexcept {
+  if (!stream_) return;
+  AravisError error;  // a camera that is gone has stopped
+  arv_camera_stop_acquisition(camera_.get(), error.out());
+  closed_ = counts();
+  stream_.reset();  // ends its thread and drops its buffers
+}
+
+void GigeCamera::queue(std::span<std::byte> memory, std::uint64_t tag) {
+  arv_stream_push_buffer(stream_.get(), arv_buffer_new_full(memory.size(), memory.data(), GSIZE_TO_POINTER(tag), nullptr));
+}
+
+GObjectHandle<ArvBuffer> GigeCamera::pop(Nanos wait) noexcept {
+  return GObjectHandle<ArvBuffer>(arv_stream_timeout_pop_buffer(stream_.get(), static_cast<guint64>(wait / nanos_per_micro)));
+}
+
+GigeCamera::Counts GigeCamera::counts() const noexcept {
+  guint64 completed = 0;
+  guint64 failures = 0;
+  guint64 underruns = 0;
+  if (stream_) arv_stream_get_statistics(stream_.get(), &completed, &failures, &underruns);
+  return {closed_.completed + completed, closed_.incomplete + failures, closed_.no_buffer + underruns};
+}
+
+std::uint64_t tag_of(ArvBuffer* buffer) noexcept {
+  return GPOINTER_TO_SIZE(arv_buffer_get_user_data(buffer));
+}
+
+bool is_whole(ArvBuffer* buffer) noexcept { return arv_buffer_get_status(buffer) == ARV_BUFFER_STATUS_SUCCESS; }
+
+TensorLayout layout_of(ArvBuffer* buffer) {
+  std::size_t bytes = 0;
+  arv_buffer_get_data(buffer, &bytes);
+  const TensorLayout opaque = TensorLayout::raw_bytes(static_cast<std::int32_t>(bytes));
+  if (arv_buffer_get_payload_type(buffer) != ARV_BUFFER_PAYLOAD_TYPE_IMAGE) return opaque;
+  const auto [dtype, channels] = shape_of(arv_buffer_get_image_pixel_format(buffer));
+  const gint width = arv_buffer_get_image_width(buffer);
+  const gint height = arv_buffer_get_image_height(buffer);
+  if (channels == 0 || width <= 0 || height <= 0) return opaque;
+  const TensorLayout image = channels == 1 ? TensorLayout::row_major(dtype, {height, width})
+                                           : TensorLayout::row_major(dtype, {height, width, channels});
+  return image.extent_bytes() == bytes ? image : opaque;  // rows with padding and trailing chunks stay bytes
+}
+
+Nanos arrival_of(ArvBuffer* buffer) noexcept {
+  const auto realtime = static_cast<Nanos>(arv_buffer_get_system_timestamp(buffer));
+  const Nanos age = realtime_now() - realtime;
+  // A clock that was set meanwhile must not put a frame into the future or the distant past.
+  return monotonic_now() - std::clamp<Nanos>(age, 0, nanos_per_second);
+}
+
+}  // namespace tensorpool::apps

@@ -1,0 +1,65 @@
+// One GigE Vision camera through Aravis, whose images land in memory that we hand to it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "apps/tp/aravis_handle.hpp"
+#include "tensorpool/tensor.hpp"
+#include "tensorpool/time.hpp"
+
+namespace tensorpool::apps {
+
+struct CameraOptions {
+  std::string address = "127.0.0.1";  // IP address, or any name that Aravis knows
+  double rate_hz = 0;                 // 0 = as the camera is set
+  std::int32_t width = 0;             // 0 = as the camera is set
+  std::int32_t height = 0;
+};
+
+class GigeCamera {
+ public:
+  // Finds, opens and sets the camera. The error names its address and what to check.
+  [[nodiscard]] static Result<GigeCamera> open(const CameraOptions& options);
+
+  // Bytes of one image as the camera is set.
+  [[nodiscard]] std::size_t payload_bytes() const noexcept { return payload_bytes_; }
+  // Makes the stream to which buffers are queued; start() then lets images flow. After close_stream() both begin anew.
+  [[nodiscard]] Status open_stream();
+  [[nodiscard]] Status start();
+  // Stops, and gives up every buffer that was queued or filled: afterwards Aravis holds no address of ours.
+  void close_stream() noexcept;
+  // Lends `memory` for one image; `tag` comes back with it. REQUIRES: a stream is open, and the memory stays until the
+  // buffer is popped or close_stream() returned.
+  void queue(std::span<std::byte> memory, std::uint64_t tag);
+  // The next buffer that is done, whole or not; empty when none came within `wait`.
+  [[nodiscard]] GObjectHandle<ArvBuffer> pop(Nanos wait) noexcept;
+
+  // Over all streams so far.
+  struct Counts {
+    std::uint64_t completed = 0;
+    std::uint64_t incomplete = 0;  // packets were missing
+    std::uint64_t no_buffer = 0;   // an image came while nothing was queued
+  };
+  [[nodiscard]] Counts counts() const noexcept;
+
+ private:
+  GigeCamera() = default;
+  [[nodiscard]] Status configure(const CameraOptions& options);
+
+  std::string address_;
+  GObjectHandle<ArvCamera> camera_;
+  GObjectHandle<ArvStream> stream_;
+  std::size_t payload_bytes_ = 0;
+  Counts closed_;  // of streams that were closed
+};
+
+[[nodiscard]] std::uint64_t tag_of(ArvBuffer* buffer) noexcept;
+[[nodiscard]] bool is_whole(ArvBuffer* buffer) noexcept;
+
+// Shape and type of what a whole buffer holds; opaque bytes for pixel formats that are packed or unknown.
+[[nodiscard]] TensorLayout layout_of(ArvBuffer* buffer);
+// When its first packet came, on CLOCK_MONOTONIC.
+[[nodiscard]] Nanos arrival_of(ArvBuffer* buffer) noexcept;
+
+}  // namespace tensorpool::apps

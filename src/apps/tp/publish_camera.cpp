@@ -1,0 +1,117 @@
+#include "apps/tp/publish_camera.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "apps/flow/crc32c.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+constexpr Nanos pop_wait_ns = 50 * nanos_per_milli;
+
+// The claims whose memory the camera holds, by the tag of their buffer. Cameras complete buffers in any order.
+class CameraPublisher {
+ public:
+  CameraPublisher(const CameraPublishOptions& options, PublishSession& session, GigeCamera& camera)
+      : options_(options), session_(session), camera_(camera) {}
+
+  ~CameraPublisher() { camera_.close_stream(); }  // before the claims go
+
+  Status run(const std::atomic<bool>& stop) {
+    if (auto started = start(); !started) return started;
+    while (!stop.load(std::memory_order_relaxed) && (options_.publish.count == 0 || sent_ < options_.publish.count)) {
+      if (auto restarted = restart_if_remapped(); !restarted) return restarted;
+      if (const auto buffer = camera_.pop(pop_wait_ns)) complete(buffer.get());
+      if (auto queued = top_up(); !queued) return queued;
+      count_camera_drops();
+      session_.end.tick(monotonic_now());
+    }
+    camera_.close_stream();
+    count_camera_drops();
+    in_flight_.clear();
+    return {};
+  }
+
+ private:
+  Status start() {
+    if (auto opened = camera_.open_stream(); !opened) return opened;
+    if (auto queued = top_up(); !queued) return queued;
+    return camera_.start();
+  }
+
+  // Claims anew for every buffer that came back. None now (driver gone, claims exhausted) is tried again at the next turn.
+  Status top_up() {
+    const std::size_t wanted = std::min(options_.in_flight, session_.producer.max_claims());
+    while (in_flight_.size() < wanted) {
+      auto claim = session_.producer.claim(camera_.payload_bytes());
+      if (!claim && claim.error() == PublishStatus::too_large) {
+        return too_large_error(session_.producer, camera_.payload_bytes());
+      }
+      if (!claim) return {};
+      const std::uint64_t tag = next_tag_++;
+      const auto memory = claim->payload().first(camera_.payload_bytes());
+      in_flight_.emplace(tag, std::move(*claim));
+      camera_.queue(memory, tag);
+    }
+    return {};
+  }
+
+  void complete(ArvBuffer* buffer) {
+    const auto found = in_flight_.find(tag_of(buffer));
+    if (found == in_flight_.end()) return;
+    SlotClaim claim = std::move(found->second);
+    in_flight_.erase(found);
+    if (!is_whole(buffer)) {
+      ++incomplete_;
+      return;  // the claim goes, and its sequence is a gap that the producer left on purpose
+    }
+    const TensorLayout layout = layout_of(buffer);
+    const auto content = claim.payload().first(layout.extent_bytes());
+    const CrcRecord record{claim.epoch(), claim.seq(), session_.end.wants_crc() ? crc32c(content) : 0,
+                           static_cast<std::uint32_t>(content.size())};
+    session_.end.committed(std::move(claim).commit(layout, {.timestamp_ns = arrival_of(buffer)}), record);
+    ++sent_;
+  }
+
+  // A new epoch is other memory: what the camera still fills belongs to nobody any more.
+  Status restart_if_remapped() {
+    const std::uint64_t epoch = session_.producer.stats().epoch;
+    const bool stale = std::any_of(in_flight_.begin(), in_flight_.end(),
+                                   [epoch](const auto& entry) { return entry.second.epoch() != epoch; });
+    if (!stale || epoch == 0) return {};
+    camera_.close_stream();
+    in_flight_.clear();
+    ++restarts_;
+    return start();
+  }
+
+  void count_camera_drops() {
+    session_.end.extra()["camera_incomplete"] = incomplete_;
+    session_.end.extra()["camera_no_buffer"] = camera_.counts().no_buffer;
+    session_.end.extra()["camera_restarts"] = restarts_;
+  }
+
+  const CameraPublishOptions& options_;
+  PublishSession& session_;
+  GigeCamera& camera_;
+  std::map<std::uint64_t, SlotClaim> in_flight_;
+  std::uint64_t next_tag_ = 1;
+  std::uint64_t sent_ = 0;
+  std::uint64_t incomplete_ = 0;
+  std::uint64_t restarts_ = 0;
+};
+
+}  // namespace
+
+Status publish_camera(const CameraPublishOptions& options, const std::atomic<bool>& stop) {
+  auto camera = GigeCamera::open(options.camera);
+  if (!camera) return camera.error();
+  auto session = start_publishing(options.publish);
+  if (!session) return session.error();
+  const Status ran = CameraPublisher(options, **session, *camera).run(stop);
+  const Status finished = (*session)->end.finish(monotonic_now());
+  return ran ? finished : ran;
+}
+
+}  // namespace tensorpool::apps
