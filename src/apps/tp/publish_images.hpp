@@ -1,7 +1,7 @@
 // `tp publish images DIR`: the image files of a directory, over and over.
 #pragma once
 
-#include "apps/tp/publish_session.hpp"
+#include "apps/flow/publish_session.hpp"
 
 namespace tensorpool::apps {
 

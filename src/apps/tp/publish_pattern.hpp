@@ -2,7 +2,7 @@
 #pragma once
 
 #include "apps/flow/pattern.hpp"
-#include "apps/tp/publish_session.hpp"
+#include "apps/flow/publish_session.hpp"
 
 namespace tensorpool::apps {
 

@@ -2,8 +2,8 @@
 // together straight in shared memory.
 #pragma once
 
-#include "apps/tp/gige_camera.hpp"
-#include "apps/tp/publish_session.hpp"
+#include "apps/gige/gige_camera.hpp"
+#include "apps/flow/publish_session.hpp"
 
 namespace tensorpool::apps {
 

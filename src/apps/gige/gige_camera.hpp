@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "apps/tp/aravis_handle.hpp"
+#include "apps/gige/aravis_handle.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"
 

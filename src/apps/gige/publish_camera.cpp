@@ -1,4 +1,4 @@
-#include "apps/tp/publish_camera.hpp"
+#include "apps/gige/publish_camera.hpp"
 
 #include <algorithm>
 #include <map>

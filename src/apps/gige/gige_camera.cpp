@@ -1,4 +1,4 @@
-#include "apps/tp/gige_camera.hpp"
+#include "apps/gige/gige_camera.hpp"
 
 #include <algorithm>
 

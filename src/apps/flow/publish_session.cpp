@@ -1,4 +1,4 @@
-#include "apps/tp/publish_session.hpp"
+#include "apps/flow/publish_session.hpp"
 
 #include <ctime>
 

@@ -1,0 +1,66 @@
+// tp consume
+#include <fmt/format.h>
+
+#include "apps/config/client_setup.hpp"
+#include "apps/support/event_log.hpp"
+#include "apps/support/stop_signal.hpp"
+#include "apps/tp/commands.hpp"
+#include "apps/tp/consume_stream.hpp"
+
+namespace tensorpool::apps::tp {
+namespace {
+
+struct ConsumeArguments {
+  std::uint32_t stream_id = 0;
+  std::string start = "latest";
+  ConsumeOptions options;
+};
+
+StartAt start_of(const std::string& name) {
+  if (name == "next") return StartAt::next;
+  return name == "oldest" ? StartAt::oldest : StartAt::latest;
+}
+
+int run_consume(const Invocation& invocation, const ConsumeArguments& arguments) {
+  const auto config = invocation.config();
+  if (!config) return fail(config.error());
+  const auto stream = choose_stream(*config, arguments.stream_id, "--stream");
+  if (!stream) return fail(stream.error());
+  ConsumeOptions options = arguments.options;
+  options.client = invocation.consumer_client(*config);
+  options.client.name = fmt::format("tp consume {}", *stream);
+  options.client.on_event = log_events();
+  options.consumer.stream_id = *stream;
+  options.consumer.client_id = invocation.client_id();
+  options.consumer.start = start_of(arguments.start);
+  options.json = invocation.json();
+  const Status consumed = consume_stream(options, stop_flag());
+  return consumed ? exit_ok : fail(consumed.error());
+}
+
+}  // namespace
+
+void register_consume(Registry& registry) {
+  const auto arguments = std::make_shared<ConsumeArguments>();
+  CLI::App& command = registry.add(registry.top(), "consume", "Receive a stream, and check what comes",
+                                   "tp consume --stream 1001 --verify --each --format json --count 10",
+                                   [arguments](const Invocation& invocation) { return run_consume(invocation, *arguments); });
+  ConsumeOptions& options = arguments->options;
+  command.add_option("--stream", arguments->stream_id, "stream to receive; else the only one of the configuration");
+  command.add_option("--count", options.count, "frames; 0: until stopped")->capture_default_str();
+  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(CLI::NonNegativeNumber);
+  command.add_flag("--each", options.each, "a line for each frame instead of one a second");
+  command.add_flag("--create", options.consumer.create, "let the driver make the stream if it is not there");
+  command.add_flag("--latest-only", options.consumer.latest_only, "only ever the newest frame");
+  command.add_option("--start", arguments->start, "where to begin: latest committed frame, next, or oldest readable")
+      ->check(CLI::IsMember({"latest", "next", "oldest"}))
+      ->capture_default_str();
+  command.add_option("--crc-log", options.crc_log, "append epoch, sequence, CRC32C and length of each frame to this file");
+  auto* verify = command.add_flag("--verify", options.verify, "check every byte against the pattern of `tp publish pattern`");
+  command.add_option("--against", options.against, "with --verify: check against this CRC log of the producer, at the end")
+      ->needs(verify);
+  command.add_option("--save", options.save_dir, "write every frame into this directory: PNG for images, else .bin")
+      ->check(CLI::ExistingDirectory);
+}
+
+}  // namespace tensorpool::apps::tp

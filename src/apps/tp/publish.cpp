@@ -1,0 +1,214 @@
+// tp publish pattern|images|camera
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "apps/config/client_setup.hpp"
+#include "apps/support/event_log.hpp"
+#include "apps/support/stop_signal.hpp"
+#include "apps/tp/commands.hpp"
+#include "apps/tp/publish_images.hpp"
+#include "apps/tp/publish_pattern.hpp"
+#include "base/error.hpp"
+#ifdef TENSORPOOL_ARAVIS
+#include "apps/gige/publish_camera.hpp"
+#endif
+
+namespace tensorpool::apps::tp {
+namespace {
+
+// As given; what is absent comes from the configuration or from the command.
+struct PublishArguments {
+  std::uint32_t stream_id = 0;
+  double rate_hz = 30;
+  std::uint64_t count = 0;
+  std::string crc_log;
+};
+
+struct Size {
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+};
+
+// "1920x1080"
+Result<Size> parse_size(const std::string& text) {
+  Size size;
+  const char* end = text.data() + text.size();
+  const auto width = std::from_chars(text.data(), end, size.width);
+  const bool separated = width.ec == std::errc() && width.ptr != end && *width.ptr == 'x';
+  const auto height = separated ? std::from_chars(width.ptr + 1, end, size.height) : width;
+  if (!separated || height.ec != std::errc() || height.ptr != end || size.width <= 0 || size.height <= 0) {
+    return make_error(ErrorCode::invalid_argument, "--size {}: not a size; write it as WIDTHxHEIGHT, such as 1920x1080", text);
+  }
+  return size;
+}
+
+void add_publish_options(CLI::App& command, PublishArguments& arguments) {
+  command.add_option("--stream", arguments.stream_id, "stream to publish; else the only one of the configuration");
+  command.add_option("--count", arguments.count, "frames; 0: until stopped")->capture_default_str();
+  command.add_option("--crc-log", arguments.crc_log, "append epoch, sequence, CRC32C and length of each frame to this file");
+}
+
+void add_rate(CLI::App& command, PublishArguments& arguments) {
+  command.add_option("--rate", arguments.rate_hz, "frames a second; 0: flat out")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+Result<PublishOptions> publish_options(const Invocation& invocation, const PublishArguments& arguments) {
+  const auto config = invocation.config();
+  if (!config) return config.error();
+  const auto stream = choose_stream(*config, arguments.stream_id, "--stream");
+  if (!stream) return stream.error();
+  PublishOptions options;
+  options.client = invocation.producer_client(*config);
+  options.client.name = fmt::format("tp publish {}", *stream);
+  options.client.on_event = log_events();
+  options.producer.stream_id = *stream;
+  options.producer.create = true;
+  options.producer.client_id = invocation.client_id();
+  options.rate_hz = arguments.rate_hz;
+  options.count = arguments.count;
+  options.json = invocation.json();
+  options.crc_log = arguments.crc_log;
+  return options;
+}
+
+int finish(const Status& status) { return status ? exit_ok : fail(status.error()); }
+
+// --- pattern
+
+struct PatternArguments {
+  PublishArguments publish;
+  std::string size = "1920x1080";
+  std::string dtype = "uint16";
+  std::string pattern = "words";
+  std::int32_t bytes = 0;
+};
+
+Result<TensorLayout> pattern_layout(const PatternArguments& arguments) {
+  if (arguments.bytes > 0) return TensorLayout::raw_bytes(arguments.bytes);
+  const auto size = parse_size(arguments.size);
+  if (!size) return size.error();
+  const TensorLayout layout = TensorLayout::row_major(dtype_from_string(arguments.dtype), {size->height, size->width});
+  const std::uint64_t bytes = layout.extent_bytes();
+  if (layout.dtype == Dtype::unknown || layout.check(bytes) != LayoutFault::none) {
+    return make_error(ErrorCode::invalid_argument, "--size {} --dtype {}: {}", arguments.size, arguments.dtype,
+                      layout.dtype == Dtype::unknown ? "no such type; uint8, uint16, float32 and so on"
+                                                     : to_string(layout.check(bytes)));
+  }
+  return layout;
+}
+
+int run_pattern(const Invocation& invocation, const PatternArguments& arguments) {
+  PatternOptions options;
+  const auto layout = pattern_layout(arguments);
+  if (!layout) return fail(layout.error());
+  const auto publish = publish_options(invocation, arguments.publish);
+  if (!publish) return fail(publish.error());
+  options.publish = *publish;
+  options.layout = *layout;
+  options.pattern = pattern_from_string(arguments.pattern).value_or(Pattern::words);
+  return finish(publish_pattern(options, stop_flag()));
+}
+
+void register_pattern(Registry& registry, CLI::App& group) {
+  const auto arguments = std::make_shared<PatternArguments>();
+  CLI::App& command = registry.add(group, "pattern", "Publish frames whose content follows from their sequence number",
+                                   "tp publish pattern --stream 1001 --size 1920x1080 --rate 30",
+                                   [arguments](const Invocation& invocation) { return run_pattern(invocation, *arguments); });
+  add_publish_options(command, arguments->publish);
+  add_rate(command, arguments->publish);
+  auto* size = command.add_option("--size", arguments->size, "WIDTHxHEIGHT")->capture_default_str();
+  auto* dtype = command.add_option("--dtype", arguments->dtype, "element type")->capture_default_str();
+  command.add_option("--bytes", arguments->bytes, "frames of so many opaque bytes instead of images")
+      ->check(CLI::PositiveNumber)
+      ->excludes(size)
+      ->excludes(dtype);
+  command.add_option("--pattern", arguments->pattern, "words: no two words alike; byte: sequence % 256, as example_producer")
+      ->check(CLI::IsMember({"words", "byte"}))
+      ->capture_default_str();
+}
+
+// --- images
+
+struct ImagesArguments {
+  PublishArguments publish;
+  std::string directory;
+  bool once = false;
+};
+
+int run_images(const Invocation& invocation, const ImagesArguments& arguments) {
+  const auto publish = publish_options(invocation, arguments.publish);
+  if (!publish) return fail(publish.error());
+  return finish(publish_images({*publish, arguments.directory, !arguments.once}, stop_flag()));
+}
+
+void register_images(Registry& registry, CLI::App& group) {
+  const auto arguments = std::make_shared<ImagesArguments>();
+  CLI::App& command = registry.add(group, "images", "Publish the PNG and TIFF files of a directory, over and over",
+                                   "tp publish images examples/data/starfield --stream 1002 --rate 60",
+                                   [arguments](const Invocation& invocation) { return run_images(invocation, *arguments); });
+  command.add_option("directory", arguments->directory, "8 or 16 bit, grey or RGB; in the order of their names")->required();
+  command.add_flag("--once", arguments->once, "end after the last image");
+  add_publish_options(command, arguments->publish);
+  add_rate(command, arguments->publish);
+}
+
+// --- camera
+
+struct CameraArguments {
+  PublishArguments publish;
+  std::string address = "127.0.0.1";
+  double rate_hz = 0;
+  std::string size;
+  std::size_t buffers = 8;
+};
+
+int run_camera(const Invocation& invocation, const CameraArguments& arguments) {
+#ifdef TENSORPOOL_ARAVIS
+  CameraPublishOptions options;
+  options.camera.address = arguments.address;
+  options.camera.rate_hz = arguments.rate_hz;
+  if (!arguments.size.empty()) {
+    const auto size = parse_size(arguments.size);
+    if (!size) return fail(size.error());
+    options.camera.width = size->width;
+    options.camera.height = size->height;
+  }
+  const auto publish = publish_options(invocation, arguments.publish);
+  if (!publish) return fail(publish.error());
+  options.publish = *publish;
+  options.in_flight = arguments.buffers;
+  return finish(publish_camera(options, stop_flag()));
+#else
+  static_cast<void>(invocation), static_cast<void>(arguments);
+  return fail(make_error(ErrorCode::unsupported,
+                         "this tp was built without Aravis and knows no cameras; install libaravis-dev and build again"));
+#endif
+}
+
+void register_camera(Registry& registry, CLI::App& group) {
+  const auto arguments = std::make_shared<CameraArguments>();
+  CLI::App& command = registry.add(group, "camera", "Publish a GigE Vision camera, whose packets land in shared memory",
+                                   "tp publish camera --address 192.168.1.20 --stream 1001",
+                                   [arguments](const Invocation& invocation) { return run_camera(invocation, *arguments); });
+  command.add_option("--address", arguments->address, "IP address of the camera")->capture_default_str();
+  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")->check(CLI::NonNegativeNumber);
+  command.add_option("--size", arguments->size, "WIDTHxHEIGHT; else as the camera is set");
+  command.add_option("--buffers", arguments->buffers, "claimed slots queued at the camera, at most")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  add_publish_options(command, arguments->publish);
+}
+
+}  // namespace
+
+void register_publish(Registry& registry) {
+  CLI::App& group = registry.group("publish", "Publish frames");
+  register_pattern(registry, group);
+  register_images(registry, group);
+  register_camera(registry, group);
+}
+
+}  // namespace tensorpool::apps::tp
