@@ -263,10 +263,10 @@ void AttachSession::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
 }
 
 void AttachSession::on_announce(std::uint64_t epoch, Nanos now) {
-  if (!lease_ || over_) return;
+  if (!lease_ || over_ || epoch < lease_->epoch) return;
   confirm_alive(now);
   if (epoch == lease_->epoch && attempt_) attempt_->quiet = true;
-  if (epoch <= lease_->epoch) return;
+  if (epoch == lease_->epoch) return;
   if (settings_.role == protocol::Role::producer) {
     end_lease(true);
     return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch), now);

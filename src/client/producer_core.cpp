@@ -46,6 +46,13 @@ void ProducerCore::pick_up() noexcept {
   note_progress(*current_);
 }
 
+bool ProducerCore::pick_up_attached() noexcept {
+  // In this order: the conductor offers a session before it says "attached", so whoever reads that finds the session too.
+  const bool attached = attached_.load(std::memory_order_acquire);
+  pick_up();
+  return attached && current_ != nullptr;
+}
+
 void ProducerCore::supersede(ProducerSession* session) noexcept {
   // Committed behind an open claim of an epoch that is over: no consumer will hear of them.
   descriptors_dropped_.add(session->claims.held_back());
@@ -56,8 +63,7 @@ void ProducerCore::supersede(ProducerSession* session) noexcept {
 // --- Publishing ---
 
 ProducerCore::Place ProducerCore::place(std::size_t bytes) noexcept {
-  pick_up();
-  if (current_ == nullptr || !attached_.load(std::memory_order_acquire)) {
+  if (!pick_up_attached()) {
     not_attached_.add();
     return {PublishStatus::not_attached, -1};
   }
@@ -121,8 +127,7 @@ Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes) noexce
 
 PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout, std::size_t bytes,
                                    const FrameInfo& info) noexcept {
-  pick_up();
-  if (claim.session_ != current_ || !attached_.load(std::memory_order_acquire)) {
+  if (!pick_up_attached() || claim.session_ != current_) {
     // The epoch is over. The slot keeps its in-progress word: the old epoch's readers see a sequence that was given up.
     abandon(claim);
     return PublishStatus::stale_claim;

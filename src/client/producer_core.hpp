@@ -25,14 +25,15 @@ namespace tensorpool::detail {
 
 // One epoch of a stream, mapped for writing. Built and destroyed by the conductor, used by the application's thread.
 struct ProducerSession {
-  ProducerSession(std::unique_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Publication> published,
+  ProducerSession(std::shared_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Publication> published,
                   std::uint32_t min_readable)
       : regions(std::move(mapped)),
         publication(std::move(published)),
         writer(*regions),
         claims(regions->nslots(), claim_span(regions->nslots(), min_readable)) {}
 
-  std::unique_ptr<shm::RegionSet> regions;
+  // Shared with the conductor, which refreshes the activity time while the session is in the application's hands.
+  std::shared_ptr<shm::RegionSet> regions;
   // Shared with the sessions before and after it, of which one may still be in use; an epoch ends, the stream goes on.
   std::shared_ptr<transport::Publication> publication;
   shm::SlotWriter writer;
@@ -84,6 +85,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   };
   Place place(std::size_t bytes) noexcept;
   void pick_up() noexcept;
+  bool pick_up_attached() noexcept;
   void supersede(ProducerSession* session) noexcept;
   void settle(SlotClaim& claim) noexcept;
   void note_progress(const ProducerSession& session) noexcept;

@@ -1,0 +1,105 @@
+// One attachment of a client: the AttachSession says what to do, the Attachment does it: sends, maps regions, hands sessions
+// to the application's thread and tells the application. One subclass for each role. Conductor's thread only.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "client/attach_session.hpp"
+#include "client/control_plane.hpp"
+#include "shm/path_policy.hpp"
+#include "tensorpool/client.hpp"
+
+namespace tensorpool::detail {
+
+// What an application thread waits for while it attaches.
+class AttachTicket {
+ public:
+  void settle(Status outcome);
+  [[nodiscard]] bool settled();
+  // Blocks until settled.
+  Status wait();
+  // REQUIRES: settled().
+  Status outcome();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Status> outcome_;
+};
+
+// What all attachments of a client share.
+struct ClientContext {
+  const ClientOptions& options;
+  ControlPlane& plane;
+  const shm::PathPolicy& policy;
+};
+
+class Attachment {
+ public:
+  Attachment(ClientContext context, AttachSettings settings, RandomSource random);
+  virtual ~Attachment() = default;
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  [[nodiscard]] std::shared_ptr<AttachTicket> ticket() const { return ticket_; }
+
+  void start(Nanos now) { session_.start(now); }
+  int do_work(Nanos now);
+  template <class Message>
+  void on(const Message& message, Nanos now) {
+    if constexpr (requires { session_.on(message, now); }) {
+      session_.on(message, now);
+    } else {
+      session_.on(message);
+    }
+  }
+  void on_announce(const protocol::ShmPoolAnnounce& announce, Nanos now, Nanos realtime);
+  void on_connection_lost();
+  // The client ends: gives the lease back.
+  void detach(Nanos now);
+  // Nothing is left to do or to wait for.
+  [[nodiscard]] bool finished() const noexcept { return session_.over(); }
+
+  [[nodiscard]] std::uint32_t stream_id() const noexcept { return session_.stream_id(); }
+  // Somebody reads this stream.
+  virtual void on_consumer_seen(Nanos) {}
+
+ protected:
+  // Maps what was granted and hands it over.
+  virtual Status adopt(const Grant& grant, Nanos now) = 0;
+  // There is no lease any more.
+  virtual void withdraw() = 0;
+  virtual void on_epoch_announced(const protocol::ShmPoolAnnounce&, Nanos) {}
+  // Whether the application gave up its handle.
+  [[nodiscard]] virtual bool handle_closed() const noexcept = 0;
+  // What is to be done once per announce period and once per QoS interval, while attached.
+  virtual void each_period(Nanos now) = 0;
+  virtual void report_qos() = 0;
+  // Takes back and destroys what the application no longer uses.
+  virtual bool reclaim() noexcept = 0;
+
+  void emit(EventKind kind, std::string message) const;
+  [[nodiscard]] const ClientContext& context() const noexcept { return context_; }
+  [[nodiscard]] std::uint32_t client_id() const noexcept { return session_.client_id(); }
+  [[nodiscard]] Nanos freshness_ns() const noexcept { return 3 * context_.options.announce_period_ns; }
+
+ private:
+  void handle(AttachNotice notice, Nanos now);
+  void map(const Grant& grant, Nanos now);
+  int send_due(Nanos now);
+  int run_timers(Nanos now);
+  [[nodiscard]] Error explain(Error error) const;
+
+  ClientContext context_;
+  AttachSession session_;
+  std::shared_ptr<AttachTicket> ticket_ = std::make_shared<AttachTicket>();
+  Nanos next_period_ = 0;
+  Nanos next_qos_ = 0;
+};
+
+}  // namespace tensorpool::detail

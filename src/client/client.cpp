@@ -1,0 +1,55 @@
+#include "tensorpool/client.hpp"
+
+#include <utility>
+
+#include "base/error.hpp"
+#include "client/client_core.hpp"
+
+namespace tensorpool {
+
+std::string_view to_string(EventKind kind) noexcept {
+  switch (kind) {
+    case EventKind::attached: return "attached";
+    case EventKind::remapped: return "remapped";
+    case EventKind::revoked: return "revoked";
+    case EventKind::refused: return "refused";
+    case EventKind::mapping_failed: return "mapping_failed";
+    case EventKind::driver_silent: return "driver_silent";
+    case EventKind::driver_shutdown: return "driver_shutdown";
+    case EventKind::media_driver_lost: return "media_driver_lost";
+    case EventKind::media_driver_back: return "media_driver_back";
+    case EventKind::log: return "log";
+  }
+  return "unknown";
+}
+
+Client::Client(std::unique_ptr<detail::ClientCore> core) noexcept : core_(std::move(core)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Result<Client> Client::connect(ClientOptions options) {
+  auto core = detail::ClientCore::create(std::move(options));
+  if (!core) return core.error();
+  return Client(*std::move(core));
+}
+
+Result<Producer> Client::attach_producer(const ProducerOptions& options) {
+  if (options.stream_id == 0 && !options.create) {
+    return make_error(ErrorCode::invalid_argument, "a producer needs a stream id, or create = true to be given one");
+  }
+  auto pending = core_->begin_attach(options);
+  if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();
+  return Producer(std::move(pending.core));
+}
+
+Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
+  if (options.stream_id == 0) return make_error(ErrorCode::invalid_argument, "a consumer needs a stream id");
+  auto pending = core_->begin_attach(options);
+  if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();
+  return Consumer(std::move(pending.core));
+}
+
+int Client::do_work(Nanos now) noexcept { return core_->do_work(now); }
+
+}  // namespace tensorpool

@@ -1,0 +1,195 @@
+#include "client/client_core.hpp"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "client/consumer_attachment.hpp"
+#include "client/producer_attachment.hpp"
+#include "protocol/dispatch.hpp"
+
+namespace tensorpool::detail {
+namespace {
+
+// Closing waits at most so many cycles for the driver's answers to the last detaches.
+constexpr int closing_cycles = 2000;
+
+}  // namespace
+
+Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, RandomSource random) {
+  const bool invoker = options.invoker;
+  const Idle idle(IdleMode::sleep, options.conductor_nap_ns);
+  std::unique_ptr<ClientCore> core(new ClientCore(std::move(options), random ? std::move(random) : RandomSource(random_u64)));
+  if (auto opened = core->plane_.open(core->options_.wait && invoker ? core->options_.wait() : monotonic_now()); !opened) {
+    return opened.error();
+  }
+  if (!invoker) {
+    core->runner_ = std::make_unique<AgentRunner>(core->options_.name, idle,
+                                                  [raw = core.get()](Nanos now) { return raw->do_work(now); });
+  }
+  return core;
+}
+
+ClientCore::ClientCore(ClientOptions options, RandomSource random)
+    : options_(std::move(options)), policy_{options_.allowed_base_dirs}, random_(std::move(random)), plane_(options_, random_) {}
+
+ClientCore::~ClientCore() {
+  if (runner_) runner_->stop();
+  close();
+}
+
+// Gives back every lease, so that the next one to ask for these streams need not wait for an expiry.
+void ClientCore::close() noexcept {
+  Nanos now = pause();
+  take_new(now);
+  for (auto& attachment : attachments_) attachment->detach(now);
+  // Without a media driver there is nobody to tell.
+  for (int cycle = 0; cycle < closing_cycles && plane_.up() && !attachments_.empty(); ++cycle) {
+    do_work(now);
+    now = pause();
+  }
+}
+
+Nanos ClientCore::pause() {
+  if (options_.invoker && options_.wait) return options_.wait();
+  std::this_thread::sleep_for(std::chrono::nanoseconds(options_.conductor_nap_ns));
+  return monotonic_now();
+}
+
+// --- The duty cycle ---
+
+int ClientCore::do_work(Nanos now) noexcept {
+  int work = take_new(now);
+  follow_connection(now, work);
+  work += read_messages(now);
+  for (auto& attachment : attachments_) work += attachment->do_work(now);
+  std::erase_if(attachments_, [](const auto& attachment) { return attachment->finished(); });
+  if (malformed_ != malformed_told_ && now >= next_malformed_report_) {
+    next_malformed_report_ = now + nanos_per_second;
+    emit(EventKind::log, fmt::format("{} malformed messages were ignored on the control, announce and QoS streams so far",
+                                     malformed_));
+    malformed_told_ = malformed_;
+  }
+  return work;
+}
+
+int ClientCore::take_new(Nanos now) {
+  if (!has_new_.load(std::memory_order_acquire)) return 0;
+  const std::lock_guard lock(new_mutex_);
+  has_new_.store(false, std::memory_order_relaxed);
+  const int taken = static_cast<int>(new_.size());
+  for (auto& attachment : new_) {
+    attachment->start(now);
+    attachments_.push_back(std::move(attachment));
+  }
+  new_.clear();
+  return taken;
+}
+
+void ClientCore::follow_connection(Nanos now, int& work) {
+  switch (plane_.tick(now, work)) {
+    case ControlPlane::Change::none: return;
+    case ControlPlane::Change::lost:
+      for (auto& attachment : attachments_) attachment->on_connection_lost();
+      return emit(EventKind::media_driver_lost,
+                  fmt::format("the connection to the media driver is lost ({}); reconnecting: {}", plane_.trouble(),
+                              plane_.describe()));
+    case ControlPlane::Change::back:
+      for (auto& attachment : attachments_) attachment->start(now);
+      return emit(EventKind::media_driver_back, fmt::format("reconnected: {}", plane_.describe()));
+  }
+}
+
+template <class Message>
+void ClientCore::pass_on(const Message& message, Nanos now) {
+  for (auto& attachment : attachments_) attachment->on(message, now);
+}
+
+int ClientCore::read_messages(Nanos now) {
+  struct Reader {
+    ClientCore& core;
+    Nanos now;
+    void on(const protocol::ShmAttachResponse& m) { core.pass_on(m, now); }
+    void on(const protocol::ShmDetachResponse& m) { core.pass_on(m, now); }
+    void on(const protocol::ShmLeaseRevoked& m) { core.pass_on(m, now); }
+    void on(const protocol::ShmDriverShutdown& m) { core.pass_on(m, now); }
+    void on(const protocol::ShmPoolAnnounce& m) {
+      const Nanos realtime = m.announce_clock_domain == protocol::ClockDomain::realtime_synced ? realtime_now() : 0;
+      for (auto& attachment : core.attachments_) attachment->on_announce(m, now, realtime);
+    }
+    void on(const protocol::ConsumerHello& m) { consumer_seen(m.stream_id); }
+    void on(const protocol::QosConsumer& m) { consumer_seen(m.stream_id); }
+    void consumer_seen(std::uint32_t stream_id) {
+      for (auto& attachment : core.attachments_) {
+        if (attachment->stream_id() == stream_id) attachment->on_consumer_seen(now);
+      }
+    }
+  };
+  Reader reader{*this, now};
+  return plane_.poll([&](std::span<const std::byte> bytes) {
+    const auto outcome =
+        protocol::dispatch<protocol::ShmAttachResponse, protocol::ShmDetachResponse, protocol::ShmLeaseRevoked,
+                           protocol::ShmDriverShutdown, protocol::ShmPoolAnnounce, protocol::ConsumerHello,
+                           protocol::QosConsumer>(bytes, reader);
+    if (outcome.malformed()) ++malformed_;
+  });
+}
+
+void ClientCore::emit(EventKind kind, std::string message) const {
+  if (options_.on_event) options_.on_event({kind, 0, 0, std::move(message)});
+}
+
+// --- Attaching ---
+
+AttachSettings ClientCore::settings(protocol::Role role, Nanos attach_timeout_ns) const {
+  AttachSettings settings;
+  settings.role = role;
+  settings.attach_timeout_ns = attach_timeout_ns != 0 ? attach_timeout_ns : options_.attach_timeout_ns;
+  settings.announce_period_ns = options_.announce_period_ns;
+  return settings;
+}
+
+void ClientCore::add(std::unique_ptr<Attachment> attachment) {
+  const std::lock_guard lock(new_mutex_);
+  new_.push_back(std::move(attachment));
+  has_new_.store(true, std::memory_order_release);
+}
+
+ClientCore::Pending<ProducerCore> ClientCore::begin_attach(const ProducerOptions& options) {
+  AttachSettings wanted = settings(protocol::Role::producer, options.attach_timeout_ns);
+  wanted.stream_id = options.stream_id;
+  wanted.client_id = options.client_id;
+  wanted.expected_layout_version = options.expected_layout_version;
+  wanted.create = options.create;
+  wanted.desired_node_id = options.desired_node_id;
+  auto core = std::make_shared<ProducerCore>(options);
+  auto attachment =
+      std::make_unique<ProducerAttachment>(ClientContext{options_, plane_, policy_}, std::move(wanted), random_, core);
+  Pending<ProducerCore> pending{std::move(core), attachment->ticket()};
+  add(std::move(attachment));
+  return pending;
+}
+
+ClientCore::Pending<ConsumerCore> ClientCore::begin_attach(const ConsumerOptions& options) {
+  AttachSettings wanted = settings(protocol::Role::consumer, options.attach_timeout_ns);
+  wanted.stream_id = options.stream_id;
+  wanted.client_id = options.client_id;
+  wanted.expected_layout_version = options.expected_layout_version;
+  wanted.create = options.create;
+  auto core = std::make_shared<ConsumerCore>(options);
+  auto attachment =
+      std::make_unique<ConsumerAttachment>(ClientContext{options_, plane_, policy_}, std::move(wanted), random_, core);
+  Pending<ConsumerCore> pending{std::move(core), attachment->ticket()};
+  add(std::move(attachment));
+  return pending;
+}
+
+Status ClientCore::wait(AttachTicket& ticket) {
+  if (!options_.invoker) return ticket.wait();
+  while (!ticket.settled()) do_work(pause());
+  return ticket.outcome();
+}
+
+}  // namespace tensorpool::detail

@@ -1,0 +1,75 @@
+// The conductor: one duty cycle drives the Aeron client, the control streams and every attachment. It runs on a thread of its
+// own, or on the caller's in invoker mode, and it alone opens, maps, unmaps, subscribes and publishes control messages.
+// Application threads only ask for attachments (under a lock, a cold path) and wait for their tickets.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/agent_runner.hpp"
+#include "client/attachment.hpp"
+#include "client/control_plane.hpp"
+#include "client/consumer_core.hpp"
+#include "client/producer_core.hpp"
+
+namespace tensorpool::detail {
+
+class ClientCore {
+ public:
+  static Result<std::unique_ptr<ClientCore>> create(ClientOptions options, RandomSource random = {});
+  ~ClientCore();
+  ClientCore(const ClientCore&) = delete;
+  ClientCore& operator=(const ClientCore&) = delete;
+
+  [[nodiscard]] std::string_view name() const noexcept { return options_.name; }
+  // One duty cycle. REQUIRES: the conductor's thread.
+  int do_work(Nanos now) noexcept;
+
+  // An attachment that was asked for: `core` is what the handle will stand on, the ticket tells how it ended.
+  template <class Core>
+  struct Pending {
+    std::shared_ptr<Core> core;
+    std::shared_ptr<AttachTicket> ticket;
+  };
+  // Any thread; both return at once.
+  Pending<ProducerCore> begin_attach(const ProducerOptions& options);
+  Pending<ConsumerCore> begin_attach(const ConsumerOptions& options);
+  // Waits for a ticket; in invoker mode by running duty cycles.
+  Status wait(AttachTicket& ticket);
+
+ private:
+  ClientCore(ClientOptions options, RandomSource random);
+  void close() noexcept;
+  Nanos pause();
+  int take_new(Nanos now);
+  void follow_connection(Nanos now, int& work);
+  int read_messages(Nanos now);
+  template <class Message>
+  void pass_on(const Message& message, Nanos now);
+  void emit(EventKind kind, std::string message) const;
+  [[nodiscard]] AttachSettings settings(protocol::Role role, Nanos attach_timeout_ns) const;
+  void add(std::unique_ptr<Attachment> attachment);
+
+  const ClientOptions options_;
+  const shm::PathPolicy policy_;
+  RandomSource random_;
+
+  // The conductor's thread only.
+  ControlPlane plane_;
+  std::vector<std::unique_ptr<Attachment>> attachments_;
+  std::uint64_t malformed_ = 0;
+  Nanos next_malformed_report_ = 0;
+  std::uint64_t malformed_told_ = 0;
+
+  // From application threads to the conductor.
+  std::mutex new_mutex_;
+  std::vector<std::unique_ptr<Attachment>> new_;
+  std::atomic<bool> has_new_{false};
+
+  std::unique_ptr<AgentRunner> runner_;  // the last member: stops first
+};
+
+}  // namespace tensorpool::detail

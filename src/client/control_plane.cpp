@@ -1,0 +1,121 @@
+#include "client/control_plane.hpp"
+
+#include <utility>
+
+#include "base/error.hpp"
+#include "transport/channel_uri.hpp"
+#include "transport/media_driver.hpp"
+
+namespace tensorpool::detail {
+namespace {
+
+using ChannelBuilder = Result<std::string> (*)(std::string_view);
+
+template <class Made>
+Status assign(Made& place, Result<Made> made, std::string_view what, const ChannelOptions& channel) {
+  if (!made) {
+    return make_error(made.error().code, "cannot open the {} on {} stream {}: {}", what, channel.channel, channel.stream_id,
+                      made.error().message);
+  }
+  place = *std::move(made);
+  return {};
+}
+
+Status publish_on(transport::Connection& connection, transport::Publication& place, std::string_view what,
+                  const ChannelOptions& channel, ChannelBuilder build) {
+  auto uri = build(channel.channel);
+  if (!uri) return uri.error();
+  return assign(place, connection.add_publication(*uri, channel.stream_id), what, channel);
+}
+
+Status subscribe_to(transport::Connection& connection, transport::Subscription& place, std::string_view what,
+                    const ChannelOptions& channel, ChannelBuilder build) {
+  auto uri = build(channel.channel);
+  if (!uri) return uri.error();
+  return assign(place, connection.add_subscription(*uri, channel.stream_id), what, channel);
+}
+
+bool same_stream(const ChannelOptions& announce, const ChannelOptions& control) {
+  return announce.stream_id == 0 || (announce.stream_id == control.stream_id && announce.channel == control.channel);
+}
+
+}  // namespace
+
+ControlPlane::ControlPlane(const ClientOptions& options, RandomSource random)
+    : options_(options), random_(std::move(random)) {}
+ControlPlane::~ControlPlane() = default;
+
+Status ControlPlane::open(Nanos now) { return connect(now); }
+
+Status ControlPlane::connect(Nanos now) {
+  transport::ConnectionOptions wanted;
+  wanted.aeron_dir = options_.aeron_dir;
+  wanted.client_name = options_.name;
+  auto connection = transport::Connection::open(wanted);
+  if (!connection) return connection.error();
+  auto wires = std::make_unique<Wires>(*std::move(connection));
+  if (auto subscribed = subscribe(*wires); !subscribed) return subscribed.error();
+  wires_ = std::move(wires);
+  listening_since_ = now;
+  ++generation_;
+  backoff_.reset();
+  reconnect_at_.reset();
+  trouble_.clear();
+  return {};
+}
+
+Status ControlPlane::subscribe(Wires& wires) {
+  auto& connection = wires.connection;
+  auto made = subscribe_to(connection, wires.control_in, "control subscription", options_.control, transport::control_channel);
+  if (made && !same_stream(options_.announce, options_.control)) {
+    made = subscribe_to(connection, wires.announce_in, "announce subscription", options_.announce, transport::announce_channel);
+  }
+  if (made) made = subscribe_to(connection, wires.qos_in, "QoS subscription", options_.qos, transport::qos_channel);
+  if (made) made = publish_on(connection, wires.qos_out, "QoS publication", options_.qos, transport::qos_channel);
+  if (made) made = publish_on(connection, wires.control_out, "control publication", options_.control, transport::control_channel);
+  return made;
+}
+
+ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
+  if (up()) {
+    work += wires_->connection.do_work();
+    if (!wires_->connection.is_closed()) return Change::none;
+    trouble_ = wires_->connection.last_error();
+    wires_.reset();
+    reconnect_at_ = now + backoff_.next(random_());
+    return Change::lost;
+  }
+  if (reconnect_at_ && now < *reconnect_at_) return Change::none;
+  ++work;
+  auto connected = connect(now);
+  if (connected) return Change::back;
+  trouble_ = connected.error().message;
+  reconnect_at_ = now + backoff_.next(random_());
+  return Change::none;
+}
+
+Result<std::shared_ptr<transport::Publication>> ControlPlane::add_descriptor_publication() {
+  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
+  transport::Publication made;
+  auto status = publish_on(wires_->connection, made, "descriptor publication", options_.descriptor,
+                           transport::descriptor_publication_channel);
+  if (!status) return status.error();
+  return std::make_shared<transport::Publication>(std::move(made));
+}
+
+Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_subscription() {
+  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
+  transport::Subscription made;
+  auto status = subscribe_to(wires_->connection, made, "descriptor subscription", options_.descriptor,
+                             transport::descriptor_subscription_channel);
+  if (!status) return status.error();
+  return std::make_shared<transport::Subscription>(std::move(made));
+}
+
+std::string ControlPlane::describe() const {
+  const std::string dir = options_.aeron_dir.empty() ? transport::default_aeron_dir() : options_.aeron_dir;
+  return fmt::format("aeron directory {}, control channel {} stream {}", dir, options_.control.channel,
+                     options_.control.stream_id);
+}
+
+}  // namespace tensorpool::detail

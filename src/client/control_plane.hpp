@@ -1,0 +1,104 @@
+// The client's side of the message plane but for the descriptors: one Aeron connection, one control publication for all
+// attachments (exclusive: a shared one falls silent when any process dies inside a claim), the control, announce and QoS
+// streams. It notices that the media driver is gone and comes back by itself. Conductor's thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "client/backoff.hpp"
+#include "protocol/codec.hpp"
+#include "tensorpool/client.hpp"
+#include "transport/connection.hpp"
+
+namespace tensorpool::detail {
+
+class ControlPlane {
+ public:
+  enum class Change : std::uint8_t { none, lost, back };
+
+  ControlPlane(const ClientOptions& options, RandomSource random);
+  ~ControlPlane();
+  ControlPlane(const ControlPlane&) = delete;
+  ControlPlane& operator=(const ControlPlane&) = delete;
+
+  // Connects now; the error is for the caller of Client::connect.
+  Status open(Nanos now);
+  // Runs the Aeron client, and reconnects with back-off when it was lost.
+  Change tick(Nanos now, int& work);
+
+  [[nodiscard]] bool up() const noexcept { return wires_ != nullptr; }
+  // Why it was lost, or why it does not come back.
+  [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
+  // When the streams of this connection were subscribed to.
+  [[nodiscard]] Nanos listening_since() const noexcept { return listening_since_; }
+  // Counts connections: what was added on an earlier one is dead.
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+
+  // True if the message went out; false is back-pressure, nobody there, or no connection: try again.
+  template <class Message>
+  bool send(const Message& message) {
+    return up() && offer(wires_->control_out, message);
+  }
+  template <class Message>
+  bool send_qos(const Message& message) {
+    return up() && offer(wires_->qos_out, message);
+  }
+  // Whether anybody at all subscribes to the control stream beside us.
+  [[nodiscard]] bool control_connected() const noexcept { return up() && wires_->control_out.is_connected(); }
+
+  // Calls on_message(bytes) for what has arrived on the control, announce and QoS streams.
+  template <class F>
+  int poll(F&& on_message) {
+    if (!up()) return 0;
+    int work = wires_->control_in.poll_assembled(on_message, fragment_limit);
+    work += wires_->announce_in.poll_assembled(on_message, fragment_limit);
+    return work + wires_->qos_in.poll_assembled(on_message, fragment_limit);
+  }
+
+  Result<std::shared_ptr<transport::Publication>> add_descriptor_publication();
+  Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
+
+  // "aeron directory /dev/shm/aeron-me, control channel aeron:ipc stream 1000"
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  static constexpr int fragment_limit = 64;
+
+  // Everything that lives and dies with one connection; the connection is first, so it goes last.
+  struct Wires {
+    explicit Wires(transport::Connection opened) : connection(std::move(opened)) {}
+    transport::Connection connection;
+    transport::Publication control_out;
+    transport::Subscription control_in;
+    transport::Subscription announce_in;  // empty when announces come on the control stream
+    transport::Publication qos_out;
+    transport::Subscription qos_in;
+  };
+
+  Status connect(Nanos now);
+  Status subscribe(Wires& wires);
+
+  template <class Message>
+  bool offer(transport::Publication& publication, const Message& message) {
+    scratch_.resize(protocol::encoded_length(message));
+    if (protocol::encode(message, std::span(scratch_)) == 0) return false;
+    return publication.offer(scratch_) == transport::OfferResult::ok;
+  }
+
+  const ClientOptions& options_;
+  RandomSource random_;
+  std::unique_ptr<Wires> wires_;
+  Nanos listening_since_ = 0;
+  std::uint64_t generation_ = 0;
+  std::optional<Nanos> reconnect_at_;
+  Backoff backoff_{50 * nanos_per_milli, 500 * nanos_per_milli};
+  std::string trouble_;
+  std::vector<std::byte> scratch_;
+};
+
+}  // namespace tensorpool::detail

@@ -1,0 +1,80 @@
+#include "client/producer_attachment.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace tensorpool::detail {
+namespace {
+
+constexpr int consumer_silence_periods = 5;
+
+}  // namespace
+
+Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
+  auto mapped = shm::RegionSet::map(grant.layout, shm::Access::read_write, context().policy);
+  if (!mapped) return mapped.error();
+  if (!publication_ || publication_generation_ != context().plane.generation()) {
+    auto added = context().plane.add_descriptor_publication();
+    if (!added) return added.error();
+    publication_ = *std::move(added);
+    publication_generation_ = context().plane.generation();
+  }
+  regions_ = *std::move(mapped);
+  regions_->touch_activity(now);
+  const bool again = std::exchange(mapped_epoch_, grant.layout.epoch) != 0;
+  core_->set_ids(grant.layout.stream_id, client_id(), grant.node_id);
+  // The application hears of the new epoch before it can see it.
+  emit(EventKind::attached, fmt::format("producer {} writes stream {} epoch {}, {} slots", client_id(), grant.layout.stream_id,
+                                        grant.layout.epoch, grant.layout.nslots));
+  if (again) emit(EventKind::remapped, fmt::format("stream {} goes on in epoch {}", grant.layout.stream_id, grant.layout.epoch));
+  auto session = std::make_unique<ProducerSession>(regions_, publication_, core_->options().min_readable_slots);
+  const auto untaken = core_->sessions.offer(std::move(session));
+  core_->set_attached(true);
+  return {};
+}
+
+void ProducerAttachment::withdraw() {
+  core_->set_attached(false);
+  regions_.reset();
+}
+
+void ProducerAttachment::on_consumer_seen(Nanos now) {
+  consumer_seen_ = now;
+  core_->set_consumers_seen(true);
+}
+
+void ProducerAttachment::each_period(Nanos now) {
+  if (regions_) regions_->touch_activity(now);
+  // Aeron's own connected state says nothing: the driver always drains the descriptor stream.
+  const bool seen =
+      consumer_seen_ && now - *consumer_seen_ <= consumer_silence_periods * context().options.announce_period_ns;
+  core_->set_consumers_seen(seen);
+  watch_claims(now);
+}
+
+void ProducerAttachment::watch_claims(Nanos now) {
+  const auto oldest = core_->oldest_open_claim();
+  if (oldest != oldest_claim_) {
+    oldest_claim_ = oldest;
+    oldest_claim_since_ = now;
+  }
+  const std::uint64_t refused = core_->claims_refused();
+  if (refused == refusals_told_) return;
+  const std::uint64_t fresh = refused - std::exchange(refusals_told_, refused);
+  if (!oldest) return;
+  emit(EventKind::log,
+       fmt::format("stream {}: {} frames were refused because too few slots would stay readable; the oldest open claim is "
+                   "sequence {}, open for at least {} ms. Commit or drop it, or attach with fewer min_readable_slots",
+                   stream_id(), fresh, *oldest, (now - oldest_claim_since_) / nanos_per_milli));
+}
+
+void ProducerAttachment::report_qos() {
+  const std::uint64_t epoch = core_->epoch();
+  const std::uint64_t next = core_->next_seq();
+  if (epoch == 0) return;  // the application has not looked at the session yet
+  static_cast<void>(context().plane.send_qos(
+      protocol::QosProducer{stream_id(), client_id(), epoch, next == 0 ? 0 : next - 1, std::nullopt}));
+}
+
+}  // namespace tensorpool::detail

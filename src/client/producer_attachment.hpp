@@ -1,0 +1,45 @@
+// The conductor's side of a producer: maps each granted epoch for writing, refreshes the activity time, reports QoS, and
+// watches whether anybody reads the stream.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "client/attachment.hpp"
+#include "client/producer_core.hpp"
+
+namespace tensorpool::detail {
+
+class ProducerAttachment final : public Attachment {
+ public:
+  ProducerAttachment(ClientContext context, AttachSettings settings, RandomSource random, std::shared_ptr<ProducerCore> core)
+      : Attachment(context, std::move(settings), std::move(random)), core_(std::move(core)) {}
+  ~ProducerAttachment() override { core_->set_attached(false); }
+
+  void on_consumer_seen(Nanos now) override;
+
+ protected:
+  Status adopt(const Grant& grant, Nanos now) override;
+  void withdraw() override;
+  [[nodiscard]] bool handle_closed() const noexcept override { return core_->closed(); }
+  void each_period(Nanos now) override;
+  void report_qos() override;
+  bool reclaim() noexcept override { return core_->sessions.reclaim(); }
+
+ private:
+  void watch_claims(Nanos now);
+
+  std::shared_ptr<ProducerCore> core_;
+  std::shared_ptr<shm::RegionSet> regions_;  // of the newest session, while attached
+  std::shared_ptr<transport::Publication> publication_;
+  std::uint64_t publication_generation_ = 0;
+  std::uint64_t mapped_epoch_ = 0;
+  std::optional<Nanos> consumer_seen_;
+
+  // For the event that names the claim which holds everything up.
+  std::optional<std::uint64_t> oldest_claim_;
+  Nanos oldest_claim_since_ = 0;
+  std::uint64_t refusals_told_ = 0;
+};
+
+}  // namespace tensorpool::detail
