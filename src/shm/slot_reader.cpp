@@ -48,9 +48,10 @@ SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
   if (const std::uint64_t word = Seqlock::observe(*words); word != expected) return fault_of_word(word, seq);
 
   // All 256 bytes once; from here on the live header is not looked at again, or a writer could change it between check and use.
+  // The copy is known to be whole before it is judged, so that a lapped reader does not blame the header.
   protocol::TensorSlotHeader256 copy;
   Seqlock::load_words(copy.bytes.data(), words, header_words);
-  if (copy.seq_commit() != expected) return SlotFault::overwritten;
+  if (!Seqlock::unchanged(*words, expected) || copy.seq_commit() != expected) return SlotFault::overwritten;
   const auto header = copy.decode();
   if (!header) return fault_of_header(header.error());
   if (header->payload_slot != protocol::header_index(seq, regions_->nslots())) return SlotFault::bad_payload_slot;

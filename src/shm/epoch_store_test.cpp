@@ -1,0 +1,217 @@
+// spec: driver 4.3 (epoch directories and their collection); threat T2 and fault F6 of the design: squatters are refused.
+#include "shm/epoch_store.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/region_files.hpp"
+
+namespace tensorpool::shm {
+namespace {
+
+namespace fs = std::filesystem;
+
+StoreOptions options_in(const std::string& base_dir) {
+  StoreOptions options;
+  options.base_dir = base_dir;
+  options.user = "test";
+  return options;
+}
+
+std::string refusal(const StoreOptions& options, ErrorCode code) {
+  const auto store = EpochStore::open(options);
+  EXPECT_FALSE(store.has_value());
+  if (store) return {};
+  EXPECT_EQ(store.error().code, code) << store.error().message;
+  return store.error().message;
+}
+
+void expect_says(const std::string& message, const std::string& what) { EXPECT_NE(message.find(what), std::string::npos) << message; }
+
+TEST(EpochStore, ListsWhatIsThereInOrder) {
+  RegionFiles files;
+  for (const std::uint64_t epoch : {12U, 9U, 100U}) files.make(small_spec(epoch));
+  RegionSpec other = small_spec(1);
+  other.stream_id = 7;
+  files.make(other);
+  EXPECT_EQ(*files.store().epochs(1001), (std::vector<std::uint64_t>{9, 12, 100}));
+  EXPECT_EQ(*files.store().streams(), (std::vector<std::uint32_t>{7, 1001}));
+  EXPECT_TRUE(files.store().epochs(5)->empty());
+}
+
+TEST(EpochStore, IgnoresNamesThatItNeverWrites) {
+  RegionFiles files;
+  files.make();
+  const std::string stream = files.store().namespace_dir() + "/1001";
+  for (const char* name : {"007", "x", "8x", "-1", "99999999999999999999999", ".making-8", ".removed-5", "+6"}) fs::create_directory(stream + "/" + name);
+  EXPECT_EQ(*files.store().epochs(1001), std::vector<std::uint64_t>{7});
+}
+
+TEST(EpochStore, KnowsHowFreshAnEpochIs) {
+  RegionFiles files;
+  const RegionLayout layout = files.make(small_spec(), 1234);
+  EXPECT_EQ(*files.store().last_activity(1001, 7), 1234);
+  EXPECT_EQ(files.store().last_activity(1001, 8).error().code, ErrorCode::not_found);
+  fs::resize_file(layout.header_path, 63);
+  EXPECT_EQ(files.store().last_activity(1001, 7).error().code, ErrorCode::not_found);
+}
+
+TEST(EpochStore, KnowsWhatAnEpochHolds) {
+  RegionFiles files;
+  files.make();
+  EXPECT_EQ(*files.store().bytes_held(1001, 7), bytes_to_reserve(small_spec()));
+}
+
+TEST(EpochStore, RemovesAnEpochAFileAtATime) {
+  RegionFiles files;
+  files.make();
+  files.make(small_spec(8));
+  auto removal = files.store().remove(1001, 7);
+  ASSERT_TRUE(removal.has_value());
+  EXPECT_EQ(*files.store().epochs(1001), std::vector<std::uint64_t>{8}) << "gone from the lists at once";
+  int steps = 1;
+  while (!*removal->step()) ++steps;
+  EXPECT_EQ(steps, 4);
+  EXPECT_FALSE(fs::exists(files.store().namespace_dir() + "/1001/.removed-7"));
+  EXPECT_TRUE(*removal->step()) << "and stays done";
+  EXPECT_EQ(files.store().remove(1001, 7).error().code, ErrorCode::not_found);
+}
+
+TEST(EpochStore, LetsAReaderKeepTheEpochThatIsRemovedUnderIt) {
+  RegionFiles files;
+  const auto set = files.map(files.make(small_spec(), 99), Access::read_only);
+  ASSERT_TRUE(files.store().remove_now(1001, 7).has_value());
+  EXPECT_EQ(set->activity(), 99);
+}
+
+TEST(EpochStore, NeverFollowsALinkWhenItRemoves) {
+  RegionFiles files;
+  TempDir elsewhere;
+  const std::string precious = elsewhere.path() + "/precious";
+  std::ofstream(precious) << "keep";
+  files.make();
+  const std::string stream = files.store().namespace_dir() + "/1001";
+  fs::create_symlink(precious, stream + "/7/9.pool");
+  fs::create_symlink(elsewhere.path(), stream + "/7/dir");
+  fs::create_symlink(elsewhere.path(), stream + "/8");
+  fs::create_symlink(elsewhere.path(), stream + "/.making-9");
+  EXPECT_TRUE(files.store().remove_now(1001, 7).has_value());
+  EXPECT_FALSE(files.store().remove_now(1001, 8).has_value());
+  EXPECT_TRUE(files.store().remove_half_made().has_value());
+  EXPECT_TRUE(fs::exists(precious));
+  EXPECT_FALSE(fs::exists(stream)) << "the links themselves are gone";
+}
+
+TEST(EpochStore, RemovesWhatAKilledOwnerLeftAndNothingElse) {
+  RegionFiles files;
+  const RegionLayout kept = files.make();
+  const std::string root = files.store().namespace_dir();
+  fs::create_directories(root + "/1001/.making-9/deeper");
+  std::ofstream(root + "/1001/.making-9/header.ring") << "half";
+  std::ofstream(root + "/1001/.making-9/deeper/file") << "half";
+  fs::create_directories(root + "/1001/.removed-3");
+  fs::create_directories(root + "/1002/.making-1");
+  fs::create_directories(root + "/1003");
+  std::ofstream(root + "/driver.lock") << "";
+  EXPECT_EQ(*files.store().remove_half_made(), 5U);
+  EXPECT_TRUE(fs::exists(kept.header_path));
+  EXPECT_TRUE(fs::exists(files.store().lock_path()));
+  EXPECT_EQ(*files.store().streams(), std::vector<std::uint32_t>{1001});
+  EXPECT_EQ(*files.store().remove_half_made(), 0U);
+}
+
+TEST(EpochStore, CreatesAMissingBaseOnlyDirectlyBelowDevShm) {
+  const TempDir unique("tensorpool-test", "/dev/shm");
+  const std::string missing = unique.path() + "-made";
+  {
+    const auto store = EpochStore::open(options_in(missing));
+    ASSERT_TRUE(store.has_value());
+    EXPECT_EQ(store->namespace_dir(), missing + "/tensorpool-test/default");
+    EXPECT_TRUE(fs::is_directory(store->namespace_dir()));
+  }
+  fs::remove_all(missing);
+  expect_says(refusal(options_in(unique.path() + "/deeper"), ErrorCode::not_found), "create it, or set shm.base_dir");
+  const TempDir elsewhere;
+  refusal(options_in(elsewhere.path() + "/base"), ErrorCode::not_found);
+}
+
+TEST(EpochStore, ResolvesABaseThatIsALink) {
+  const TempDir real;
+  const TempDir links;
+  fs::create_symlink(real.path(), links.path() + "/base");
+  const auto store = EpochStore::open(options_in(links.path() + "/base"));
+  ASSERT_TRUE(store.has_value());
+  EXPECT_EQ(store->base_dir(), real.path());
+}
+
+TEST(EpochStore, RefusesABaseThatAnybodyMayRearrange) {
+  const TempDir base;
+  ASSERT_EQ(::chmod(base.path().c_str(), 0777), 0);
+  expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied), "not sticky");
+  ASSERT_EQ(::chmod(base.path().c_str(), 01777), 0);
+  EXPECT_TRUE(EpochStore::open(options_in(base.path())).has_value());
+}
+
+TEST(EpochStore, RefusesDirectoriesThatOthersMayWrite) {
+  for (const char* name : {"/tensorpool-test", "/tensorpool-test/default"}) {
+    const TempDir base;
+    ASSERT_TRUE(EpochStore::open(options_in(base.path())).has_value());
+    ASSERT_EQ(::chmod((base.path() + name).c_str(), 0770), 0);
+    expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied), std::string(name) + " is writable by others");
+  }
+}
+
+TEST(EpochStore, RefusesALinkInThePlaceOfItsDirectories) {
+  for (const char* name : {"/tensorpool-test", "/tensorpool-test/default"}) {
+    const TempDir base;
+    const TempDir elsewhere;
+    fs::create_directories((base.path() + name));
+    fs::remove(base.path() + name);
+    ASSERT_EQ(::chmod(fs::path(base.path() + name).parent_path().c_str(), 0700), 0);
+    fs::create_symlink(elsewhere.path(), base.path() + name);
+    expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied), "a link is not followed");
+    EXPECT_TRUE(fs::is_empty(elsewhere.path()));
+  }
+}
+
+TEST(EpochStore, RefusesASquattersDirectory) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give directories away";
+  const TempDir base;
+  fs::create_directory(base.path() + "/tensorpool-test");
+  ASSERT_EQ(::chown((base.path() + "/tensorpool-test").c_str(), 4242, 4242), 0);
+  expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied), "belongs to user id 4242");
+  ASSERT_EQ(::chown(base.path().c_str(), 4242, 4242), 0);
+  expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied), "shm.base_dir");
+}
+
+TEST(EpochStore, RefusesNamesThatCouldLeadElsewhere) {
+  const TempDir base;
+  for (const char* name : {"", "..", "a/b", "a b", "a.b"}) {
+    StoreOptions options = options_in(base.path());
+    options.namespace_name = name;
+    refusal(options, ErrorCode::invalid_config);
+  }
+  for (const char* user : {"", "a/b", "a\n"}) {
+    StoreOptions options = options_in(base.path());
+    options.user = user;
+    refusal(options, ErrorCode::invalid_config);
+  }
+  EXPECT_TRUE(fs::is_empty(base.path()));
+}
+
+TEST(EpochStore, RepairsTheModeThatAKilledStartLeft) {
+  const TempDir base;
+  fs::create_directory(base.path() + "/tensorpool-test");
+  ASSERT_EQ(::chmod((base.path() + "/tensorpool-test").c_str(), 0700), 0);
+  ASSERT_TRUE(EpochStore::open(options_in(base.path())).has_value());
+  struct stat status {};
+  ASSERT_EQ(::stat((base.path() + "/tensorpool-test").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 02750U);
+}
+
+}  // namespace
+}  // namespace tensorpool::shm

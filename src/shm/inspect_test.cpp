@@ -1,0 +1,100 @@
+#include "shm/inspect.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "shm/slot_writer.hpp"
+#include "support/region_files.hpp"
+
+namespace tensorpool::shm {
+namespace {
+
+namespace fs = std::filesystem;
+
+const InspectedField* find(const RegionReport& report, std::string_view name) {
+  for (const InspectedField& field : report.fields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+TEST(InspectRegion, FindsAFreshRegionInOrder) {
+  RegionFiles files;
+  const RegionLayout layout = files.make();
+  for (const std::string& path : {layout.header_path, layout.pools[0].path}) {
+    const auto report = inspect_region(path);
+    ASSERT_TRUE(report.has_value());
+    EXPECT_TRUE(report->ok());
+    EXPECT_EQ(report->superblock.epoch, 7U);
+    EXPECT_EQ(report->superblock.pid, 42U);
+  }
+  const auto ring = inspect_region(layout.header_path);
+  EXPECT_EQ(ring->commits->empty, 4U);
+  EXPECT_EQ(ring->held_bytes, 4096U);
+  EXPECT_FALSE(inspect_region(layout.pools[0].path)->commits.has_value());
+}
+
+TEST(InspectRegion, SumsTheCommitWordsUp) {
+  RegionFiles files;
+  const RegionLayout layout = files.make();
+  const auto regions = files.map(layout, Access::read_write);
+  SlotWriter writer(*regions);
+  const TensorLayout bytes = TensorLayout::raw_bytes(0);
+  for (const std::uint64_t seq : {9U, 10U}) {
+    writer.begin(seq, 0);
+    writer.commit(seq, 0, {0, 0, 0, &bytes});
+  }
+  writer.begin(11, 0);
+  const auto report = inspect_region(layout.header_path);
+  ASSERT_TRUE(report.has_value() && report->commits.has_value());
+  EXPECT_EQ(report->commits->committed, 2U);
+  EXPECT_EQ(report->commits->in_progress, 1U);
+  EXPECT_EQ(report->commits->empty, 1U);
+  EXPECT_EQ(report->commits->oldest_committed, 9U);
+  EXPECT_EQ(report->commits->newest_committed, 10U);
+}
+
+TEST(InspectRegion, ShowsEveryFaultOfABrokenFileAtOnce) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/header.ring";
+  std::ofstream(path) << std::string(64, '\x7f');
+  fs::permissions(path, fs::perms::all);
+  const auto report = inspect_region(path);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_FALSE(report->ok());
+  for (const char* name : {"mode", "magic", "layout_version", "region_type", "nslots", "stride_bytes", "needed_bytes"}) {
+    const InspectedField* field = find(*report, name);
+    ASSERT_NE(field, nullptr) << name;
+    EXPECT_FALSE(field->ok) << name;
+    EXPECT_FALSE(field->why.empty()) << name;
+  }
+}
+
+TEST(InspectRegion, ToleratesAFileOfAnyLengthAndContent) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/x";
+  std::mt19937_64 random(3);
+  for (std::size_t length = 0; length < 2000; length += 37) {
+    std::string content(length, '\0');
+    for (char& c : content) c = static_cast<char>(random());
+    std::ofstream(path, std::ios::trunc) << content;
+    const auto report = inspect_region(path);
+    ASSERT_TRUE(report.has_value());
+    EXPECT_EQ(report->file_bytes, length);
+    EXPECT_FALSE(report->ok());
+  }
+}
+
+TEST(InspectRegion, RefusesWhatIsNoRegularFile) {
+  const TempDir dir;
+  EXPECT_FALSE(inspect_region(dir.path()).has_value());
+  EXPECT_FALSE(inspect_region(dir.path() + "/missing").has_value());
+  fs::create_symlink("/etc/passwd", dir.path() + "/link");
+  EXPECT_FALSE(inspect_region(dir.path() + "/link").has_value());
+}
+
+}  // namespace
+}  // namespace tensorpool::shm
