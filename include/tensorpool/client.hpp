@@ -61,6 +61,9 @@ struct ClientOptions {
   // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
   // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
   std::function<Nanos()> wait;
+  // Asked about ten times a second on the calling thread while an attach waits; false gives up (error `closed`). For programs
+  // that end on a signal, and to say what they wait for. Empty: waits for the whole time-out.
+  std::function<bool()> keep_waiting{};
   std::function<void(const Event&)> on_event{};        // called on the conductor's thread; must not block or throw
 };
 

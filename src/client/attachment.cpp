@@ -1,5 +1,6 @@
 #include "client/attachment.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "base/error.hpp"
@@ -17,13 +18,15 @@ bool AttachTicket::settled() {
   return outcome_.has_value();
 }
 
-Status AttachTicket::wait() {
+bool AttachTicket::wait_for(Nanos timeout) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return outcome_.has_value(); });
-  return *outcome_;
+  return changed_.wait_for(lock, std::chrono::nanoseconds(timeout), [this] { return outcome_.has_value(); });
 }
 
-Status AttachTicket::outcome() { return wait(); }
+Status AttachTicket::outcome() {
+  const std::lock_guard lock(mutex_);
+  return *outcome_;
+}
 
 Attachment::Attachment(ClientContext context, AttachSettings settings, RandomSource random)
     : context_(context), session_(std::move(settings), std::move(random)) {}

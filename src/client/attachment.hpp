@@ -21,8 +21,8 @@ class AttachTicket {
  public:
   void settle(Status outcome);
   [[nodiscard]] bool settled();
-  // Blocks until settled.
-  Status wait();
+  // Blocks until settled, at most `timeout`; says whether it is.
+  bool wait_for(Nanos timeout);
   // REQUIRES: settled().
   Status outcome();
 

@@ -39,15 +39,17 @@ Result<Producer> Client::attach_producer(const ProducerOptions& options) {
     return make_error(ErrorCode::invalid_argument, "a producer needs a stream id, or create = true to be given one");
   }
   auto pending = core_->begin_attach(options);
+  Producer producer(std::move(pending.core));  // a handle that goes gives back what may still be granted
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();
-  return Producer(std::move(pending.core));
+  return producer;
 }
 
 Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
   if (options.stream_id == 0) return make_error(ErrorCode::invalid_argument, "a consumer needs a stream id");
   auto pending = core_->begin_attach(options);
+  Consumer consumer(std::move(pending.core));
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();
-  return Consumer(std::move(pending.core));
+  return consumer;
 }
 
 int Client::do_work(Nanos now) noexcept { return core_->do_work(now); }

@@ -15,6 +15,8 @@ namespace {
 
 // Closing waits at most so many cycles for the driver's answers to the last detaches.
 constexpr int closing_cycles = 2000;
+// How often a waiting caller is asked whether it goes on.
+constexpr Nanos question_interval_ns = 100 * nanos_per_milli;
 
 }  // namespace
 
@@ -187,8 +189,19 @@ ClientCore::Pending<ConsumerCore> ClientCore::begin_attach(const ConsumerOptions
 }
 
 Status ClientCore::wait(AttachTicket& ticket) {
-  if (!options_.invoker) return ticket.wait();
-  while (!ticket.settled()) do_work(pause());
+  Nanos next_question = 0;
+  while (!ticket.settled()) {
+    const Nanos now = options_.invoker ? pause() : monotonic_now();
+    if (options_.keep_waiting && now >= next_question) {
+      next_question = now + question_interval_ns;
+      if (!options_.keep_waiting()) return Error{ErrorCode::closed, "the caller gave up waiting for the driver"};
+    }
+    if (options_.invoker) {
+      do_work(now);
+    } else {
+      ticket.wait_for(question_interval_ns);
+    }
+  }
   return ticket.outcome();
 }
 
