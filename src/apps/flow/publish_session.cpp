@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "apps/flow/drain.hpp"
 #include "base/error.hpp"
 
 namespace tensorpool::apps {
@@ -29,6 +30,12 @@ Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, st
     nap(nanos_per_milli);
   }
   return std::optional<SlotClaim>();
+}
+
+Status finish_publishing(PublishSession& session, const PublishOptions& options) {
+  const Status finished = session.end.finish(monotonic_now());
+  if (options.hold) wait_for_end_of_input();
+  return finished;
 }
 
 Error too_large_error(const Producer& producer, std::size_t bytes) {

@@ -17,6 +17,7 @@ struct PublishOptions {
   double rate_hz = 30;      // 0 = flat out
   std::uint64_t count = 0;  // frames; 0 = until stopped
   bool json = false;
+  bool hold = false;        // after the last frame, stay attached until standard input ends
   std::string crc_log;      // empty = none
 };
 
@@ -37,6 +38,9 @@ struct PublishSession {
 // exhausted) it goes on with its line a second. An error is a frame that no pool takes.
 [[nodiscard]] Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes,
                                                                    const std::atomic<bool>& stop);
+
+// Says the summary, and stays attached if that was asked for.
+[[nodiscard]] Status finish_publishing(PublishSession& session, const PublishOptions& options);
 
 // The error of a frame that is larger than every pool of the stream.
 [[nodiscard]] Error too_large_error(const Producer& producer, std::size_t bytes);

@@ -110,7 +110,7 @@ Status publish_camera(const CameraPublishOptions& options, const std::atomic<boo
   auto session = start_publishing(options.publish);
   if (!session) return session.error();
   const Status ran = CameraPublisher(options, **session, *camera).run(stop);
-  const Status finished = (*session)->end.finish(monotonic_now());
+  const Status finished = finish_publishing(**session, options.publish);
   return ran ? finished : ran;
 }
 

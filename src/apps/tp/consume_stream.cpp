@@ -8,6 +8,7 @@
 
 #include "apps/flow/crc32c.hpp"
 #include "apps/flow/crc_log.hpp"
+#include "apps/flow/drain.hpp"
 #include "apps/flow/pattern.hpp"
 #include "apps/flow/receiving_end.hpp"
 #include "apps/tp/save_frame.hpp"
@@ -18,8 +19,6 @@ namespace tensorpool::apps {
 namespace {
 
 constexpr Nanos idle_nap_ns = 100 * nanos_per_micro;
-constexpr Nanos drained_after_ns = 50 * nanos_per_milli;  // nothing came for so long: nothing waits
-constexpr Nanos drain_limit_ns = 2 * nanos_per_second;
 
 // One frame after the other: copy, check, log.
 class FrameCheck {
@@ -97,18 +96,6 @@ void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& 
   }
 }
 
-// What the producers sent before they ended may still wait.
-void drain(Consumer& consumer, FrameCheck& check) {
-  Idle idle(IdleMode::sleep, nanos_per_milli);
-  const Nanos started = monotonic_now();
-  Nanos last_work = started;
-  for (Nanos now = started; now - last_work < drained_after_ns && now - started < drain_limit_ns; now = monotonic_now()) {
-    const int work = consumer.poll([&](const Frame& frame) { check.on_frame(frame); });
-    if (work > 0) last_work = now;
-    idle.idle(work);
-  }
-}
-
 Status compare(const ConsumeOptions& options, const std::vector<CrcRecord>& received) {
   auto sent = read_crc_log(options.against);
   if (!sent) return sent.error();
@@ -143,7 +130,7 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   ReceivingEnd end(*consumer, voice_of(options), std::move(log), monotonic_now());
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end);
-  if (options.count == 0) drain(*consumer, check);
+  if (options.count == 0) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
   auto finished = end.finish(monotonic_now());
   if (options.each) fmt::print(stderr, "{}\n", end.summary());
   if (!finished) return finished;

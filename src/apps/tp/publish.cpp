@@ -23,6 +23,7 @@ struct PublishArguments {
   double rate_hz = 30;
   std::uint64_t count = 0;
   std::string crc_log;
+  bool hold = false;
 };
 
 struct Size {
@@ -47,6 +48,7 @@ void add_publish_options(CLI::App& command, PublishArguments& arguments) {
   command.add_option("--stream", arguments.stream_id, "stream to publish; else the only one of the configuration");
   command.add_option("--count", arguments.count, "frames; 0: until stopped")->capture_default_str();
   command.add_option("--crc-log", arguments.crc_log, "append epoch, sequence, CRC32C and length of each frame to this file");
+  command.add_flag("--hold", arguments.hold, "after the last frame, stay attached until standard input ends");
 }
 
 void add_rate(CLI::App& command, PublishArguments& arguments) {
@@ -71,6 +73,7 @@ Result<PublishOptions> publish_options(const Invocation& invocation, const Publi
   options.count = arguments.count;
   options.json = invocation.json();
   options.crc_log = arguments.crc_log;
+  options.hold = arguments.hold;
   return options;
 }
 

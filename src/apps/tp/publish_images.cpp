@@ -63,7 +63,7 @@ Status publish_images(const ImagesOptions& options, const std::atomic<bool>& sto
     pacer.advance(now);
     ++sent;
   }
-  return s.end.finish(monotonic_now());
+  return finish_publishing(s, options.publish);
 }
 
 }  // namespace tensorpool::apps

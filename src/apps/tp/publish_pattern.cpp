@@ -38,7 +38,7 @@ Status publish_pattern(const PatternOptions& options, const std::atomic<bool>& s
     pacer.advance(now);
     ++sent;
   }
-  return s.end.finish(monotonic_now());
+  return finish_publishing(s, options.publish);
 }
 
 }  // namespace tensorpool::apps
