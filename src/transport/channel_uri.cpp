@@ -203,8 +203,8 @@ Result<std::string> with_settings(std::string_view user_uri, std::span<const Set
   return uri->str();
 }
 
-// One exclusive publication per process and purpose: small logs, allocated at once so that a full file system is an error
-// message and not a SIGBUS.
+// One exclusive publication per process and purpose: small logs, allocated at once so that a full file system is an
+// error message and not a SIGBUS.
 constexpr std::array small_log{Setting{"term-length", "64k"}, Setting{"sparse", "false"}};
 constexpr std::array metadata_log{Setting{"term-length", "1m"}, Setting{"sparse", "false"}};
 // Measured: with 4m and 50 ms + 50 ms a frozen reader costs its neighbours nothing up to 16 kHz.

@@ -60,7 +60,8 @@ TEST(ChannelUri, BuildingTwiceChangesNothing) {
 }
 
 TEST(ChannelUri, ParsesAndPrintsTheSame) {
-  for (const std::string_view uri : {"aeron:ipc", "aeron:udp?endpoint=localhost:40123", "aeron:ipc?session-id=-7|linger=0"}) {
+  for (const std::string_view uri :
+       {"aeron:ipc", "aeron:udp?endpoint=localhost:40123", "aeron:ipc?session-id=-7|linger=0"}) {
     const Result<ChannelUri> parsed = ChannelUri::parse(uri);
     ASSERT_TRUE(parsed) << uri;
     EXPECT_EQ(parsed->str(), uri);
@@ -87,9 +88,11 @@ TEST(ChannelUri, RefusesWhatIsNoAeronChannel) {
 }
 
 TEST(ChannelUri, RefusesWhatAeronWouldSilentlyIgnore) {
-  EXPECT_EQ(refusal_of("aeron:ipc?term-lenght=64k"),
-            "channel \"aeron:ipc?term-lenght=64k\": Aeron does not know the key term-lenght; did you mean term-length?");
-  EXPECT_EQ(refusal_of("aeron:ipc?tether=maybe"), "channel \"aeron:ipc?tether=maybe\": tether must be true or false, not maybe");
+  EXPECT_EQ(
+      refusal_of("aeron:ipc?term-lenght=64k"),
+      "channel \"aeron:ipc?term-lenght=64k\": Aeron does not know the key term-lenght; did you mean term-length?");
+  EXPECT_EQ(refusal_of("aeron:ipc?tether=maybe"),
+            "channel \"aeron:ipc?tether=maybe\": tether must be true or false, not maybe");
   EXPECT_NE(refusal_of("aeron:ipc?tether=true|tether=false").find("tether appears twice"), std::string::npos);
   EXPECT_NE(refusal_of("aeron:ipc?").find("nothing follows"), std::string::npos);
   EXPECT_NE(refusal_of("aeron:ipc?alias=a|").find("ends in a separator"), std::string::npos);

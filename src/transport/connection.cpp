@@ -23,7 +23,8 @@ constexpr std::size_t max_label_bytes = 380;
 
 bool is_terminal(int code) noexcept {
   return code == AERON_CLIENT_ERROR_DRIVER_TIMEOUT || code == AERON_CLIENT_ERROR_CLIENT_TIMEOUT ||
-         code == AERON_CLIENT_ERROR_CONDUCTOR_SERVICE_TIMEOUT || code == AERON_CLIENT_ERROR_BROADCAST_RECEIVER_ILLEGAL_STATE;
+         code == AERON_CLIENT_ERROR_CONDUCTOR_SERVICE_TIMEOUT ||
+         code == AERON_CLIENT_ERROR_BROADCAST_RECEIVER_ILLEGAL_STATE;
 }
 
 void handle_error(void* core, int code, const char* message) {
@@ -69,9 +70,9 @@ constexpr Registration<aeron_subscription_t, aeron_async_add_subscription_t> sub
 constexpr Registration<aeron_counter_t, aeron_async_add_counter_t> counter_registration{
     &aeron_async_add_counter_poll, &aeron_async_add_counter_cancel};
 
-// One look at the answer: the resource, nullptr while there is none, or why there will be none. A request that is given up is
-// taken back in the same breath: before the next do_work, which frees its handle, and so that a late answer leaves no
-// subscriber behind in the media driver that nobody drains.
+// One look at the answer: the resource, nullptr while there is none, or why there will be none. A request that is given
+// up is taken back in the same breath: before the next do_work, which frees its handle, and so that a late answer
+// leaves no subscriber behind in the media driver that nobody drains.
 template <class Resource, class Async>
 Result<Resource*> look(Connection::Core& core, const Registration<Resource, Async>& kind, Async* async, bool give_up) {
   const std::lock_guard guard(core.conductor);
@@ -95,12 +96,12 @@ Result<Resource*> await(Connection::Core& core, const Registration<Resource, Asy
     Result<Resource*> seen = look(core, kind, async, closed || waited >= core.options.add_timeout_ns);
     if (seen && *seen != nullptr) return seen;
     if (!seen && closed) {
-      return make_error(ErrorCode::unavailable, "cannot add {}: the connection to the media driver in {} is closed: {}", label,
-                        dir, core.last_error());
+      return make_error(ErrorCode::unavailable, "cannot add {}: the connection to the media driver in {} is closed: {}",
+                        label, dir, core.last_error());
     }
     if (!seen && seen.error().code == ErrorCode::timed_out) {
-      return make_error(ErrorCode::timed_out, "cannot add {}: the media driver in {} did not answer within {} ms", label, dir,
-                        waited / nanos_per_milli);
+      return make_error(ErrorCode::timed_out, "cannot add {}: the media driver in {} did not answer within {} ms",
+                        label, dir, waited / nanos_per_milli);
     }
     if (!seen) return make_error(seen.error().code, "cannot add {} in {}: {}", label, dir, seen.error().message);
     if (core.do_work() == 0) std::this_thread::sleep_for(add_pause);
@@ -130,7 +131,8 @@ Status Connection::Core::start() {
       aeron_context_set_dir(context, options.aeron_dir.c_str()) >= 0 &&
       aeron_context_set_client_name(context, name.c_str()) >= 0 &&
       aeron_context_set_driver_timeout_ms(context, timeout_ms) >= 0 &&
-      aeron_context_set_keepalive_interval_ns(context, static_cast<std::uint64_t>(options.keepalive_interval_ns)) >= 0 &&
+      aeron_context_set_keepalive_interval_ns(context, static_cast<std::uint64_t>(options.keepalive_interval_ns)) >=
+          0 &&
       aeron_context_set_idle_sleep_duration_ns(context, conductor_check_ns) >= 0 &&
       aeron_context_set_use_conductor_agent_invoker(context, true) >= 0 &&
       aeron_context_set_error_handler(context, &handle_error, this) >= 0;  // the default one ends the process
@@ -178,7 +180,8 @@ Result<Connection> Connection::open(const ConnectionOptions& options) {
   silence_aeron();
   auto core = std::make_shared<Core>(options);
   if (core->options.aeron_dir.empty()) core->options.aeron_dir = default_aeron_dir();
-  if (Status found = await_media_driver(core->options.aeron_dir, options.driver_timeout_ns); !found) return found.error();
+  if (Status found = await_media_driver(core->options.aeron_dir, options.driver_timeout_ns); !found)
+    return found.error();
   if (Status started = core->start(); !started) return started.error();
   return Connection(std::move(core));
 }
@@ -202,7 +205,9 @@ void Connection::close() noexcept {
 
 int Connection::do_work() noexcept { return core_ == nullptr ? 0 : core_->do_work(); }
 
-bool Connection::is_closed() const noexcept { return core_ == nullptr || core_->closed.load(std::memory_order_acquire); }
+bool Connection::is_closed() const noexcept {
+  return core_ == nullptr || core_->closed.load(std::memory_order_acquire);
+}
 
 std::string Connection::last_error() const { return core_ == nullptr ? std::string{} : core_->last_error(); }
 
@@ -227,7 +232,8 @@ Result<Publication> Connection::add_publication(const std::string& channel, std:
   if (!added) return std::move(added).error();
   auto impl = std::make_unique<Publication::Impl>(core_, *added);
   aeron_publication_constants_t constants{};
-  if (aeron_exclusive_publication_constants(impl->publication, &constants) < 0) return last_aeron_error("cannot add " + label);
+  if (aeron_exclusive_publication_constants(impl->publication, &constants) < 0)
+    return last_aeron_error("cannot add " + label);
   impl->max_payload_length = constants.max_payload_length;
   impl->max_message_length = constants.max_message_length;
   impl->session_id = constants.session_id;
@@ -238,12 +244,13 @@ Result<Publication> Connection::add_publication(const std::string& channel, std:
 Result<Subscription> Connection::add_subscription(const std::string& channel, std::int32_t stream_id) {
   const std::string label = fmt::format("subscription on {} stream {}", channel, stream_id);
   if (is_closed()) return closed_error(core_.get(), label);
-  auto impl = std::make_unique<Subscription::Impl>(core_, stream_id);  // first: images may come before the answer is seen
+  auto impl =
+      std::make_unique<Subscription::Impl>(core_, stream_id);  // first: images may come before the answer is seen
   aeron_async_add_subscription_t* async = nullptr;
   {
     const std::lock_guard guard(core_->conductor);
-    if (aeron_async_add_subscription(&async, core_->client, channel.c_str(), stream_id, &on_available_image, &impl->images,
-                                     &on_unavailable_image, &impl->images) < 0) {
+    if (aeron_async_add_subscription(&async, core_->client, channel.c_str(), stream_id, &on_available_image,
+                                     &impl->images, &on_unavailable_image, &impl->images) < 0) {
       return last_aeron_error("cannot add " + label);
     }
   }
@@ -261,15 +268,15 @@ Result<Counter> Connection::add_counter(std::int32_t type_id, std::span<const st
                       first_own_counter_type);
   }
   if (key.size() > max_key_bytes) {
-    return make_error(ErrorCode::invalid_argument, "cannot add {}: its key has {} bytes, more than {}", name, key.size(),
-                      max_key_bytes);
+    return make_error(ErrorCode::invalid_argument, "cannot add {}: its key has {} bytes, more than {}", name,
+                      key.size(), max_key_bytes);
   }
   const std::string_view shown = label.substr(0, max_label_bytes);
   aeron_async_add_counter_t* async = nullptr;
   {
     const std::lock_guard guard(core_->conductor);
-    if (aeron_async_add_counter(&async, core_->client, type_id, reinterpret_cast<const std::uint8_t*>(key.data()), key.size(),
-                                shown.data(), shown.size()) < 0) {
+    if (aeron_async_add_counter(&async, core_->client, type_id, reinterpret_cast<const std::uint8_t*>(key.data()),
+                                key.size(), shown.data(), shown.size()) < 0) {
       return last_aeron_error("cannot add " + name);
     }
   }

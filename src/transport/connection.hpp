@@ -28,14 +28,14 @@
 namespace tensorpool::transport {
 
 struct ConnectionOptions {
-  std::string aeron_dir;                           // empty: default_aeron_dir()
+  std::string aeron_dir = {};                      // empty: default_aeron_dir()
   std::string client_name = "tensorpool";          // shown by Aeron's tools; cut to 100 characters
   Nanos driver_timeout_ns = 2 * nanos_per_second;  // media driver silent for so long: closed
   Nanos keepalive_interval_ns = 200 * nanos_per_milli;
   Nanos add_timeout_ns = 5 * nanos_per_second;  // how long add_*() may pump do_work
   // Called inside do_work (or add_*) with Aeron's error code and text; may be empty. Must not throw nor touch the
   // Connection.
-  std::function<void(int code, std::string_view message)> on_error;
+  std::function<void(int code, std::string_view message)> on_error = {};
 };
 
 class Connection {

@@ -1,7 +1,7 @@
 // What a Connection and everything added through it share: the Aeron client. Private to the Aeron implementation.
 //
-// In invoker mode Aeron's client has no lock of its own: adding, closing and do_work all change the conductor's tables. The
-// mutex stands in front of all of them. Offers, polls and counter writes never touch those tables and take no lock.
+// In invoker mode Aeron's client has no lock of its own: adding, closing and do_work all change the conductor's tables.
+// The mutex stands in front of all of them. Offers, polls and counter writes never touch those tables and take no lock.
 #pragma once
 
 #include <aeronc.h>

@@ -13,8 +13,8 @@ struct Reading {
   std::vector<CounterValue>* values;
 };
 
-void read_one(std::int64_t value, std::int32_t id, std::int32_t type_id, const std::uint8_t* key, std::size_t key_length,
-              const char* label, std::size_t label_length, void* reading) {
+void read_one(std::int64_t value, std::int32_t id, std::int32_t type_id, const std::uint8_t* key,
+              std::size_t key_length, const char* label, std::size_t label_length, void* reading) {
   const auto* const to = static_cast<const Reading*>(reading);
   CounterValue counter;
   counter.id = id;
@@ -36,7 +36,8 @@ void Counter::set(std::int64_t value) noexcept {
 
 void Counter::add(std::int64_t increment) noexcept {
   if (impl_ == nullptr) return;
-  const std::int64_t before = __atomic_load_n(impl_->address, __ATOMIC_RELAXED);  // one writer: no read-modify-write needed
+  const std::int64_t before =
+      __atomic_load_n(impl_->address, __ATOMIC_RELAXED);  // one writer: no read-modify-write needed
   __atomic_store_n(impl_->address, before + increment, __ATOMIC_RELEASE);
 }
 

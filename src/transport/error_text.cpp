@@ -35,8 +35,9 @@ ErrorCode code_of(int aeron_code) noexcept {
 std::string_view without_location(std::string_view line) {
   if (line.empty() || line.front() != '[') return line;
   const std::size_t end = line.find("] ");
-  return end != std::string_view::npos && line.substr(0, end).find(".c:") != std::string_view::npos ? line.substr(end + 2)
-                                                                                                 : line;
+  return end != std::string_view::npos && line.substr(0, end).find(".c:") != std::string_view::npos
+             ? line.substr(end + 2)
+             : line;
 }
 
 int discard(const char*, std::uint64_t, void*, const char*, std::va_list) { return 0; }

@@ -37,7 +37,8 @@ void FragmentAssembly::begin(const Fragment& fragment) {
 }
 
 std::vector<FragmentAssembly::Partial>::iterator FragmentAssembly::find(std::int32_t session_id) noexcept {
-  return std::find_if(partial_.begin(), partial_.end(), [session_id](const Partial& p) { return p.session_id == session_id; });
+  return std::find_if(partial_.begin(), partial_.end(),
+                      [session_id](const Partial& p) { return p.session_id == session_id; });
 }
 
 }  // namespace tensorpool::transport

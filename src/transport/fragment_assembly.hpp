@@ -1,9 +1,9 @@
 // FragmentAssembly: puts messages that a publication cut into fragments together again, per session.
 //
-// Bounded against anything a log may hold: a message of at most max_assembled_bytes, at most max_partial_messages begun at a
-// time (the oldest gives way). A fragment that does not follow its predecessor without a gap drops its message: that happens
-// after an eviction, when a subscriber joins again in the middle of one.
-// Thread: the poller's. Nothing is allocated for messages of one fragment.
+// Bounded against anything a log may hold: a message of at most max_assembled_bytes, at most max_partial_messages begun
+// at a time (the oldest gives way). A fragment that does not follow its predecessor without a gap drops its message:
+// that happens after an eviction, when a subscriber joins again in the middle of one. Thread: the poller's. Nothing is
+// allocated for messages of one fragment.
 #pragma once
 
 #include <cstddef>

@@ -47,7 +47,8 @@ bool may_be_alive(MediaDriverState state) noexcept {
 }
 
 // Looks at what is in the directory while we hold its lock; waits for a heartbeat to run out if told to.
-MediaDriverProbe await_end_of_predecessor(const std::string& dir, const LockRecord& lock, const MediaDriverOptions& options) {
+MediaDriverProbe await_end_of_predecessor(const std::string& dir, const LockRecord& lock,
+                                          const MediaDriverOptions& options) {
   const Nanos deadline = monotonic_now() + options.wait_for_predecessor_ns;
   for (;;) {
     MediaDriverProbe probe = probe_with(dir, lock);
@@ -83,21 +84,22 @@ Result<DriverContext> make_context(const MediaDriverOptions& options) {
   if (aeron_driver_context_init(&raw) < 0) return last_aeron_error("cannot prepare a media driver");
   DriverContext context(raw);
   const auto ns = [](Nanos value) { return static_cast<std::uint64_t>(value); };
-  const bool set = aeron_driver_context_set_dir(raw, options.aeron_dir.c_str()) >= 0 &&
-                   aeron_driver_context_set_threading_mode(raw, AERON_THREADING_MODE_SHARED) >= 0 &&
-                   aeron_driver_context_set_shared_idle_strategy(raw, "backoff") >= 0 &&
-                   aeron_driver_context_set_dir_warn_if_exists(raw, false) >= 0 &&
-                   aeron_driver_context_set_dir_delete_on_start(raw, true) >= 0 &&  // safe: our lock, after our probe
-                   aeron_driver_context_set_dir_delete_on_shutdown(raw, true) >= 0 &&
-                   aeron_driver_context_set_print_configuration(raw, false) >= 0 &&
-                   aeron_driver_context_set_term_buffer_sparse_file(raw, false) >= 0 &&
-                   aeron_driver_context_set_perform_storage_checks(raw, true) >= 0 &&
-                   aeron_driver_context_set_counters_buffer_length(raw, options.counters_bytes) >= 0 &&
-                   aeron_driver_context_set_error_buffer_length(raw, options.error_log_bytes) >= 0 &&
-                   aeron_driver_context_set_timer_interval_ns(raw, ns(options.timer_interval_ns)) >= 0 &&
-                   aeron_driver_context_set_client_liveness_timeout_ns(raw, ns(options.client_liveness_ns)) >= 0 &&
-                   aeron_driver_context_set_image_liveness_timeout_ns(raw, ns(options.image_liveness_ns)) >= 0 &&
-                   aeron_driver_context_set_publication_unblock_timeout_ns(raw, ns(options.publication_unblock_ns)) >= 0;
+  const bool set =
+      aeron_driver_context_set_dir(raw, options.aeron_dir.c_str()) >= 0 &&
+      aeron_driver_context_set_threading_mode(raw, AERON_THREADING_MODE_SHARED) >= 0 &&
+      aeron_driver_context_set_shared_idle_strategy(raw, "backoff") >= 0 &&
+      aeron_driver_context_set_dir_warn_if_exists(raw, false) >= 0 &&
+      aeron_driver_context_set_dir_delete_on_start(raw, true) >= 0 &&  // safe: our lock, after our probe
+      aeron_driver_context_set_dir_delete_on_shutdown(raw, true) >= 0 &&
+      aeron_driver_context_set_print_configuration(raw, false) >= 0 &&
+      aeron_driver_context_set_term_buffer_sparse_file(raw, false) >= 0 &&
+      aeron_driver_context_set_perform_storage_checks(raw, true) >= 0 &&
+      aeron_driver_context_set_counters_buffer_length(raw, options.counters_bytes) >= 0 &&
+      aeron_driver_context_set_error_buffer_length(raw, options.error_log_bytes) >= 0 &&
+      aeron_driver_context_set_timer_interval_ns(raw, ns(options.timer_interval_ns)) >= 0 &&
+      aeron_driver_context_set_client_liveness_timeout_ns(raw, ns(options.client_liveness_ns)) >= 0 &&
+      aeron_driver_context_set_image_liveness_timeout_ns(raw, ns(options.image_liveness_ns)) >= 0 &&
+      aeron_driver_context_set_publication_unblock_timeout_ns(raw, ns(options.publication_unblock_ns)) >= 0;
   if (!set) return last_aeron_error("cannot configure a media driver");
   return context;
 }
@@ -177,7 +179,8 @@ void EmbeddedMediaDriver::Impl::serve(aeron_driver_t* driver) noexcept {
 }
 
 void EmbeddedMediaDriver::Impl::report_errors(aeron_cnc_t* cnc) noexcept {
-  const auto on_entry = [](std::int32_t, std::int64_t, std::int64_t last_ms, const char* text, std::size_t length, void* self) {
+  const auto on_entry = [](std::int32_t, std::int64_t, std::int64_t last_ms, const char* text, std::size_t length,
+                           void* self) {
     auto* const impl = static_cast<Impl*>(self);
     impl->errors_seen_until_ms = std::max(impl->errors_seen_until_ms, last_ms + 1);
     impl->errors.fetch_add(1, std::memory_order_relaxed);
@@ -215,7 +218,9 @@ EmbeddedMediaDriver::EmbeddedMediaDriver(EmbeddedMediaDriver&&) noexcept = defau
 EmbeddedMediaDriver& EmbeddedMediaDriver::operator=(EmbeddedMediaDriver&&) noexcept = default;
 EmbeddedMediaDriver::~EmbeddedMediaDriver() = default;
 
-bool EmbeddedMediaDriver::alive() const noexcept { return impl_ != nullptr && impl_->alive.load(std::memory_order_acquire); }
+bool EmbeddedMediaDriver::alive() const noexcept {
+  return impl_ != nullptr && impl_->alive.load(std::memory_order_acquire);
+}
 
 const std::string& EmbeddedMediaDriver::dir() const noexcept {
   static const std::string none;

@@ -42,8 +42,8 @@ struct MediaDriverProbe {
 [[nodiscard]] MediaDriverProbe probe_media_driver(const std::string& aeron_dir);
 
 struct MediaDriverOptions {
-  std::string aeron_dir;      // empty: default_aeron_dir()
-  bool group_access = false;  // directory mode 2770 instead of 0700
+  std::string aeron_dir = {};  // empty: default_aeron_dir()
+  bool group_access = false;   // directory mode 2770 instead of 0700
   Nanos timer_interval_ns = 20 * nanos_per_milli;
   Nanos client_liveness_ns = 3 * nanos_per_second;
   Nanos image_liveness_ns = 3 * nanos_per_second;
@@ -53,7 +53,7 @@ struct MediaDriverOptions {
   // How long start() may wait for the heartbeat of a `maybe_dead` predecessor to run out; 0: refuse at once.
   Nanos wait_for_predecessor_ns = 0;
   // Called from the media driver's thread with each error of its own; may be empty. Must not throw.
-  std::function<void(int code, std::string_view message)> on_error;
+  std::function<void(int code, std::string_view message)> on_error = {};
 };
 
 // An Aeron media driver on one thread of its own, in a directory that it locks (`<dir>.lock`, which stays, empty) for

@@ -30,10 +30,11 @@ Status check_parents(const fs::path& dir) {
     if (::stat(parent.c_str(), &info) != 0) return errno_error(errno, "cannot examine {}", parent.string());
     const bool open_to_all = (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0;
     if (open_to_all) {
-      return make_error(ErrorCode::permission_denied,
-                        "no media driver in {}: {} is writable by everybody (mode {:04o}), who could replace the directory; "
-                        "name another aeron_dir or set the sticky bit",
-                        dir.string(), parent.string(), info.st_mode & 07777U);
+      return make_error(
+          ErrorCode::permission_denied,
+          "no media driver in {}: {} is writable by everybody (mode {:04o}), who could replace the directory; "
+          "name another aeron_dir or set the sticky bit",
+          dir.string(), parent.string(), info.st_mode & 07777U);
     }
     if (parent == parent.root_path()) return {};
   }
@@ -45,8 +46,8 @@ Status check_contents(const std::string& dir) {
     const std::string name = at->path().filename().string();
     if (!is_media_drivers_file(name)) {
       return make_error(ErrorCode::invalid_argument,
-                        "no media driver in {}: it would delete this directory, which holds {}; name another aeron_dir", dir,
-                        name);
+                        "no media driver in {}: it would delete this directory, which holds {}; name another aeron_dir",
+                        dir, name);
     }
   }
   if (fault) return errno_error(fault.value(), "cannot list {}", dir);
@@ -60,7 +61,8 @@ Result<std::string> tidy_directory(const std::string& dir) {
   fs::path path = fs::absolute(dir, fault).lexically_normal();
   if (fault) return errno_error(fault.value(), "cannot resolve {}", dir);
   if (!path.has_filename()) path = path.parent_path();
-  if (!path.has_filename()) return make_error(ErrorCode::invalid_argument, "{} cannot be a media driver's directory", dir);
+  if (!path.has_filename())
+    return make_error(ErrorCode::invalid_argument, "{} cannot be a media driver's directory", dir);
   return path.string();
 }
 
@@ -73,8 +75,8 @@ Status check_directory(const std::string& dir) {
   }
   if (!S_ISDIR(info.st_mode)) return make_error(ErrorCode::invalid_argument, "{} is not a directory", dir);
   if (info.st_uid != ::geteuid() && ::geteuid() != 0) {
-    return make_error(ErrorCode::permission_denied, "{} belongs to user {}, not to user {}; name another aeron_dir", dir,
-                      info.st_uid, ::geteuid());
+    return make_error(ErrorCode::permission_denied, "{} belongs to user {}, not to user {}; name another aeron_dir",
+                      dir, info.st_uid, ::geteuid());
   }
   return check_contents(dir);
 }
@@ -82,7 +84,8 @@ Status check_directory(const std::string& dir) {
 Status protect_directory(const std::string& dir, bool group_access) {
   for (const std::string_view name : own_directories) {
     const std::string path = dir + std::string(name);
-    if (::chmod(path.c_str(), group_access ? 02770 : 0700) != 0) return errno_error(errno, "cannot set the mode of {}", path);
+    if (::chmod(path.c_str(), group_access ? 02770 : 0700) != 0)
+      return errno_error(errno, "cannot set the mode of {}", path);
   }
   return {};
 }

@@ -21,13 +21,14 @@
 namespace tensorpool::transport {
 namespace {
 
-constexpr Nanos fresh_heartbeat = 2 * nanos_per_second;    // Aeron's stock media driver writes one each second
-constexpr Nanos heartbeat_timeout = 10 * nanos_per_second;  // after so long every client of Aeron gives a media driver up
+constexpr Nanos fresh_heartbeat = 2 * nanos_per_second;  // Aeron's stock media driver writes one each second
+constexpr Nanos heartbeat_timeout =
+    10 * nanos_per_second;  // after so long every client of Aeron gives a media driver up
 
 // The command-and-control file's own words.
 struct CncRecord {
   std::int64_t pid = 0;
-  Nanos started_at = 0;     // realtime
+  Nanos started_at = 0;  // realtime
   Nanos heartbeat_age = 0;
   bool ended = false;  // its media driver said goodbye
 };
@@ -63,7 +64,8 @@ bool has_mapped(std::int64_t pid, ino_t inode) {
 
 Process judge_process(const LockRecord& lock, const CncRecord& cnc, ino_t inode) {
   if (lock.held) return Process::lives;
-  // Our own, and its lock fell with it: dead in whatever pid namespace it ran. The time tells it from another one of equal pid.
+  // Our own, and its lock fell with it: dead in whatever pid namespace it ran. The time tells it from another one of
+  // equal pid.
   const bool ours = lock.pid == cnc.pid && cnc.pid != 0 && lock.written_at < cnc.started_at + nanos_per_second &&
                     lock.written_at > cnc.started_at - 60 * nanos_per_second;
   if (ours) return Process::dead;
@@ -84,16 +86,19 @@ std::string describe(MediaDriverState state, const std::string& dir, const CncRe
     case MediaDriverState::alive:
       return fmt::format("a media driver, process {}, serves {}", cnc.pid, dir);
     case MediaDriverState::silent:
-      return fmt::format("the media driver of {}, process {}, lives but its last heartbeat is {:.1f} s old: it is stopped, "
-                         "starved or shutting down; resume it, or end it and start another",
-                         dir, cnc.pid, age);
+      return fmt::format(
+          "the media driver of {}, process {}, lives but its last heartbeat is {:.1f} s old: it is stopped, "
+          "starved or shutting down; resume it, or end it and start another",
+          dir, cnc.pid, age);
     case MediaDriverState::stale:
-      return fmt::format("the media driver of {}, process {}, is dead and left its files; start one (the next one cleans up)",
-                         dir, cnc.pid);
+      return fmt::format(
+          "the media driver of {}, process {}, is dead and left its files; start one (the next one cleans up)", dir,
+          cnc.pid);
     case MediaDriverState::maybe_dead:
-      return fmt::format("the media driver of {} is process {}, which is not to be seen here: it died less than {:.0f} s ago or "
-                         "runs in another container; its files may be removed when its heartbeat, now {:.1f} s old, has run out",
-                         dir, cnc.pid, static_cast<double>(heartbeat_timeout) / 1e9, age);
+      return fmt::format(
+          "the media driver of {} is process {}, which is not to be seen here: it died less than {:.0f} s ago or "
+          "runs in another container; its files may be removed when its heartbeat, now {:.1f} s old, has run out",
+          dir, cnc.pid, static_cast<double>(heartbeat_timeout) / 1e9, age);
     default:
       return {};
   }
@@ -102,21 +107,24 @@ std::string describe(MediaDriverState state, const std::string& dir, const CncRe
 std::string owner_of(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return fmt::format("{} cannot be examined", path);
-  return fmt::format("{} belongs to user {}, group {}, mode {:04o}", path, info.st_uid, info.st_gid, info.st_mode & 07777U);
+  return fmt::format("{} belongs to user {}, group {}, mode {:04o}", path, info.st_uid, info.st_gid,
+                     info.st_mode & 07777U);
 }
 
 MediaDriverProbe no_permission(const std::string& dir, const std::string& path) {
   return {.state = MediaDriverState::no_permission,
-          .detail = fmt::format("user {} may not use the media driver in {}: {}; run as its user, or start it with group access "
-                                "and join its group, or name another aeron_dir",
-                                ::geteuid(), dir, owner_of(path))};
+          .detail = fmt::format(
+              "user {} may not use the media driver in {}: {}; run as its user, or start it with group access "
+              "and join its group, or name another aeron_dir",
+              ::geteuid(), dir, owner_of(path))};
 }
 
 MediaDriverProbe absent(const std::string& dir, std::string_view what) {
-  return {.state = MediaDriverState::absent,
-          .detail = fmt::format("there is no media driver in {}: {}; start one there (tensorpoold embeds one), or correct "
-                                "aeron_dir",
-                                dir, what)};
+  return {
+      .state = MediaDriverState::absent,
+      .detail = fmt::format("there is no media driver in {}: {}; start one there (tensorpoold embeds one), or correct "
+                            "aeron_dir",
+                            dir, what)};
 }
 
 // A file that is there but not complete: its media driver is just starting, or died while it was.
@@ -170,15 +178,21 @@ MediaDriverProbe probe_with(const std::string& aeron_dir, const LockRecord& lock
   if (!cnc) return incomplete(aeron_dir, lock.held, info);
   const CncRecord record = read_cnc(cnc->get());
   const MediaDriverState state = judge(judge_process(lock, record, info.st_ino), record);
-  return {.state = state, .pid = record.pid, .heartbeat_age_ns = record.heartbeat_age, .detail = describe(state, aeron_dir, record)};
+  return {.state = state,
+          .pid = record.pid,
+          .heartbeat_age_ns = record.heartbeat_age,
+          .detail = describe(state, aeron_dir, record)};
 }
 
-MediaDriverProbe probe_media_driver(const std::string& aeron_dir) { return probe_with(aeron_dir, read_lock(aeron_dir)); }
+MediaDriverProbe probe_media_driver(const std::string& aeron_dir) {
+  return probe_with(aeron_dir, read_lock(aeron_dir));
+}
 
 std::string default_aeron_dir() {
   std::array<char, 1024> path{};
   const int length = aeron_default_path(path.data(), path.size());
-  return length > 0 && static_cast<std::size_t>(length) < path.size() ? std::string(path.data()) : std::string("/dev/shm/aeron");
+  return length > 0 && static_cast<std::size_t>(length) < path.size() ? std::string(path.data())
+                                                                      : std::string("/dev/shm/aeron");
 }
 
 }  // namespace tensorpool::transport

@@ -53,17 +53,20 @@ OfferResult Publication::offer(std::span<const std::byte> message) noexcept {
 OfferResult Publication::claim(std::size_t length, std::byte*& data) noexcept {
   if (is_closed()) return OfferResult::closed;
   if (length > impl_->max_payload_length) return OfferResult::too_long;
-  const OfferResult result = with_one_retry(*impl_, [&] {
-    return aeron_exclusive_publication_try_claim(impl_->publication, length, &impl_->buffer_claim);
-  });
+  const OfferResult result = with_one_retry(
+      *impl_, [&] { return aeron_exclusive_publication_try_claim(impl_->publication, length, &impl_->buffer_claim); });
   data = reinterpret_cast<std::byte*>(impl_->buffer_claim.data);
   return result;
 }
 
 void Publication::commit() noexcept { (void)aeron_buffer_claim_commit(&impl_->buffer_claim); }
 
-std::size_t Publication::max_payload_length() const noexcept { return impl_ == nullptr ? 0 : impl_->max_payload_length; }
-std::size_t Publication::max_message_length() const noexcept { return impl_ == nullptr ? 0 : impl_->max_message_length; }
+std::size_t Publication::max_payload_length() const noexcept {
+  return impl_ == nullptr ? 0 : impl_->max_payload_length;
+}
+std::size_t Publication::max_message_length() const noexcept {
+  return impl_ == nullptr ? 0 : impl_->max_message_length;
+}
 
 bool Publication::is_connected() const noexcept {
   return !is_closed() && aeron_exclusive_publication_is_connected(impl_->publication);

@@ -42,7 +42,8 @@ struct Publication::Impl {
 };
 
 struct Subscription::Impl {
-  Impl(std::shared_ptr<Connection::Core> owner, std::int32_t stream) noexcept : core(std::move(owner)), stream_id(stream) {}
+  Impl(std::shared_ptr<Connection::Core> owner, std::int32_t stream) noexcept
+      : core(std::move(owner)), stream_id(stream) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
@@ -61,7 +62,8 @@ struct Subscription::Impl {
 };
 
 struct Counter::Impl {
-  Impl(std::shared_ptr<Connection::Core> owner, aeron_counter_t* added) noexcept : core(std::move(owner)), counter(added) {}
+  Impl(std::shared_ptr<Connection::Core> owner, aeron_counter_t* added) noexcept
+      : core(std::move(owner)), counter(added) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
