@@ -14,7 +14,8 @@
 #include "protocol/enums.hpp"
 #include "roles/driver/config.hpp"
 #include "roles/driver/driver_status.hpp"
-#include "shm/epoch_store.hpp"
+#include "shm/space.hpp"
+#include "shm/system_calls.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
 #include "transport/connection.hpp"
@@ -26,8 +27,10 @@ struct DriverDeps {
   std::function<Result<transport::Connection>()> connect;
   // CLOCK_REALTIME, for epochs only. Empty: the system's.
   std::function<Nanos()> realtime;
-  // What the file system, memory and cgroup have free. Empty: asks the system.
-  shm::SpaceProbe space;
+  // What the file system, memory and cgroup have free for a directory. Empty: asks the system.
+  std::function<Result<shm::Space>(const std::string& directory)> space;
+  // The system calls that make region files; nullptr: the kernel's. Must outlive the driver.
+  shm::SystemCalls* system_calls = nullptr;
   // Names the directory `tensorpool-<user>`. Empty: the effective user's name.
   std::string user;
   // The Aeron directory that the lock beside it stands for, where config.driver.aeron_dir is empty.
@@ -53,6 +56,7 @@ class Driver {
   // True once the notice is out and, if so configured, the files are gone. Any thread.
   [[nodiscard]] bool finished() const noexcept;
 
+  // REQUIRES: called by the thread that calls do_work.
   [[nodiscard]] DriverStatus status() const;
 
  private:

@@ -1,14 +1,19 @@
 // DriverStatus: what a driver can say about itself, copied out on request; for tools, tests and the Aeron counters.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "protocol/codec.hpp"
 #include "protocol/enums.hpp"
 #include "tensorpool/time.hpp"
 
 namespace tensorpool::driver {
+
+inline constexpr std::size_t decode_fault_count = static_cast<std::size_t>(protocol::DecodeFault::bad_value) + 1;
 
 // Totals since the start. One line here is one Aeron counter (counters.cpp).
 struct DriverCounts {
@@ -63,6 +68,7 @@ struct DriverStatus {
   std::uint64_t bytes_reserved = 0;
   std::uint32_t jobs_pending = 0;  // provisioning still to be done
   DriverCounts counts;
+  std::array<std::uint64_t, decode_fault_count> malformed_by_fault{};  // indexed by protocol::DecodeFault
 };
 
 }  // namespace tensorpool::driver

@@ -15,8 +15,11 @@ int EpochCollector::step(Nanos now) {
   if (!config_.policies.epoch_gc_enabled) {
     return 0;
   }
+  if (!next_round_at_) {
+    begin(now);
+  }
   if (to_look_at_.empty()) {
-    if (now < next_round_at_) {
+    if (now < *next_round_at_) {
       return 0;
     }
     next_round_at_ = now + config_.announce_period_ns();
@@ -29,6 +32,14 @@ int EpochCollector::step(Nanos now) {
   to_look_at_.pop_front();
   queue_dead(stream_id, now);
   return 1;
+}
+
+// What a former life left is looked at now or, by default, when its producers have had time to notice.
+void EpochCollector::begin(Nanos now) {
+  next_round_at_ = now + config_.epoch_gc_min_age_ns();
+  if (config_.policies.epoch_gc_on_startup) {
+    queue_for_space(now);
+  }
 }
 
 bool EpochCollector::reclaim(Nanos now) {

@@ -44,6 +44,7 @@ class EpochCollector {
  private:
   using EpochId = std::pair<std::uint32_t, std::uint64_t>;
 
+  void begin(Nanos now);
   [[nodiscard]] std::vector<std::uint64_t> epochs_of(std::uint32_t stream_id, Nanos now);
   [[nodiscard]] bool is_current(EpochId id) const;
   [[nodiscard]] bool is_old(EpochId id, Nanos min_age, Nanos now) const;
@@ -58,7 +59,7 @@ class EpochCollector {
   Log& log_;
   std::map<EpochId, Nanos> superseded_;   // by this driver, until removed
   std::deque<std::uint32_t> to_look_at_;  // streams of the current round
-  Nanos next_round_at_ = 0;
+  std::optional<Nanos> next_round_at_;
   std::deque<EpochId> to_remove_;
   std::set<EpochId> unremovable_;         // tried and failed: not tried again by this driver
   std::optional<shm::EpochRemoval> removal_;

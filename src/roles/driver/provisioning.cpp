@@ -49,6 +49,11 @@ bool Provisioning::has_job(std::uint32_t stream_id) const {
   return std::any_of(small_.begin(), small_.end(), is_mine) || std::any_of(large_.begin(), large_.end(), is_mine);
 }
 
+void Provisioning::abandon() {
+  small_.clear();
+  large_.clear();
+}
+
 std::optional<ProvisioningOutcome> Provisioning::step(Nanos now) {
   std::deque<Job>& lane = small_.empty() ? large_ : small_;
   if (lane.empty()) {
@@ -79,7 +84,7 @@ Result<Provisioning::Step> Provisioning::advance(Job& job, Stream& stream, Nanos
   }
   auto progress = job.creator->step(bytes_per_step, now);
   if (!progress) {
-    return handle_step_error(job, progress.error(), now);
+    return handle_step_error(job, progress.error());
   }
   return *progress == shm::RegionCreator::Progress::done ? Step::done : Step::working;
 }
@@ -97,6 +102,9 @@ Status Provisioning::prepare(Job& job, const Stream& stream) {
 
 // Begins to create once the space is there; until then collects, then waits, then gives up.
 Result<Provisioning::Step> Provisioning::make_room(Job& job, Nanos now) {
+  if (job.retried && parts_.collector.reclaim(now)) {
+    return Step::working;
+  }
   const auto space = parts_.space(parts_.store.namespace_dir());
   if (!space) {
     return space.error();
@@ -123,15 +131,13 @@ Result<Provisioning::Step> Provisioning::make_room(Job& job, Nanos now) {
 }
 
 // The file system can be fuller than it said: collect what is dead and try once more.
-Result<Provisioning::Step> Provisioning::handle_step_error(Job& job, const Error& error, Nanos now) {
+Result<Provisioning::Step> Provisioning::handle_step_error(Job& job, const Error& error) {
   if (error.code != ErrorCode::no_space || job.retried) {
     return error;
   }
   job.retried = true;
   job.creator.reset();
   job.give_up_at.reset();
-  while (parts_.collector.reclaim(now)) {  // bounded by what lies on disk; only on the way to a refusal
-  }
   return Step::working;
 }
 

@@ -53,6 +53,9 @@ class Provisioning {
   // Advances one job by one step; what ended by it.
   [[nodiscard]] std::optional<ProvisioningOutcome> step(Nanos now);
 
+  // Drops every job and what it made so far.
+  void abandon();
+
   [[nodiscard]] bool idle() const noexcept { return small_.empty() && large_.empty(); }
   [[nodiscard]] std::size_t jobs() const noexcept { return small_.size() + large_.size(); }
   [[nodiscard]] bool has_job(std::uint32_t stream_id) const;
@@ -73,7 +76,7 @@ class Provisioning {
   [[nodiscard]] Result<Step> advance(Job& job, Stream& stream, Nanos now);
   [[nodiscard]] Status prepare(Job& job, const Stream& stream);
   [[nodiscard]] Result<Step> make_room(Job& job, Nanos now);
-  [[nodiscard]] Result<Step> handle_step_error(Job& job, const Error& error, Nanos now);
+  [[nodiscard]] Result<Step> handle_step_error(Job& job, const Error& error);
   [[nodiscard]] shm::RegionSpec make_spec(const Job& job, const Stream& stream, std::uint64_t epoch) const;
   void adopt(Job& job, Stream& stream, Nanos now);
   ProvisioningOutcome finish(std::deque<Job>& lane, Status status);

@@ -1,0 +1,180 @@
+#include "roles/driver/driver_start.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+
+namespace tensorpool::driver {
+
+namespace {
+
+// What the file system below the base directory is.
+struct Backing {
+  bool hugepages = false;
+  std::uint64_t page_bytes = 4096;
+};
+
+std::string effective_user_name() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return std::to_string(::geteuid());
+}
+
+void fill_in(DriverDeps& deps, const DriverConfig& config) {
+  if (deps.system_calls == nullptr) {
+    deps.system_calls = &shm::system_calls();
+  }
+  if (!deps.realtime) {
+    deps.realtime = [] { return realtime_now(); };
+  }
+  if (!deps.space) {
+    deps.space = [calls = deps.system_calls](const std::string& directory) { return shm::probe_space(directory, *calls); };
+  }
+  if (deps.user.empty()) {
+    deps.user = effective_user_name();
+  }
+  if (!config.driver.aeron_dir.empty()) {
+    deps.aeron_dir = config.driver.aeron_dir;
+  }
+}
+
+// Directories open to whom the files are open to; the group's stays with the directory's group.
+mode_t directory_mode(std::uint32_t file_mode) {
+  mode_t mode = 0700;
+  mode |= (file_mode & 0040U) != 0 ? mode_t{02050} : mode_t{0};
+  mode |= (file_mode & 0004U) != 0 ? mode_t{0005} : mode_t{0};
+  return mode;
+}
+
+Result<shm::EpochStore> open_store(const DriverConfig& config, const DriverDeps& deps) {
+  const auto file_mode = parse_permissions_mode(config.shm.permissions_mode);
+  if (!file_mode) {
+    return file_mode.error();
+  }
+  shm::StoreOptions options;
+  options.base_dir = config.shm.base_dir;
+  options.user = deps.user;
+  options.namespace_name = config.shm.name_space;
+  options.directory_mode = directory_mode(*file_mode);
+  return shm::EpochStore::open(options, *deps.system_calls);
+}
+
+Result<FileLock> lock(const std::string& path, std::string_view what, std::string_view remedy) {
+  auto taken = FileLock::try_acquire(path);
+  if (!taken && taken.error().code == ErrorCode::already_exists) {
+    return make_error(ErrorCode::already_exists, "another driver {}: {}; {}", what, taken.error().message, remedy);
+  }
+  return taken;
+}
+
+std::string control_lock_path(std::string aeron_dir, std::uint32_t control_stream_id) {
+  while (aeron_dir.size() > 1 && aeron_dir.back() == '/') {
+    aeron_dir.pop_back();
+  }
+  return fmt::format("{}.driver-{}.lock", aeron_dir, control_stream_id);
+}
+
+Result<DriverLocks> take_locks(const DriverConfig& config, const DriverDeps& deps, const shm::EpochStore& store) {
+  auto name_space = lock(store.lock_path(), fmt::format("serves the namespace {}", store.namespace_dir()),
+                         "stop it, or set shm.namespace to another name");
+  if (!name_space) {
+    return name_space.error();
+  }
+  if (deps.aeron_dir.empty()) {
+    return make_error(ErrorCode::invalid_config,
+                      "driver.aeron_dir is empty and the application named no default; set it, for example "
+                      "\"/dev/shm/aeron-${{USER}}\"");
+  }
+  auto control_stream = lock(control_lock_path(deps.aeron_dir, config.driver.control_stream_id),
+                             fmt::format("answers on control stream {} of {}", config.driver.control_stream_id, deps.aeron_dir),
+                             "stop it, or set driver.control_stream_id or driver.aeron_dir to another");
+  if (!control_stream) {
+    return control_stream.error();
+  }
+  return DriverLocks{std::move(*name_space), std::move(*control_stream)};
+}
+
+Result<Backing> inspect_backing(const DriverConfig& config, const DriverDeps& deps, const shm::EpochStore& store) {
+  struct statfs found {};
+  if (deps.system_calls->file_system_of_path(store.namespace_dir().c_str(), &found) != 0) {
+    return errno_error(errno, "cannot inspect the file system of {}", store.namespace_dir());
+  }
+  Backing backing;
+  backing.hugepages = static_cast<std::uint64_t>(found.f_type) == shm::hugetlbfs_type;
+  if (backing.hugepages) {
+    backing.page_bytes = static_cast<std::uint64_t>(found.f_bsize);
+  } else if (config.shm.require_hugepages) {
+    return make_error(ErrorCode::invalid_config,
+                      "shm.require_hugepages is true but shm.base_dir {} is not on hugetlbfs; mount one and set base_dir to it, "
+                      "or set require_hugepages = false",
+                      config.shm.base_dir);
+  }
+  return backing;
+}
+
+// Half-made files of a former life go always; dead epochs are the collector's.
+void clean_up_after_predecessor(Books& books) {
+  if (const auto removed = books.store.remove_half_made(); !removed) {
+    books.log.warning("cannot remove half-made directories: {}", removed.error().message);
+  } else if (*removed > 0) {
+    books.log.info("removed {} half-made or empty directories of a former driver", *removed);
+  }
+}
+
+void state_footprint(Books& books, const DriverDeps& deps) {
+  const auto space = deps.space(books.store.namespace_dir());
+  if (!space || books.config.streams.empty()) {
+    return;
+  }
+  for (const std::string& line : describe(footprint(books.config), books.config, space->free_bytes())) {
+    books.log.info("{}", line);
+  }
+}
+
+}  // namespace
+
+Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
+  std::vector<std::string> warnings;
+  if (Status status = check(config, warnings); !status) {
+    return status.error();
+  }
+  for (const std::string& warning : warnings) {
+    deps.log.warning("{}", warning);
+  }
+  fill_in(deps, config);
+  auto store = open_store(config, deps);
+  if (!store) {
+    return store.error();
+  }
+  const auto backing = inspect_backing(config, deps, *store);
+  if (!backing) {
+    return backing.error();
+  }
+  auto locks = take_locks(config, deps, *store);
+  if (!locks) {
+    return locks.error();
+  }
+  auto books = std::make_unique<Books>(
+      std::move(config), std::move(*store),
+      BooksDeps{deps.realtime, deps.space, random_u64(), backing->hugepages, backing->page_bytes}, deps.log);
+  auto link = MediaLink::open(deps.connect, *books);
+  if (!link) {
+    return make_error(link.error().code, "the driver cannot reach its media driver: {}", link.error().message);
+  }
+  if (Status status = check_message_lengths(*books); !status) {
+    return status.error();
+  }
+  clean_up_after_predecessor(*books);
+  state_footprint(*books, deps);
+  return DriverStart{std::move(*locks), std::move(books), std::move(*link)};
+}
+
+}  // namespace tensorpool::driver
