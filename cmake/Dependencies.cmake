@@ -18,5 +18,6 @@ option(TENSORPOOL_ARAVIS "Cameras through Aravis" ${ARAVIS_FOUND})
 if(TENSORPOOL_ARAVIS AND NOT ARAVIS_FOUND)
   message(FATAL_ERROR "TENSORPOOL_ARAVIS is ON, but pkg-config does not know aravis-0.8 (Debian: libaravis-dev).")
 endif()
+message(STATUS "Cameras through Aravis: ${TENSORPOOL_ARAVIS}")
 
 include(Aeron)
