@@ -31,6 +31,7 @@ int run(const Arguments& arguments) {
   options.client = consumer_client_options(*config, *config);
   options.client.name = fmt::format("{} {} to {}", arguments.kind, options.in_stream_id, options.out_stream_id);
   options.client.on_event = log_events();
+  options.client.keep_waiting = [] { return !stop_requested(); };
   options.kind = work_kind_from_string(arguments.kind).value_or(WorkKind::bin2);
   options.json = arguments.format == "json";
   const Status ran = run_processor(options, stop_flag());

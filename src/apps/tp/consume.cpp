@@ -30,6 +30,7 @@ int run_consume(const Invocation& invocation, const ConsumeArguments& arguments)
   options.client = invocation.consumer_client(*config);
   options.client.name = fmt::format("tp consume {}", *stream);
   options.client.on_event = log_events();
+  options.client.keep_waiting = [] { return !stop_requested(); };
   options.consumer.stream_id = *stream;
   options.consumer.client_id = invocation.client_id();
   options.consumer.start = start_of(arguments.start);

@@ -66,6 +66,7 @@ Result<PublishOptions> publish_options(const Invocation& invocation, const Publi
   options.client = invocation.producer_client(*config);
   options.client.name = fmt::format("tp publish {}", *stream);
   options.client.on_event = log_events();
+  options.client.keep_waiting = [] { return !stop_requested(); };
   options.producer.stream_id = *stream;
   options.producer.create = true;
   options.producer.client_id = invocation.client_id();
