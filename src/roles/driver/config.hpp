@@ -33,7 +33,7 @@ struct StreamIdRange {
 // [driver]
 struct DriverTable {
   std::string instance_id = "driver-01";
-  std::string aeron_dir;  // empty: the library's default directory, resolved by the application
+  std::string aeron_dir;  // empty: transport::default_aeron_dir()
   std::string control_channel = "aeron:ipc";
   std::uint32_t control_stream_id = 1000;
   std::string announce_channel;                     // empty: control_channel

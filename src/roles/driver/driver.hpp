@@ -33,7 +33,7 @@ struct DriverDeps {
   shm::SystemCalls* system_calls = nullptr;
   // Names the directory `tensorpool-<user>`. Empty: the effective user's name.
   std::string user;
-  // The Aeron directory that the lock beside it stands for, where config.driver.aeron_dir is empty.
+  // The Aeron directory, for the lock beside it, where config.driver.aeron_dir is empty. Empty too: Aeron's default.
   std::string aeron_dir;
   Log log;
 };

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool::driver {
 
@@ -43,6 +44,8 @@ void fill_in(DriverDeps& deps, const DriverConfig& config) {
   }
   if (!config.driver.aeron_dir.empty()) {
     deps.aeron_dir = config.driver.aeron_dir;
+  } else if (deps.aeron_dir.empty()) {
+    deps.aeron_dir = transport::default_aeron_dir();
   }
 }
 
@@ -87,11 +90,6 @@ Result<DriverLocks> take_locks(const DriverConfig& config, const DriverDeps& dep
                          "stop it, or set shm.namespace to another name");
   if (!name_space) {
     return name_space.error();
-  }
-  if (deps.aeron_dir.empty()) {
-    return make_error(ErrorCode::invalid_config,
-                      "driver.aeron_dir is empty and the application named no default; set it, for example "
-                      "\"/dev/shm/aeron-${{USER}}\"");
   }
   auto control_stream = lock(control_lock_path(deps.aeron_dir, config.driver.control_stream_id),
                              fmt::format("answers on control stream {} of {}", config.driver.control_stream_id, deps.aeron_dir),
