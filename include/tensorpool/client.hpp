@@ -36,7 +36,7 @@ struct Event {
   EventKind kind = EventKind::log;
   std::uint32_t stream_id = 0;     // 0 = the whole client
   std::uint32_t client_id = 0;     // of the attachment; 0 = the whole client
-  std::string message;             // what, which stream, epoch, path or id, why, and the remedy
+  std::string message{};           // what, which stream, epoch, path or id, why, and the remedy
 };
 
 struct ChannelOptions {
@@ -60,7 +60,7 @@ struct ClientOptions {
   bool invoker = false;                                // true: no thread; the caller calls do_work
   // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
   // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
-  std::function<Nanos()> wait;
+  std::function<Nanos()> wait{};
   // Asked about ten times a second on the calling thread while an attach waits; false gives up (error `closed`). For programs
   // that end on a signal, and to say what they wait for. Empty: waits for the whole time-out.
   std::function<bool()> keep_waiting{};
