@@ -27,7 +27,7 @@ VOCABULARY = {"result", "time", "types", "tensor"}
 
 AERON = re.compile(r"^aeron")
 GENERATED = re.compile(r"(^|/)generated/")
-APP_INCLUDE = re.compile(r"^(toml\+\+/|toml\.hpp$|CLI/|CLI11|iostream$|csignal$|signal\.h$)")
+APP_INCLUDE = re.compile(r"^(toml\+\+/|toml\.hpp$|CLI/|CLI11|iostream$)")
 STANDARD_INCLUDE = re.compile(r"^[a-z0-9_]+$")
 
 # (what, tokens, where it may be, why)
@@ -36,6 +36,8 @@ TOKENS = [
     (re.compile(r"\batomic_ref\b"), re.compile(r"^src/shm/"), "atomics on mapped memory are only in src/shm"),
     (re.compile(r"\batomic_(thread|signal)_fence\b"), re.compile(r"^src/shm/seqlock\.hpp$"),
      "every fence is in src/shm/seqlock.hpp"),
+    (re.compile(r"(?<![\w.>])(?:std::)?(?:sigaction|signal|sigwait|sigwaitinfo|sigtimedwait|signalfd|raise)\s*\("),
+     re.compile(r"^(src/apps|examples|tests|benchmarks)/"), "signals are caught only by applications (masking them is free to all)"),
     (re.compile(r"\b(secure_)?getenv\s*\("), re.compile(r"^(src/apps|examples|tests|benchmarks)/"),
      "the environment is read only by applications"),
     (re.compile(r"\bstd::cout\b|(?<![\w])(?:v?printf|puts|putchar)\s*\(|\bfprintf\s*\(\s*stdout\b|\b(?:fmt|std)::print(?:ln)?\s*\("),
@@ -95,7 +97,7 @@ def check_include(path, include, root):
     if include == "sys/mman.h" and not path.startswith("src/shm/"):
         yield "memory is mapped only in src/shm"
     if APP_INCLUDE.match(include) and not in_application:
-        yield "arguments, TOML, standard output and signals belong to applications"
+        yield "arguments, TOML and standard output belong to applications"
 
     target = target_of(path, include, root)
     if layer in ("api", "vocabulary") and target is None and not STANDARD_INCLUDE.match(include):
