@@ -1,0 +1,351 @@
+// What only the real media driver has: processes, files, users and locks.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/file_lock.hpp"
+#include "support/temp_dir.hpp"
+#include "transport/connection.hpp"
+#include "transport/media_driver.hpp"
+
+namespace tensorpool::transport {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds watchdog{20};
+constexpr uid_t nobody = 65534;
+
+bool until(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + watchdog;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+// A forked process; killed at the latest when the test ends. It leaves by _exit, so that no test runs twice.
+class Child {
+ public:
+  explicit Child(const std::function<int()>& body) : pid_(::fork()) {
+    if (pid_ == 0) ::_exit(body());
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ > 0) kill();
+  }
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  void signal(int number) const { ::kill(pid_, number); }
+  void kill() {
+    signal(SIGKILL);
+    signal(SIGCONT);
+    (void)wait();
+  }
+  // The exit status, or 128 + signal.
+  int wait() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_;
+};
+
+// A process that embeds a media driver until it is killed.
+int serve(const std::string& dir) {
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir});
+  if (!driver) return 1;
+  for (;;) ::pause();
+}
+
+class MediaDriver : public testing::Test {
+ protected:
+  bool serves() const { return probe_media_driver(dir_).state == MediaDriverState::alive; }
+
+  TempDir parent_{"tp-media-driver", "/dev/shm"};
+  std::string dir_ = parent_.path() + "/aeron";
+};
+
+unsigned mode_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 07777U : 0;
+}
+
+TEST_F(MediaDriver, KeepsItsDirectoryPrivate) {
+  const mode_t before = ::umask(0);
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_TRUE(driver) << driver.error().message;
+  EXPECT_EQ(::umask(before), 0U) << "the umask of the process must not change";
+  EXPECT_EQ(mode_of(dir_), 0700U);
+  EXPECT_EQ(mode_of(dir_ + "/publications"), 0700U);
+  EXPECT_EQ(mode_of(dir_ + "/cnc.dat"), 0600U);
+  auto connection = Connection::open({.aeron_dir = dir_});
+  ASSERT_TRUE(connection) << connection.error().message;
+  const auto publication = connection->add_publication("aeron:ipc?term-length=64k", 1);
+  ASSERT_TRUE(publication) << publication.error().message;
+  for (const auto& log : fs::directory_iterator(dir_ + "/publications")) EXPECT_EQ(mode_of(log.path()), 0600U);
+}
+
+TEST_F(MediaDriver, OpensItsDirectoryToTheGroupIfAsked) {
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_, .group_access = true});
+  ASSERT_TRUE(driver) << driver.error().message;
+  EXPECT_EQ(mode_of(dir_), 02770U);
+  EXPECT_EQ(mode_of(dir_ + "/publications"), 02770U);
+  EXPECT_EQ(mode_of(dir_ + "/cnc.dat"), 0660U);
+}
+
+TEST_F(MediaDriver, LeavesNothingButAnEmptyLockFile) {
+  {
+    const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+    ASSERT_TRUE(driver) << driver.error().message;
+    EXPECT_TRUE(driver->alive());
+    EXPECT_EQ(driver->dir(), dir_);
+  }
+  std::string left;
+  for (const auto& file : fs::directory_iterator(parent_.path())) left += file.path().filename().string() + " ";
+  EXPECT_EQ(left, "aeron.lock ");
+  EXPECT_EQ(fs::file_size(dir_ + ".lock"), 0U);
+}
+
+TEST_F(MediaDriver, ReservesItsFilesAtOnce) {
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_TRUE(driver) << driver.error().message;
+  auto connection = Connection::open({.aeron_dir = dir_});
+  ASSERT_TRUE(connection) << connection.error().message;
+  const auto publication = connection->add_publication("aeron:ipc?term-length=64k", 1);
+  ASSERT_TRUE(publication) << publication.error().message;
+  int logs = 0;
+  for (const auto& log : fs::directory_iterator(dir_ + "/publications")) {
+    struct stat info {};
+    ASSERT_EQ(::stat(log.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_size, 200704);  // three terms and the meta data
+    EXPECT_GE(info.st_blocks * 512, info.st_size) << "a sparse log ends in SIGBUS when the file system fills";
+    ++logs;
+  }
+  EXPECT_EQ(logs, 1);
+}
+
+TEST_F(MediaDriver, RefusesADirectoryThatAnotherProcessServes) {
+  const Child other([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  const auto inode = [this] {
+    struct stat info {};
+    return ::stat((dir_ + "/cnc.dat").c_str(), &info) == 0 ? info.st_ino : 0;
+  };
+  const ino_t before = inode();
+  const auto second = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::already_exists);
+  EXPECT_NE(second.error().message.find(std::to_string(other.pid())), std::string::npos) << second.error().message;
+  EXPECT_EQ(inode(), before) << "the other one's files were touched";
+  EXPECT_TRUE(serves());
+}
+
+TEST_F(MediaDriver, RefusesWhileTheLockIsHeld) {
+  const auto lock = FileLock::try_acquire(dir_ + ".lock");
+  ASSERT_TRUE(lock);
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_FALSE(driver);
+  EXPECT_EQ(driver.error().code, ErrorCode::already_exists);
+  EXPECT_NE(driver.error().message.find("process " + std::to_string(::getpid())), std::string::npos)
+      << driver.error().message;
+  EXPECT_FALSE(fs::exists(dir_));
+}
+
+TEST_F(MediaDriver, StartsAtOnceAfterItsPredecessorWasKilled) {
+  Child predecessor([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  predecessor.kill();
+  EXPECT_TRUE(fs::exists(dir_ + "/cnc.dat"));
+  EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::stale);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_TRUE(driver) << driver.error().message;
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8))
+      << "it waited for the heartbeat to run out";
+  EXPECT_TRUE(Connection::open({.aeron_dir = dir_}));
+}
+
+// Without a word of ours in the lock file the dead process might as well live in another pid namespace.
+TEST_F(MediaDriver, DoesNotTakeOverFromAnUnseenProcessBeforeItsHeartbeatRanOut) {
+  Child predecessor([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  predecessor.kill();
+  fs::remove(dir_ + ".lock");
+  EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::maybe_dead);
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_FALSE(driver);
+  EXPECT_EQ(driver.error().code, ErrorCode::already_exists);
+  EXPECT_TRUE(fs::exists(dir_ + "/cnc.dat"));
+  const auto patient =
+      EmbeddedMediaDriver::start({.aeron_dir = dir_, .wait_for_predecessor_ns = 15 * nanos_per_second});
+  EXPECT_TRUE(patient) << patient.error().message;
+}
+
+TEST_F(MediaDriver, NeverDeletesADirectoryThatHoldsAnythingElse) {
+  fs::create_directory(dir_);
+  std::ofstream(dir_ + "/thesis.tex") << "years of work";
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_FALSE(driver);
+  EXPECT_NE(driver.error().message.find("thesis.tex"), std::string::npos) << driver.error().message;
+  EXPECT_TRUE(fs::exists(dir_ + "/thesis.tex"));
+}
+
+TEST_F(MediaDriver, RefusesALinkAndAPlaceOpenToAll) {
+  fs::create_directory(parent_.path() + "/elsewhere");
+  fs::create_directory_symlink(parent_.path() + "/elsewhere", dir_);
+  EXPECT_FALSE(EmbeddedMediaDriver::start({.aeron_dir = dir_}));
+  EXPECT_TRUE(fs::exists(parent_.path() + "/elsewhere"));
+
+  const std::string open_place = parent_.path() + "/open";
+  fs::create_directory(open_place);
+  ASSERT_EQ(::chmod(open_place.c_str(), 0777), 0);
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = open_place + "/aeron"});
+  ASSERT_FALSE(driver);
+  EXPECT_EQ(driver.error().code, ErrorCode::permission_denied);
+  EXPECT_NE(driver.error().message.find("writable by everybody"), std::string::npos) << driver.error().message;
+}
+
+TEST_F(MediaDriver, SaysWhenItsSettingsContradict) {
+  const auto driver = EmbeddedMediaDriver::start(
+      {.aeron_dir = dir_, .client_liveness_ns = 5 * nanos_per_second, .publication_unblock_ns = nanos_per_second});
+  ASSERT_FALSE(driver);
+  EXPECT_NE(driver.error().message.find(dir_), std::string::npos) << driver.error().message;
+  EXPECT_FALSE(fs::exists(dir_)) << "something half-made is left";
+  EXPECT_TRUE(EmbeddedMediaDriver::start({.aeron_dir = dir_}));
+}
+
+TEST_F(MediaDriver, ClosesConnectionsSoonAfterItIsKilled) {
+  Child server([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  auto connection = Connection::open({.aeron_dir = dir_});
+  ASSERT_TRUE(connection) << connection.error().message;
+  auto subscription = connection->add_subscription("aeron:ipc?term-length=64k", 1);
+  auto publication = connection->add_publication("aeron:ipc?term-length=64k", 1);
+  ASSERT_TRUE(subscription && publication);
+  server.kill();
+  ASSERT_TRUE(until([&] { return connection->do_work(), connection->is_closed(); }));
+  EXPECT_NE(connection->last_error().find("keepalive"), std::string::npos) << connection->last_error();
+  EXPECT_EQ(publication->offer({}), OfferResult::closed);
+}
+
+TEST_F(MediaDriver, OneThatIsStoppedIsCalledSilent) {
+  const Child server([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  server.signal(SIGSTOP);
+  ASSERT_TRUE(until([this] { return probe_media_driver(dir_).state == MediaDriverState::silent; }));
+  ConnectionOptions options;
+  options.aeron_dir = dir_;
+  options.driver_timeout_ns = 100 * nanos_per_milli;
+  const auto connection = Connection::open(options);
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::timed_out);
+  EXPECT_NE(connection.error().message.find("lives but its last heartbeat"), std::string::npos)
+      << connection.error().message;
+  EXPECT_FALSE(EmbeddedMediaDriver::start({.aeron_dir = dir_}));
+  server.signal(SIGCONT);
+  EXPECT_TRUE(until([this] { return serves(); }));
+}
+
+TEST_F(MediaDriver, ADeadOneIsCalledDead) {
+  Child server([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  server.kill();
+  const auto connection = Connection::open({.aeron_dir = dir_});
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::unavailable);
+  EXPECT_NE(connection.error().message.find("is dead"), std::string::npos) << connection.error().message;
+}
+
+TEST_F(MediaDriver, ACncFileThatIsCutShortIsNotServed) {
+  fs::create_directory(dir_);
+  for (const std::size_t length : {std::size_t{0}, std::size_t{10}, std::size_t{256}, std::size_t{70000}}) {
+    std::ofstream(dir_ + "/cnc.dat") << std::string(length, '\0');
+    const MediaDriverProbe probe = probe_media_driver(dir_);
+    EXPECT_EQ(probe.state, MediaDriverState::silent) << probe.detail;
+    ConnectionOptions options;
+    options.aeron_dir = dir_;
+    options.driver_timeout_ns = 50 * nanos_per_milli;
+    const auto connection = Connection::open(options);
+    ASSERT_FALSE(connection);
+    EXPECT_EQ(connection.error().code, ErrorCode::timed_out) << connection.error().message;
+  }
+}
+
+// Root passes every mode, so the client is a child that becomes nobody.
+TEST_F(MediaDriver, TellsAnUnprivilegedUserAboutPermissionsAtOnce) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  ASSERT_EQ(::chmod(parent_.path().c_str(), 0755), 0);
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_TRUE(driver) << driver.error().message;
+  const std::string report = parent_.path() + "/report";
+  std::ofstream(report).close();
+  ASSERT_EQ(::chmod(report.c_str(), 0666), 0);
+  Child client([&] {
+    if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) return 2;
+    ConnectionOptions options;
+    options.aeron_dir = dir_;
+    options.driver_timeout_ns = 600 * nanos_per_second;  // it must not be waited for
+    const auto connection = Connection::open(options);
+    if (connection) return 3;
+    std::ofstream(report) << connection.error().message;
+    return connection.error().code == ErrorCode::permission_denied ? 0 : 4;
+  });
+  EXPECT_EQ(client.wait(), 0);
+  std::string message;
+  std::getline(std::ifstream(report), message);
+  EXPECT_NE(message.find("user 65534 may not use the media driver in " + dir_), std::string::npos) << message;
+  EXPECT_NE(message.find("belongs to user 0, group 0, mode 0700"), std::string::npos) << message;
+}
+
+TEST_F(MediaDriver, AnUnprivilegedUserCannotTakeADirectoryOfAnother) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  ASSERT_EQ(::chmod(parent_.path().c_str(), 01777), 0);
+  fs::create_directory(dir_);
+  Child other([&] {
+    if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) return 2;
+    const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+    return !driver && driver.error().code == ErrorCode::permission_denied ? 0 : 3;
+  });
+  EXPECT_EQ(other.wait(), 0);
+  EXPECT_TRUE(fs::exists(dir_));
+}
+
+TEST_F(MediaDriver, ReportsItsErrors) {
+  std::mutex mutex;
+  std::string seen;
+  MediaDriverOptions options;
+  options.aeron_dir = dir_;
+  options.on_error = [&](int, std::string_view message) {
+    const std::lock_guard guard(mutex);
+    seen += message;
+  };
+  const auto driver = EmbeddedMediaDriver::start(options);
+  ASSERT_TRUE(driver) << driver.error().message;
+  auto connection = Connection::open({.aeron_dir = dir_});
+  ASSERT_TRUE(connection);
+  EXPECT_FALSE(connection->add_publication("aeron:ipc?pub-wnd=1k|term-length=64k", 1));
+  EXPECT_TRUE(until([&] {
+    const std::lock_guard guard(mutex);
+    return seen.find("pub-wnd") != std::string::npos || !seen.empty();
+  }));
+  EXPECT_GE(driver->errors(), 1U);
+}
+
+}  // namespace
+}  // namespace tensorpool::transport
