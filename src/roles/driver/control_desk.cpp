@@ -1,6 +1,7 @@
 #include "roles/driver/control_desk.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "protocol/constants.hpp"
 #include "roles/driver/stream_messages.hpp"
@@ -26,6 +27,17 @@ protocol::ShmDetachResponse detach_answer(std::int64_t correlation_id, ResponseC
 }
 
 }  // namespace
+
+bool ControlDesk::is_for_driver(std::span<const std::byte> bytes) noexcept {
+  const auto header = protocol::peek(bytes);
+  const auto is = [&]<class... Messages>(std::type_identity<Messages>...) {
+    return ((header->schema_id == Messages::schema_id && header->template_id == Messages::template_id) || ...);
+  };
+  return header && is(std::type_identity<protocol::ShmLeaseKeepalive>{}, std::type_identity<protocol::ShmAttachRequest>{},
+                      std::type_identity<protocol::ShmDetachRequest>{},
+                      std::type_identity<protocol::ShmDriverShutdownRequest>{},
+                      std::type_identity<protocol::ConsumerHello>{});
+}
 
 void ControlDesk::receive(std::span<const std::byte> bytes, Nanos now) {
   now_ = now;

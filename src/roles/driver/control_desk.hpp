@@ -17,6 +17,8 @@ class ControlDesk {
  public:
   ControlDesk(Books& books, Announcer& announcer) : books_(books), announcer_(announcer) {}
 
+  // Whether the bytes claim to be a message for the driver; its own messages come back to it on the same stream.
+  [[nodiscard]] static bool is_for_driver(std::span<const std::byte> bytes) noexcept;
   // One message, of whatever kind and origin.
   void receive(std::span<const std::byte> bytes, Nanos now);
   // A provisioning job ended: answers who waited for it, then announces.

@@ -137,7 +137,7 @@ int Driver::Impl::poll_inbox(Nanos now) {
   const int fragments = link_->inbox.poll_assembled(
       [&](std::span<const std::byte> bytes) {
         if (of_a_former_life) {
-          ++books_->counts.discarded_at_start;
+          books_->counts.discarded_at_start += ControlDesk::is_for_driver(bytes) ? 1U : 0U;
         } else {
           desk_.receive(bytes, now);
         }

@@ -5,7 +5,9 @@
 namespace tensorpool::driver {
 
 void EpochCollector::superseded(std::uint32_t stream_id, std::uint64_t epoch, Nanos now) {
-  superseded_.emplace(EpochId{stream_id, epoch}, now);
+  if (config_.policies.epoch_gc_enabled) {
+    superseded_.emplace(EpochId{stream_id, epoch}, now);
+  }
 }
 
 int EpochCollector::step(Nanos now) {
