@@ -52,7 +52,7 @@ struct CrcComparison {
   std::uint64_t different = 0;     // delivered with others
   std::uint64_t unknown = 0;       // delivered, but never sent
   std::uint64_t repeated = 0;      // delivered more than once
-  std::optional<CrcRecord> example;  // the first delivered record that is not right
+  std::optional<CrcRecord> example{};  // the first delivered record that is not right
   [[nodiscard]] bool all_right() const noexcept { return different + unknown + repeated == 0; }
 };
 [[nodiscard]] CrcComparison compare_crc_logs(std::vector<CrcRecord> sent, const std::vector<CrcRecord>& delivered);
