@@ -12,8 +12,10 @@ LogLevel level_of(EventKind kind) {
     case EventKind::attached:
     case EventKind::remapped:
     case EventKind::media_driver_back:
-    case EventKind::log: return LogLevel::info;
-    default: return LogLevel::warning;
+    case EventKind::log:
+      return LogLevel::info;
+    default:
+      return LogLevel::warning;
   }
 }
 

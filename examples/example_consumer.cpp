@@ -1,0 +1,119 @@
+// example_consumer CONFIG DEFAULTS COUNT: receives frames and checks that every byte is frame id % 256. COUNT 0 = for
+// ever. Exit status 1 on any mismatch.
+#include <algorithm>
+
+#include "apps/flow/stats_json.hpp"
+#include "example_setup.hpp"
+
+namespace examples {
+namespace {
+
+constexpr std::uint64_t mismatches_told = 10;
+
+struct Arguments {
+  NodeConfig config;
+  NodeConfig defaults;
+  std::uint64_t count = 0;
+};
+
+struct Tally {
+  std::uint64_t verified = 0;
+  std::uint64_t mismatches = 0;
+  [[nodiscard]] std::uint64_t received() const { return verified + mismatches; }
+};
+
+// Where a byte differs from what its frame id says; nothing when none does. Reads live memory and validates afterwards.
+Expected<std::optional<std::size_t>, FrameLoss> find_mismatch(const Frame& frame) {
+  const auto expected = static_cast<std::byte>(frame.seq() % 256);
+  return frame.read<std::byte>([expected](TensorView<const std::byte> view) -> std::optional<std::size_t> {
+    const auto wrong =
+        std::find_if(view.elements.begin(), view.elements.end(), [=](std::byte b) { return b != expected; });
+    return wrong == view.elements.end() ? std::nullopt
+                                        : std::optional(static_cast<std::size_t>(wrong - view.elements.begin()));
+  });
+}
+
+void check(const Frame& frame, Tally& tally) {
+  const auto mismatch = find_mismatch(frame);
+  if (!mismatch) {
+    return;  // overwritten while we read; the consumer's statistics have it
+  }
+  if (!*mismatch) {
+    ++tally.verified;
+  } else if (++tally.mismatches <= mismatches_told) {
+    fmt::print(stderr, "example_consumer: frame {} of epoch {}: the byte at {} is wrong, it should be {}\n",
+               frame.seq(), frame.epoch(), **mismatch, frame.seq() % 256);
+  }
+}
+
+std::string describe(const Consumer& consumer, const Tally& tally) {
+  const std::string losses = describe_losses(consumer.stats());
+  return fmt::format("stream {}: {} frames verified, {} mismatches, lost: {}", consumer.stream_id(), tally.verified,
+                     tally.mismatches, losses.empty() ? "none" : losses);
+}
+
+Tally receive_frames(Consumer& consumer, std::uint64_t count) {
+  Tally tally;
+  EverySecond every_second;
+  while (!stop_requested() && (count == 0 || tally.received() < count)) {
+    const int limit = count == 0 ? 16 : static_cast<int>(std::min<std::uint64_t>(16, count - tally.received()));
+    if (consumer.poll([&](const Frame& frame) { check(frame, tally); }, limit) == 0) {
+      nap(nanos_per_milli / 4);
+    }
+    if (every_second(monotonic_now())) {
+      say(describe(consumer, tally));
+    }
+  }
+  say("done, " + describe(consumer, tally));
+  return tally;
+}
+
+Result<Tally> run(const Arguments& arguments) {
+  const ConsumerSettings& settings = arguments.defaults.consumer;
+  const auto stream = choose_stream(arguments.config, settings.stream_id, "consumer.stream_id");
+  if (!stream) {
+    return stream.error();
+  }
+  ClientOptions options = consumer_client_options(arguments.config, arguments.defaults);
+  options.name = "example_consumer";
+  options.on_event = log_events();
+  auto client = connect_patiently(options, patience());
+  if (!client) {
+    return client.error();
+  }
+  auto consumer = client->attach_consumer({.stream_id = *stream,
+                                           .create = true,
+                                           .client_id = settings.consumer_id,
+                                           .expected_layout_version = settings.expected_layout_version,
+                                           .max_outstanding_seq_gap = settings.max_outstanding_seq_gap});
+  if (!consumer) {
+    return consumer.error();
+  }
+  return receive_frames(*consumer, arguments.count);
+}
+
+int main_of(int argc, char** argv) {
+  const auto count = argc == 4 ? number(argv[3]) : std::nullopt;
+  if (!count) {
+    fmt::print(stderr, "usage: example_consumer CONFIG DEFAULTS COUNT   (COUNT 0 = for ever)\n");
+    return exit_usage;
+  }
+  auto config = load_node_config(argv[1], process_environment());
+  auto defaults = load_node_config(argv[2], process_environment());
+  if (!config || !defaults) {
+    return give_up("example_consumer", config ? defaults.error() : config.error());
+  }
+  const auto tally = run({std::move(*config), std::move(*defaults), *count});
+  if (!tally) {
+    return give_up("example_consumer", tally.error());
+  }
+  return tally->mismatches == 0 ? exit_ok : exit_failed;
+}
+
+}  // namespace
+}  // namespace examples
+
+int main(int argc, char** argv) {
+  tensorpool::apps::install_stop_signal();
+  return examples::main_of(argc, argv);
+}

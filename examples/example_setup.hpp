@@ -1,0 +1,65 @@
+// What example_producer and example_consumer have in common: the two configuration files, numbers, waiting, a line a
+// second.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <optional>
+#include <string_view>
+
+#include "apps/config/client_setup.hpp"
+#include "apps/support/attach_patiently.hpp"
+#include "apps/support/event_log.hpp"
+#include "apps/support/exit_code.hpp"
+#include "apps/support/stop_signal.hpp"
+
+namespace examples {
+
+using namespace tensorpool;
+using namespace tensorpool::apps;
+
+inline void say(std::string_view line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+// Prints "<program>: <why>" and returns the exit status; being stopped while waiting is no failure.
+inline int give_up(std::string_view program, const Error& error) {
+  if (error.code == ErrorCode::closed && stop_requested()) {
+    return exit_ok;
+  }
+  fmt::print(stderr, "{}: {}\n", program, error.message);
+  return exit_code_of(error.code);
+}
+
+inline std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return fault == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+inline Patience patience() { return {stop_requested, say}; }
+
+inline void nap(Nanos duration) {
+  const timespec length{duration / nanos_per_second, duration % nanos_per_second};
+  ::nanosleep(&length, nullptr);
+}
+
+// True once a second.
+class EverySecond {
+ public:
+  bool operator()(Nanos now) {
+    const bool due = now >= next_;
+    next_ = due ? now + nanos_per_second : next_;
+    return due;
+  }
+
+ private:
+  Nanos next_ = monotonic_now() + nanos_per_second;
+};
+
+}  // namespace examples

@@ -1,0 +1,98 @@
+#include "apps/support/attach_patiently.hpp"
+
+#include <fmt/format.h>
+
+#include <ctime>
+#include <string>
+
+#include "base/error.hpp"
+#include "protocol/constants.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+constexpr Nanos pause_ns = 100 * nanos_per_milli;
+constexpr Nanos for_ever_ns = 10LL * 365 * 86400 * nanos_per_second;  // ten years
+
+Error stopped() { return {ErrorCode::closed, "stopped while waiting"}; }
+
+// A line now and then during one wait; a pause of a second begins a new wait.
+class Voice {
+ public:
+  explicit Voice(Patience patience) : patience_(std::move(patience)) {}
+
+  // False when the wait is to end.
+  bool waiting_for(std::string_view what) {
+    const Nanos now = monotonic_now();
+    if (now - last_ > nanos_per_second) {
+      next_ = now + patience_.say_every_ns;
+    }
+    last_ = now;
+    if (now >= next_) {
+      next_ = now + patience_.say_every_ns;
+      patience_.say(fmt::format("waiting: {}", what));
+    }
+    return !patience_.stop();
+  }
+
+ private:
+  Patience patience_;
+  Nanos last_ = -nanos_per_second;
+  Nanos next_ = 0;
+};
+
+void pause() {
+  const timespec length{0, pause_ns};
+  ::nanosleep(&length, nullptr);
+}
+
+bool is_passing(const Error& error) {
+  return error.code == ErrorCode::not_found || error.code == ErrorCode::unavailable ||
+         error.code == ErrorCode::timed_out;
+}
+
+bool place_is_taken(const Error& error) {
+  return error.code == ErrorCode::refused &&
+         error.message.find(protocol::refusal_producer_attached) != std::string::npos;
+}
+
+}  // namespace
+
+Result<Client> connect_patiently(ClientOptions options, const Patience& patience) {
+  options.attach_timeout_ns = for_ever_ns;
+  options.keep_waiting =
+      [voice = Voice(patience),
+       what = fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}",
+                          options.control.stream_id, options.control.channel,
+                          options.aeron_dir.empty() ? "the default Aeron directory" : options.aeron_dir)]() mutable {
+        return voice.waiting_for(what);
+      };
+  Voice voice(patience);
+  for (;;) {
+    Result<Client> client = Client::connect(options);
+    if (client || !is_passing(client.error())) {
+      return client;
+    }
+    if (!voice.waiting_for(client.error().message)) {
+      return stopped();
+    }
+    pause();
+  }
+}
+
+Result<Producer> attach_patiently(Client& client, const ProducerOptions& options, const Patience& patience) {
+  Voice voice(patience);
+  const Nanos taken_until = monotonic_now() + patience.predecessor_ns;
+  for (;;) {
+    Result<Producer> producer = client.attach_producer(options);
+    if (producer || !place_is_taken(producer.error()) || monotonic_now() >= taken_until) {
+      return producer;
+    }
+    if (!voice.waiting_for(producer.error().message)) {
+      return stopped();
+    }
+    pause();
+  }
+}
+
+}  // namespace tensorpool::apps

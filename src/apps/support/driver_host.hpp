@@ -1,0 +1,23 @@
+// Runs a driver as a program: media driver, driver agent, duty cycle on the calling thread, clean end on a signal.
+#pragma once
+
+#include "apps/config/node_config.hpp"
+#include "base/log.hpp"
+#include "tensorpool/result.hpp"
+
+namespace tensorpool::apps {
+
+// driver.aeron_dir, or Aeron's default directory of this user.
+[[nodiscard]] std::string aeron_dir_of(const driver::DriverConfig& config);
+
+// One line per stream and one for the sum: what the configuration wants, against what the file system has free.
+[[nodiscard]] std::vector<std::string> describe_footprint(const driver::DriverConfig& config);
+
+// Returns when the driver has shut down: after a stop signal, or a shutdown request with the right token. The error is
+// why it could not start.
+[[nodiscard]] Status run_driver(const NodeConfig& config, const LogSink& sink);
+
+// The same with the error printed on standard error; returns the exit status of a program.
+int run_driver_program(const std::string& program, const NodeConfig& config);
+
+}  // namespace tensorpool::apps

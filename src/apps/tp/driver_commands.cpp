@@ -1,0 +1,98 @@
+// tp driver run | validate | status | shutdown
+#include "apps/flow/stats_json.hpp"
+#include "apps/support/driver_host.hpp"
+#include "apps/support/stop_signal.hpp"
+#include "apps/tp/commands.hpp"
+#include "apps/tp/driver_shutdown.hpp"
+#include "apps/tp/driver_status.hpp"
+#include "apps/tp/driver_validate.hpp"
+
+namespace tensorpool::apps::tp {
+namespace {
+
+// The positional CONFIG of a command; without it --config or TENSORPOOL_CONFIG must name one.
+Result<std::string> file_of(const Invocation& invocation, const std::string& positional) {
+  const std::string path = positional.empty() ? invocation.config_path() : positional;
+  if (path.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "no configuration file; name one as CONFIG, with --config, or in TENSORPOOL_CONFIG"};
+  }
+  return path;
+}
+
+int run(const Invocation& invocation, const std::string& positional) {
+  const Result<std::string> path = file_of(invocation, positional);
+  if (!path) {
+    return fail(path.error());
+  }
+  const Result<NodeConfig> config = invocation.config(*path);
+  return config ? run_driver_program("tp", *config) : fail(config.error());
+}
+
+int validate(const Invocation& invocation, const std::string& positional) {
+  const Result<std::string> path = file_of(invocation, positional);
+  if (!path) {
+    return fail(path.error());
+  }
+  const Verdict verdict = validate_config(*path, invocation.config(*path));
+  invocation.json() ? print_json(to_json(verdict)) : print_line(describe(verdict));
+  return verdict.ok() ? exit_ok : exit_usage;
+}
+
+int status(const Invocation& invocation) {
+  const Result<NodeConfig> config = invocation.config();
+  if (!config) {
+    return fail(config.error());
+  }
+  const Result<DriverSight> sight = look_at_driver(invocation.consumer_client(*config), stop_flag());
+  if (!sight) {
+    return fail(sight.error());
+  }
+  invocation.json() ? print_json(to_json(*sight)) : print_line(describe(*sight));
+  return sight->seen() ? exit_ok : exit_unavailable;
+}
+
+int shutdown(const Invocation& invocation, const ShutdownOptions& options) {
+  const Result<NodeConfig> config = invocation.config();
+  if (!config) {
+    return fail(config.error());
+  }
+  const Result<std::string> answer = shut_down_driver(invocation.consumer_client(*config), options, stop_flag());
+  if (!answer) {
+    return fail(answer.error());
+  }
+  invocation.json() ? print_json({{"shutdown", true}, {"answer", *answer}}) : print_line(*answer);
+  return exit_ok;
+}
+
+}  // namespace
+
+void register_driver(Registry& registry) {
+  CLI::App& group = registry.group("driver", "Run a driver, or ask one");
+
+  auto run_file = std::make_shared<std::string>();
+  registry
+      .add(group, "run", "Run a driver, with a media driver of its own when none is alive", "tp driver run driver.toml",
+           [run_file](const Invocation& invocation) { return run(invocation, *run_file); })
+      .add_option("CONFIG", *run_file, "configuration file");
+
+  auto validate_file = std::make_shared<std::string>();
+  registry
+      .add(group, "validate", "Check a configuration and say what it wants of the machine",
+           "tp driver validate driver.toml",
+           [validate_file](const Invocation& invocation) { return validate(invocation, *validate_file); })
+      .add_option("CONFIG", *validate_file, "configuration file");
+
+  registry.add(group, "status", "Listen to a running driver: streams, epochs, producers, leases, figures",
+               "tp driver status --config driver.toml --format json", status);
+
+  auto options = std::make_shared<ShutdownOptions>();
+  CLI::App& end = registry.add(group, "shutdown", "Ask a driver to shut down",
+                               "tp driver shutdown --config driver.toml --token s3cret",
+                               [options](const Invocation& invocation) { return shutdown(invocation, *options); });
+  end.add_option("--token", options->token, "the driver's policies.shutdown_token")->required();
+  end.add_option("--timeout", options->timeout_s, "seconds to wait for the driver's goodbye")
+      ->check(CLI::Range(0.1, 3600.0));
+}
+
+}  // namespace tensorpool::apps::tp

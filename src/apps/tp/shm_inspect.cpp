@@ -1,0 +1,121 @@
+#include "apps/tp/shm_inspect.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+namespace tensorpool::apps::tp {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_region_name(const fs::path& path) { return path.extension() == ".ring" || path.extension() == ".pool"; }
+
+std::string activity_of(const protocol::Superblock& superblock, Nanos now) {
+  if (superblock.activity_timestamp_ns == 0) {
+    return "never active";
+  }
+  const double age_s = static_cast<double>(now - static_cast<Nanos>(superblock.activity_timestamp_ns)) / 1e9;
+  return age_s < 0 ? "active in the future: another machine's or another boot's clock"
+                   : fmt::format("active {:.1f} s ago", age_s);
+}
+
+std::string describe(const shm::CommitSummary& commits) {
+  std::string out =
+      fmt::format("{} committed, {} in progress, {} empty", commits.committed, commits.in_progress, commits.empty);
+  if (commits.stray > 0) {
+    out += fmt::format(", {} that do not belong into their slot", commits.stray);
+  }
+  if (commits.oldest_committed && commits.newest_committed) {
+    out += fmt::format("; sequences {} to {}", *commits.oldest_committed, *commits.newest_committed);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> find_regions(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (!fs::exists(status)) {
+    return make_error(ErrorCode::not_found, "{}: no such file or directory", path);
+  }
+  if (!fs::is_directory(status)) {
+    return std::vector{path};
+  }
+  std::vector<std::string> found;
+  fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (is_region_name(entry->path())) {
+      found.push_back(entry->path().string());
+    }
+  }
+  if (error) {
+    return make_error(ErrorCode::io_error, "{}: cannot list: {}", path, error.message());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<std::string> namespace_dirs(const driver::DriverConfig& config) {
+  std::vector<std::string> found;
+  std::error_code error;
+  fs::directory_iterator entry(config.shm.base_dir, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const fs::path candidate = entry->path() / config.shm.name_space;
+    std::error_code ignored;
+    if (entry->path().filename().string().starts_with("tensorpool-") && fs::is_directory(candidate, ignored)) {
+      found.push_back(candidate.string());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string describe(const shm::RegionReport& report, Nanos now) {
+  std::string out = fmt::format("{}: {}, {} bytes, {} held, {}", report.path, report.ok() ? "ok" : "NOT OK",
+                                report.file_bytes, report.held_bytes, activity_of(report.superblock, now));
+  for (const shm::InspectedField& field : report.fields) {
+    out += fmt::format("\n  {:<22} {}{}", field.name, field.value, field.ok ? "" : "   WRONG: " + field.why);
+  }
+  if (report.commits) {
+    out += fmt::format("\n  {:<22} {}", "slots", describe(*report.commits));
+  }
+  return out;
+}
+
+Json to_json(const shm::RegionReport& report, Nanos now) {
+  Json fields = Json::object();
+  Json faults = Json::array();
+  for (const shm::InspectedField& field : report.fields) {
+    fields[std::string(field.name)] = field.value;
+    if (!field.ok) {
+      faults.push_back({{"field", field.name}, {"why", field.why}});
+    }
+  }
+  Json json{{"path", escape(report.path, 4096)},
+            {"ok", report.ok()},
+            {"file_bytes", report.file_bytes},
+            {"held_bytes", report.held_bytes},
+            {"activity", activity_of(report.superblock, now)},
+            {"fields", fields},
+            {"faults", faults}};
+  if (report.commits) {
+    const auto text = [](const std::optional<std::uint64_t>& seq) {
+      return seq ? Json(std::to_string(*seq)) : Json(nullptr);
+    };
+    json["slots"] = {{"committed", report.commits->committed},
+                     {"in_progress", report.commits->in_progress},
+                     {"empty", report.commits->empty},
+                     {"stray", report.commits->stray},
+                     {"oldest_committed", text(report.commits->oldest_committed)},
+                     {"newest_committed", text(report.commits->newest_committed)}};
+  }
+  return json;
+}
+
+}  // namespace tensorpool::apps::tp

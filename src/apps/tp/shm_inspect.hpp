@@ -1,0 +1,22 @@
+// `tp shm inspect`: what region files say about themselves, field by field.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/config/node_config.hpp"
+#include "apps/flow/stats_json.hpp"
+#include "shm/inspect.hpp"
+
+namespace tensorpool::apps::tp {
+
+// The region files at `path`: itself, or all below it when it is a directory, in order. Links are not followed.
+[[nodiscard]] Result<std::vector<std::string>> find_regions(const std::string& path);
+
+// The namespace directories of a configuration, one for each user who has made it.
+[[nodiscard]] std::vector<std::string> namespace_dirs(const driver::DriverConfig& config);
+
+[[nodiscard]] std::string describe(const shm::RegionReport& report, Nanos now);
+[[nodiscard]] Json to_json(const shm::RegionReport& report, Nanos now);
+
+}  // namespace tensorpool::apps::tp
