@@ -163,10 +163,8 @@ Status check_own(int directory, const std::string& path, mode_t* mode) {
   return {};
 }
 
-// Opens parent/name, made with `mode` if it is missing, and checks that it is ours.
-Result<UniqueFd> open_own_directory(int parent, const std::string& name, const std::string& path, mode_t mode, SystemCalls& calls, bool* made) {
-  *made = calls.make_directory_at(parent, name.c_str(), 0700) == 0;
-  if (!*made && errno != EEXIST) return errno_error(errno, "cannot create {}", path);
+// Opens parent/name, checks that it is ours, and gives it `mode` if it is new.
+Result<UniqueFd> adopt_directory(int parent, const std::string& name, const std::string& path, mode_t mode, bool made, SystemCalls& calls) {
   UniqueFd directory(calls.open_at(parent, name.c_str(), directory_flags, 0));
   if (!directory) {
     return errno == ELOOP || errno == ENOTDIR
@@ -175,10 +173,19 @@ Result<UniqueFd> open_own_directory(int parent, const std::string& name, const s
   }
   mode_t present = 0;
   if (Status ours = check_own(directory.get(), path, &present); !ours) return ours.error();
-  // 0700 is also what a start that was killed between the two calls left.
-  if ((*made || present == 0700) && present != mode && calls.change_mode(directory.get(), mode) != 0) {
+  // 0700 is also what a start that was killed before this call left.
+  if ((made || present == 0700) && present != mode && calls.change_mode(directory.get(), mode) != 0) {
     return errno_error(errno, "cannot set the mode of {} to {:o}", path, mode);
   }
+  return directory;
+}
+
+// As adopt_directory; made if it is missing, and not left behind half-made.
+Result<UniqueFd> open_own_directory(int parent, const std::string& name, const std::string& path, mode_t mode, SystemCalls& calls) {
+  const bool made = calls.make_directory_at(parent, name.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return errno_error(errno, "cannot create {}", path);
+  Result<UniqueFd> directory = adopt_directory(parent, name, path, mode, made, calls);
+  if (made && !directory) calls.unlink_at(parent, name.c_str(), AT_REMOVEDIR);
   return directory;
 }
 
@@ -217,13 +224,12 @@ Result<EpochStore> EpochStore::open(const StoreOptions& options, SystemCalls& ca
   if (!base_fd) return errno_error(errno, "cannot open shm.base_dir {}", *base);
   if (Status safe = check_base(base_fd.get(), *base); !safe) return safe.error();
 
-  bool made = false;
   const std::string user_name = "tensorpool-" + options.user;
   const std::string user_dir = store.base_dir_ + "/" + user_name;
-  const Result<UniqueFd> user = open_own_directory(base_fd.get(), user_name, user_dir, options.directory_mode, calls, &made);
+  const Result<UniqueFd> user = open_own_directory(base_fd.get(), user_name, user_dir, options.directory_mode, calls);
   if (!user) return user.error();
   store.namespace_dir_ = user_dir + "/" + options.namespace_name;
-  Result<UniqueFd> own = open_own_directory(user->get(), options.namespace_name, store.namespace_dir_, options.directory_mode, calls, &made);
+  Result<UniqueFd> own = open_own_directory(user->get(), options.namespace_name, store.namespace_dir_, options.directory_mode, calls);
   if (!own) return own.error();
   store.namespace_fd_ = *std::move(own);
   return store;
@@ -313,9 +319,7 @@ Result<std::size_t> EpochStore::remove_half_made() {
 }
 
 Result<UniqueFd> EpochStore::open_stream_dir(std::uint32_t stream_id) {
-  bool made = false;
-  return open_own_directory(namespace_fd_.get(), std::to_string(stream_id), fmt::format("{}/{}", namespace_dir_, stream_id), directory_mode_,
-                            *calls_, &made);
+  return open_own_directory(namespace_fd_.get(), std::to_string(stream_id), fmt::format("{}/{}", namespace_dir_, stream_id), directory_mode_, *calls_);
 }
 
 bool EpochStore::remove_stream_dir_if_empty(std::uint32_t stream_id) noexcept {

@@ -183,7 +183,7 @@ TEST(RegionCreator, ShowsAnEpochOnlyWhenItIsWhole) {
 TEST(RegionCreator, RemovesWhatItMadeWhenItIsGivenUp) {
   RegionFiles files;
   const auto before = tree(files.base_dir());
-  for (int steps = 0; steps < 20; ++steps) {
+  for (int steps = 0; steps < 50; ++steps) {
     auto creator = RegionCreator::begin(files.store(), small_spec());
     ASSERT_TRUE(creator.has_value());
     auto progress = RegionCreator::Progress::working;
@@ -234,7 +234,7 @@ TEST(RegionCreator, SaysWhatItNeedsWhenTheFileSystemIsFull) {
   const auto progress = run(*creator);
   ASSERT_FALSE(progress.has_value());
   EXPECT_EQ(progress.error().code, ErrorCode::no_space);
-  for (const std::string& part : {std::string("need 36864 bytes"), std::string("bytes are free"), std::string("shm.base_dir"), std::string("header_nslots"),
+  for (const std::string& part : {std::string("need 32768 bytes"), std::string("bytes are free"), std::string("shm.base_dir"), std::string("header_nslots"),
                                   std::string("stream 1001"), files.base_dir()}) {
     EXPECT_NE(progress.error().message.find(part), std::string::npos) << part << " is not in: " << progress.error().message;
   }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -45,9 +46,9 @@ std::optional<std::string> difference(const protocol::Superblock& found, const R
   }
   if (found.pool_id != wanted.pool_id) return differs("pool_id", found.pool_id, wanted.pool_id);
   if (found.nslots != layout.nslots) return differs("nslots", found.nslots, layout.nslots);
+  if (found.stride_bytes != wanted.stride_bytes) return differs("stride_bytes", found.stride_bytes, wanted.stride_bytes);
   const bool unstated = wanted.type == protocol::RegionType::payload_pool && found.slot_bytes == protocol::unstated_slot_bytes;
   if (found.slot_bytes != wanted.slot_bytes && !unstated) return differs("slot_bytes", found.slot_bytes, wanted.slot_bytes);
-  if (found.stride_bytes != wanted.stride_bytes) return differs("stride_bytes", found.stride_bytes, wanted.stride_bytes);
   return std::nullopt;
 }
 
@@ -119,8 +120,9 @@ std::uint64_t* activity_word(const Mapping& mapping) noexcept {
 
 RegionSet::RegionSet(const RegionLayout& layout, Access access)
     : layout_(layout), access_(access), nslots_(layout.nslots), slot_mask_(std::uint64_t{layout.nslots} - 1) {
-  std::stable_sort(layout_.pools.begin(), layout_.pools.end(),
-                   [](const PoolLayout& a, const PoolLayout& b) { return a.stride_bytes < b.stride_bytes; });
+  std::sort(layout_.pools.begin(), layout_.pools.end(), [](const PoolLayout& a, const PoolLayout& b) {
+    return std::pair(a.stride_bytes, a.pool_id) < std::pair(b.stride_bytes, b.pool_id);
+  });
 }
 
 Result<std::unique_ptr<RegionSet>> RegionSet::map(const RegionLayout& layout, Access access, const PathPolicy& policy) {
