@@ -1,7 +1,7 @@
 // The door to a tensorpool: one Client per process (or per trust domain) attaches producers and consumers to streams.
-// A conductor thread of its own keeps leases alive, maps regions, follows epochs and reconnects; in invoker mode the caller
-// is that thread and calls do_work. A restarted driver or media driver never ends the application: the client reconnects,
-// reattaches and says so through on_event.
+// A conductor thread of its own keeps leases alive, maps regions, follows epochs and reconnects; in invoker mode the
+// caller is that thread and calls do_work. A restarted driver or media driver never ends the application: the client
+// reconnects, reattaches and says so through on_event.
 #pragma once
 
 #include <cstdint>
@@ -19,24 +19,24 @@
 namespace tensorpool {
 
 enum class EventKind : std::uint8_t {
-  attached,            // a lease was granted and its regions are mapped
-  remapped,            // a new epoch of the stream was mapped
-  revoked,             // the lease ended: detached elsewhere, expired or revoked
-  refused,             // the driver said no to a reattach; it will be tried again
-  mapping_failed,      // regions could not be mapped; it will be tried again
-  driver_silent,       // no announce for 3 periods
-  driver_shutdown,     // the driver said goodbye
-  media_driver_lost,   // Aeron connection lost; reconnecting
-  media_driver_back,   // reconnected
-  log,                 // something worth a line, nothing to act on
+  attached,           // a lease was granted and its regions are mapped
+  remapped,           // a new epoch of the stream was mapped
+  revoked,            // the lease ended: detached elsewhere, expired or revoked
+  refused,            // the driver said no to a reattach; it will be tried again
+  mapping_failed,     // regions could not be mapped; it will be tried again
+  driver_silent,      // no announce for 3 periods
+  driver_shutdown,    // the driver said goodbye
+  media_driver_lost,  // Aeron connection lost; reconnecting
+  media_driver_back,  // reconnected
+  log,                // something worth a line, nothing to act on
 };
 [[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
 
 struct Event {
   EventKind kind = EventKind::log;
-  std::uint32_t stream_id = 0;     // 0 = the whole client
-  std::uint32_t client_id = 0;     // of the attachment; 0 = the whole client
-  std::string message{};           // what, which stream, epoch, path or id, why, and the remedy
+  std::uint32_t stream_id = 0;  // 0 = the whole client
+  std::uint32_t client_id = 0;  // of the attachment; 0 = the whole client
+  std::string message{};        // what, which stream, epoch, path or id, why, and the remedy
 };
 
 struct ChannelOptions {
@@ -45,26 +45,26 @@ struct ChannelOptions {
 };
 
 struct ClientOptions {
-  std::string aeron_dir{};                             // empty = Aeron's default, /dev/shm/aeron-<user>
+  std::string aeron_dir{};  // empty = Aeron's default, /dev/shm/aeron-<user>
   ChannelOptions control{"aeron:ipc", 1000};
-  ChannelOptions announce{"aeron:ipc", 0};             // stream 0 = control's channel and stream
+  ChannelOptions announce{"aeron:ipc", 0};  // stream 0 = control's channel and stream
   ChannelOptions descriptor{"aeron:ipc", 1100};
   ChannelOptions qos{"aeron:ipc", 1200};
   ChannelOptions metadata{"aeron:ipc", 1300};
   std::vector<std::string> allowed_base_dirs{"/dev/shm"};  // regions are mapped below these only; empty refuses all
-  std::string name = "tensorpool";                     // shown in Aeron's tools
+  std::string name = "tensorpool";                         // shown in Aeron's tools
   Nanos attach_timeout_ns = 30 * nanos_per_second;
   Nanos qos_interval_ns = nanos_per_second;
-  Nanos announce_period_ns = nanos_per_second;         // the driver's; freshness and silence are 3 periods
-  Nanos conductor_nap_ns = nanos_per_milli;            // how long the conductor's thread naps when there is nothing to do
-  bool invoker = false;                                // true: no thread; the caller calls do_work
+  Nanos announce_period_ns = nanos_per_second;  // the driver's; freshness and silence are 3 periods
+  Nanos conductor_nap_ns = nanos_per_milli;     // how long the conductor's thread naps when there is nothing to do
+  bool invoker = false;                         // true: no thread; the caller calls do_work
   // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
   // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
   std::function<Nanos()> wait{};
-  // Asked about ten times a second on the calling thread while an attach waits; false gives up (error `closed`). For programs
-  // that end on a signal, and to say what they wait for. Empty: waits for the whole time-out.
+  // Asked about ten times a second on the calling thread while an attach waits; false gives up (error `closed`). For
+  // programs that end on a signal, and to say what they wait for. Empty: waits for the whole time-out.
   std::function<bool()> keep_waiting{};
-  std::function<void(const Event&)> on_event{};        // called on the conductor's thread; must not block or throw
+  std::function<void(const Event&)> on_event{};  // called on the conductor's thread; must not block or throw
 };
 
 namespace detail {
@@ -77,10 +77,10 @@ class Client {
   [[nodiscard]] static Result<Client> connect(ClientOptions options);
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
-  ~Client();                                           // detaches everything that is left and closes the connection
+  ~Client();  // detaches everything that is left and closes the connection
 
-  // Attach and wait, at most attach_timeout: the error says what was tried (aeron dir, channel, stream, how long) or what
-  // the driver refused and why. In invoker mode they run the duty cycle themselves while they wait.
+  // Attach and wait, at most attach_timeout: the error says what was tried (aeron dir, channel, stream, how long) or
+  // what the driver refused and why. In invoker mode they run the duty cycle themselves while they wait.
   [[nodiscard]] Result<Producer> attach_producer(const ProducerOptions& options);
   [[nodiscard]] Result<Consumer> attach_consumer(const ConsumerOptions& options);
 

@@ -49,17 +49,19 @@ struct ConsumerOptions {
 // For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost).
 struct ConsumerStats {
   std::uint64_t delivered = 0;
-  std::uint64_t abandoned = 0;                // gaps that the producer left on purpose (a claim given up)
+  std::uint64_t abandoned = 0;  // gaps that the producer left on purpose (a claim given up)
   std::array<std::uint64_t, loss_causes> lost{};
-  std::uint64_t wrong_epoch = 0;              // descriptors of another epoch, not part of the balance
-  std::uint64_t malformed = 0;                // fragments that were no descriptor, not part of the balance
+  std::uint64_t wrong_epoch = 0;  // descriptors of another epoch, not part of the balance
+  std::uint64_t malformed = 0;    // fragments that were no descriptor, not part of the balance
   std::uint64_t remaps = 0;
-  std::uint64_t epoch = 0;                    // current, 0 = none
-  std::uint64_t first_seq = 0;                // first sequence accounted for in the current epoch
-  std::uint64_t last_seq = 0;                 // last sequence accounted for in the current epoch
-  std::uint64_t accounted = 0;                // sequences accounted for over all epochs
+  std::uint64_t epoch = 0;      // current, 0 = none
+  std::uint64_t first_seq = 0;  // first sequence accounted for in the current epoch
+  std::uint64_t last_seq = 0;   // last sequence accounted for in the current epoch
+  std::uint64_t accounted = 0;  // sequences accounted for over all epochs
   [[nodiscard]] std::uint64_t lost_total() const noexcept;
-  [[nodiscard]] std::uint64_t operator[](LossCause cause) const noexcept { return lost[static_cast<std::size_t>(cause)]; }
+  [[nodiscard]] std::uint64_t operator[](LossCause cause) const noexcept {
+    return lost[static_cast<std::size_t>(cause)];
+  }
 };
 
 namespace detail {
@@ -70,7 +72,7 @@ class Consumer {
  public:
   Consumer(Consumer&&) noexcept;
   Consumer& operator=(Consumer&&) noexcept;
-  ~Consumer();                                // detaches
+  ~Consumer();  // detaches
 
   // Calls on_frame(const Frame&) for at most `limit` frames that are waiting, and returns how many it called it for.
   // Never blocks. 0 also while unattached. on_frame must not throw.

@@ -1,8 +1,8 @@
 // A frame as a consumer sees it, for the length of one callback: metadata by value, the payload still in shared memory
 // where its producer may overwrite it at any moment. Three ways to use the payload, the safest first:
 //   copy_to(span)   copies, then validates; what it returns is whole
-//   read<T>(f)      runs f on live memory, then validates; a result computed from an overwritten frame cannot be reached
-//   unchecked()     live memory, the caller asks still_valid() after the last use
+//   read<T>(f)      runs f on live memory, then validates; a result computed from an overwritten frame cannot be
+//   reached unchecked()     live memory, the caller asks still_valid() after the last use
 // A Frame can be neither copied nor kept.
 #pragma once
 
@@ -29,12 +29,12 @@ enum class FrameLoss : std::uint8_t {
 // Elements of a frame in live memory, with its shape. Valid only inside the callback that received it.
 template <class T>
 struct TensorView {
-  std::span<T> elements;        // contiguous from the first element; strided layouts index through `layout`
+  std::span<T> elements;  // contiguous from the first element; strided layouts index through `layout`
   const TensorLayout& layout;
 };
 
 namespace detail {
-struct FrameAccess;             // the consumer's side of a Frame
+struct FrameAccess;  // the consumer's side of a Frame
 }
 
 class Frame {

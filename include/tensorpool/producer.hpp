@@ -33,33 +33,33 @@ enum class PublishStatus : std::uint8_t {
 
 // What goes with a frame beside its layout.
 struct FrameInfo {
-  Nanos timestamp_ns = 0;                  // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
+  Nanos timestamp_ns = 0;  // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
   std::uint32_t meta_version = 0;
   std::optional<std::uint64_t> trace_id{};
 };
 
 struct ProducerOptions {
-  std::uint32_t stream_id = 0;             // 0 with create: the driver allocates one
-  bool create = false;                     // EXISTING_OR_CREATE; otherwise the stream must exist
-  std::uint32_t client_id = 0;             // 0 = random
+  std::uint32_t stream_id = 0;                // 0 with create: the driver allocates one
+  bool create = false;                        // EXISTING_OR_CREATE; otherwise the stream must exist
+  std::uint32_t client_id = 0;                // 0 = random
   std::uint32_t expected_layout_version = 0;  // 0 = any
   std::optional<std::uint32_t> desired_node_id{};
-  std::uint32_t min_readable_slots = 0;    // claims are refused below this; 0 = half the ring
-  Nanos attach_timeout_ns = 0;             // 0 = the client's
+  std::uint32_t min_readable_slots = 0;  // claims are refused below this; 0 = half the ring
+  Nanos attach_timeout_ns = 0;           // 0 = the client's
 };
 
 struct ProducerStats {
-  std::uint64_t published = 0;             // committed frames
-  std::uint64_t abandoned = 0;             // sequences given up: a claim destroyed, failed, or of an ended epoch
-  std::uint64_t descriptors_dropped = 0;   // committed, but never announced to consumers
+  std::uint64_t published = 0;            // committed frames
+  std::uint64_t abandoned = 0;            // sequences given up: a claim destroyed, failed, or of an ended epoch
+  std::uint64_t descriptors_dropped = 0;  // committed, but never announced to consumers
   std::uint64_t admin_retries = 0;
   std::uint64_t too_large = 0;
   std::uint64_t invalid_layout = 0;
   std::uint64_t claims_refused = 0;
-  std::uint64_t not_attached = 0;          // calls while there was no lease
-  std::uint64_t epoch = 0;                 // of the current attachment, 0 = none
-  std::uint64_t first_seq = 0;             // of the current epoch
-  std::uint64_t next_seq = 0;              // of the current epoch: the sequence of the next frame
+  std::uint64_t not_attached = 0;  // calls while there was no lease
+  std::uint64_t epoch = 0;         // of the current attachment, 0 = none
+  std::uint64_t first_seq = 0;     // of the current epoch
+  std::uint64_t next_seq = 0;      // of the current epoch: the sequence of the next frame
 };
 
 namespace detail {
@@ -89,12 +89,12 @@ class SlotClaim {
   friend class detail::ProducerCore;
   SlotClaim() = default;
 
-  std::shared_ptr<detail::ProducerCore> core_;   // keeps the mapping alive for a device that still writes into it
-  void* session_ = nullptr;                      // the core's, for the epoch that was claimed from
+  std::shared_ptr<detail::ProducerCore> core_;  // keeps the mapping alive for a device that still writes into it
+  void* session_ = nullptr;                     // the core's, for the epoch that was claimed from
   std::span<std::byte> payload_;
   std::uint64_t seq_ = 0;
   std::uint64_t epoch_ = 0;
-  int pool_ = -1;                                // index of the pool, smallest first
+  int pool_ = -1;  // index of the pool, smallest first
   std::uint16_t pool_id_ = 0;
 };
 
@@ -102,17 +102,18 @@ class Producer {
  public:
   Producer(Producer&&) noexcept;
   Producer& operator=(Producer&&) noexcept;
-  ~Producer();                              // detaches
+  ~Producer();  // detaches
 
   // Copies `payload` into the smallest pool that fits and publishes it.
-  PublishStatus publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info = {}) noexcept;
+  PublishStatus publish(const TensorLayout& layout, std::span<const std::byte> payload,
+                        const FrameInfo& info = {}) noexcept;
 
-  // Claims a slot of at least `bytes` for zero-copy filling. Several may be open, and complete in any order. A claim keeps
-  // its files mapped, and the producer's memory alive, until it is committed or destroyed.
+  // Claims a slot of at least `bytes` for zero-copy filling. Several may be open, and complete in any order. A claim
+  // keeps its files mapped, and the producer's memory alive, until it is committed or destroyed.
   [[nodiscard]] Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
 
-  // How many sequences may lie between the oldest open claim and the newest frame, so also how many claims may be open at
-  // once in the current layout: slots() - min_readable_slots. Beyond it claim and publish answer claims_exhausted.
+  // How many sequences may lie between the oldest open claim and the newest frame, so also how many claims may be open
+  // at once in the current layout: slots() - min_readable_slots. Beyond it claim and publish answer claims_exhausted.
   [[nodiscard]] std::size_t max_claims() const noexcept;
   // The oldest claim that is open, which is what claims_exhausted waits for. A `log` event tells its age.
   [[nodiscard]] std::optional<std::uint64_t> oldest_open_claim() const noexcept;

@@ -40,8 +40,8 @@ struct Error {
 template <class T, class E>
 class [[nodiscard]] Expected {
  public:
-  Expected(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT(google-explicit-constructor)
-  Expected(E error) : state_(std::in_place_index<1>, std::move(error)) {}          // NOLINT(google-explicit-constructor)
+  Expected(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Expected(E error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -68,7 +68,7 @@ template <class E>
 class [[nodiscard]] Expected<void, E> {
  public:
   Expected() = default;
-  Expected(E error) : error_(std::in_place_index<1>, std::move(error)) {}          // NOLINT(google-explicit-constructor)
+  Expected(E error) : error_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool has_value() const noexcept { return error_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }

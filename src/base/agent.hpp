@@ -11,7 +11,8 @@ namespace tensorpool {
 template <class A>
 concept Agent = requires(A& agent, Nanos now) {
   { agent.name() } -> std::convertible_to<std::string_view>;
-  { agent.do_work(now) } noexcept -> std::same_as<int>;  // work done; 0 lets the runner idle
+  { agent.do_work(now) }
+  noexcept->std::same_as<int>;  // work done; 0 lets the runner idle
 };
 
 }  // namespace tensorpool

@@ -9,7 +9,8 @@
 
 namespace tensorpool {
 
-static_assert(std::endian::native == std::endian::little, "the wire is little-endian and is stored as it lies in memory");
+static_assert(std::endian::native == std::endian::little,
+              "the wire is little-endian and is stored as it lies in memory");
 
 template <class T>
 [[nodiscard]] T load_le(const std::byte* from) noexcept {

@@ -7,19 +7,32 @@ namespace tensorpool {
 
 std::string_view to_string(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::invalid_argument: return "invalid argument";
-    case ErrorCode::invalid_config: return "invalid configuration";
-    case ErrorCode::not_found: return "not found";
-    case ErrorCode::already_exists: return "already exists";
-    case ErrorCode::permission_denied: return "permission denied";
-    case ErrorCode::no_space: return "no space";
-    case ErrorCode::timed_out: return "timed out";
-    case ErrorCode::refused: return "refused";
-    case ErrorCode::protocol_error: return "protocol error";
-    case ErrorCode::unavailable: return "unavailable";
-    case ErrorCode::unsupported: return "unsupported";
-    case ErrorCode::io_error: return "input/output error";
-    case ErrorCode::closed: return "closed";
+    case ErrorCode::invalid_argument:
+      return "invalid argument";
+    case ErrorCode::invalid_config:
+      return "invalid configuration";
+    case ErrorCode::not_found:
+      return "not found";
+    case ErrorCode::already_exists:
+      return "already exists";
+    case ErrorCode::permission_denied:
+      return "permission denied";
+    case ErrorCode::no_space:
+      return "no space";
+    case ErrorCode::timed_out:
+      return "timed out";
+    case ErrorCode::refused:
+      return "refused";
+    case ErrorCode::protocol_error:
+      return "protocol error";
+    case ErrorCode::unavailable:
+      return "unavailable";
+    case ErrorCode::unsupported:
+      return "unsupported";
+    case ErrorCode::io_error:
+      return "input/output error";
+    case ErrorCode::closed:
+      return "closed";
   }
   return "unknown error";
 }
@@ -28,16 +41,23 @@ ErrorCode code_of_errno(int errno_value) noexcept {
   switch (errno_value) {
     case ENOSPC:
     case EDQUOT:
-    case ENOMEM: return ErrorCode::no_space;
+    case ENOMEM:
+      return ErrorCode::no_space;
     case EACCES:
     case EPERM:
-    case EROFS: return ErrorCode::permission_denied;
+    case EROFS:
+      return ErrorCode::permission_denied;
     case ENOENT:
-    case ENOTDIR: return ErrorCode::not_found;
-    case EEXIST: return ErrorCode::already_exists;
-    case EINVAL: return ErrorCode::invalid_argument;
-    case ETIMEDOUT: return ErrorCode::timed_out;
-    default: return ErrorCode::io_error;
+    case ENOTDIR:
+      return ErrorCode::not_found;
+    case EEXIST:
+      return ErrorCode::already_exists;
+    case EINVAL:
+      return ErrorCode::invalid_argument;
+    case ETIMEDOUT:
+      return ErrorCode::timed_out;
+    default:
+      return ErrorCode::io_error;
   }
 }
 

@@ -29,9 +29,11 @@ Result<FileLock> FileLock::try_acquire(const std::string& path, mode_t mode) {
   if (!fd) return errno_error(errno, "cannot open lock file {}", path);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return errno_error(errno, "cannot examine lock file {}", path);
-  if (!S_ISREG(info.st_mode)) return make_error(ErrorCode::permission_denied, "lock file {} is not a regular file", path);
+  if (!S_ISREG(info.st_mode))
+    return make_error(ErrorCode::permission_denied, "lock file {} is not a regular file", path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return make_error(ErrorCode::already_exists, "{} is locked by {}", path, holder_of(fd.get()));
+    if (errno == EWOULDBLOCK)
+      return make_error(ErrorCode::already_exists, "{} is locked by {}", path, holder_of(fd.get()));
     return errno_error(errno, "cannot lock {}", path);
   }
   if (info.st_uid == ::geteuid()) (void)::fchmod(fd.get(), mode);  // regardless of the umask; best effort

@@ -39,7 +39,8 @@ class Handoff {
   void retire(T* object) noexcept {
     object->next_retired = retired_.load(std::memory_order_relaxed);
     // Release: the conductor sees every use as past before it destroys. Partner: reclaim().
-    while (!retired_.compare_exchange_weak(object->next_retired, object, std::memory_order_release, std::memory_order_relaxed)) {
+    while (!retired_.compare_exchange_weak(object->next_retired, object, std::memory_order_release,
+                                           std::memory_order_relaxed)) {
     }
   }
 

@@ -26,10 +26,17 @@ void Idle::idle(int work) noexcept {
     return;
   }
   switch (mode_) {
-    case IdleMode::spin: pause_cpu(); return;
-    case IdleMode::yield: ::sched_yield(); return;
-    case IdleMode::sleep: nap(sleep_ns_); return;
-    case IdleMode::backoff: break;
+    case IdleMode::spin:
+      pause_cpu();
+      return;
+    case IdleMode::yield:
+      ::sched_yield();
+      return;
+    case IdleMode::sleep:
+      nap(sleep_ns_);
+      return;
+    case IdleMode::backoff:
+      break;
   }
   const unsigned round = rounds_++;
   if (round < backoff_spins) {
@@ -48,7 +55,8 @@ void Idle::nap(Nanos duration) noexcept {
     ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     slack_set_ = true;
   }
-  const timespec interval{static_cast<time_t>(duration / nanos_per_second), static_cast<long>(duration % nanos_per_second)};
+  const timespec interval{static_cast<time_t>(duration / nanos_per_second),
+                          static_cast<long>(duration % nanos_per_second)};
   ::nanosleep(&interval, nullptr);
 }
 

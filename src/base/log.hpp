@@ -25,13 +25,21 @@ class Log {
   explicit Log(LogSink sink = {}) : sink_(std::move(sink)) {}
 
   template <class... Args>
-  void debug(fmt::format_string<Args...> text, Args&&... args) { write(LogLevel::debug, text, std::forward<Args>(args)...); }
+  void debug(fmt::format_string<Args...> text, Args&&... args) {
+    write(LogLevel::debug, text, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void info(fmt::format_string<Args...> text, Args&&... args) { write(LogLevel::info, text, std::forward<Args>(args)...); }
+  void info(fmt::format_string<Args...> text, Args&&... args) {
+    write(LogLevel::info, text, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void warning(fmt::format_string<Args...> text, Args&&... args) { write(LogLevel::warning, text, std::forward<Args>(args)...); }
+  void warning(fmt::format_string<Args...> text, Args&&... args) {
+    write(LogLevel::warning, text, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void error(fmt::format_string<Args...> text, Args&&... args) { write(LogLevel::error, text, std::forward<Args>(args)...); }
+  void error(fmt::format_string<Args...> text, Args&&... args) {
+    write(LogLevel::error, text, std::forward<Args>(args)...);
+  }
 
   // At most one line per key and second; the next one says how many were held back. For whatever a peer can provoke.
   // `key` is a constant of ours: at most 64 keys are told apart, the rest share one.

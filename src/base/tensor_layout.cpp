@@ -11,10 +11,20 @@ namespace {
 using Wide = unsigned __int128;  // NOLINT
 
 constexpr std::array<std::pair<Dtype, std::string_view>, 14> dtype_names{{
-    {Dtype::unknown, "unknown"}, {Dtype::uint8, "uint8"}, {Dtype::int8, "int8"}, {Dtype::uint16, "uint16"},
-    {Dtype::int16, "int16"}, {Dtype::uint32, "uint32"}, {Dtype::int32, "int32"}, {Dtype::uint64, "uint64"},
-    {Dtype::int64, "int64"}, {Dtype::float32, "float32"}, {Dtype::float64, "float64"}, {Dtype::boolean, "boolean"},
-    {Dtype::bytes, "bytes"}, {Dtype::bit, "bit"},
+    {Dtype::unknown, "unknown"},
+    {Dtype::uint8, "uint8"},
+    {Dtype::int8, "int8"},
+    {Dtype::uint16, "uint16"},
+    {Dtype::int16, "int16"},
+    {Dtype::uint32, "uint32"},
+    {Dtype::int32, "int32"},
+    {Dtype::uint64, "uint64"},
+    {Dtype::int64, "int64"},
+    {Dtype::float32, "float32"},
+    {Dtype::float64, "float64"},
+    {Dtype::boolean, "boolean"},
+    {Dtype::bytes, "bytes"},
+    {Dtype::bit, "bit"},
 }};
 
 // Dimensions from the fastest-moving to the slowest.
@@ -23,9 +33,9 @@ std::size_t dim_at(const TensorLayout& layout, std::size_t rank) noexcept {
 }
 
 struct Extent {
-  Wide bytes = 0;          // from the first to one past the last element
+  Wide bytes = 0;  // from the first to one past the last element
   LayoutFault fault = LayoutFault::none;
-  Wide slow_stride = 0;    // of the dim behind the innermost one: the distance between rows (columns)
+  Wide slow_stride = 0;  // of the dim behind the innermost one: the distance between rows (columns)
 };
 
 // Walks the dims outwards. Each stride must be at least the extent inside it, or elements would overlap. Products are
@@ -60,20 +70,26 @@ Extent walk(const TensorLayout& layout) noexcept {
 
 std::size_t bits_of(Dtype dtype) noexcept {
   switch (dtype) {
-    case Dtype::bit: return 1;
+    case Dtype::bit:
+      return 1;
     case Dtype::uint8:
     case Dtype::int8:
     case Dtype::boolean:
-    case Dtype::bytes: return 8;
+    case Dtype::bytes:
+      return 8;
     case Dtype::uint16:
-    case Dtype::int16: return 16;
+    case Dtype::int16:
+      return 16;
     case Dtype::uint32:
     case Dtype::int32:
-    case Dtype::float32: return 32;
+    case Dtype::float32:
+      return 32;
     case Dtype::uint64:
     case Dtype::int64:
-    case Dtype::float64: return 64;
-    case Dtype::unknown: break;
+    case Dtype::float64:
+      return 64;
+    case Dtype::unknown:
+      break;
   }
   return 0;
 }
@@ -87,9 +103,12 @@ std::string_view to_string(Dtype dtype) noexcept {
 
 std::string_view to_string(MajorOrder order) noexcept {
   switch (order) {
-    case MajorOrder::row: return "row";
-    case MajorOrder::column: return "column";
-    case MajorOrder::unknown: break;
+    case MajorOrder::row:
+      return "row";
+    case MajorOrder::column:
+      return "column";
+    case MajorOrder::unknown:
+      break;
   }
   return "unknown";
 }
@@ -103,14 +122,22 @@ Dtype dtype_from_string(std::string_view name) noexcept {
 
 std::string_view to_string(LayoutFault fault) noexcept {
   switch (fault) {
-    case LayoutFault::none: return "none";
-    case LayoutFault::dtype: return "unknown element type";
-    case LayoutFault::major_order: return "unknown major order";
-    case LayoutFault::ndims: return "number of dimensions not 1 to 8";
-    case LayoutFault::dims: return "negative dimension";
-    case LayoutFault::strides: return "strides negative, overlapping or against the major order";
-    case LayoutFault::too_large: return "shape larger than the payload";
-    case LayoutFault::progress: return "progress unit or stride inconsistent with the layout";
+    case LayoutFault::none:
+      return "none";
+    case LayoutFault::dtype:
+      return "unknown element type";
+    case LayoutFault::major_order:
+      return "unknown major order";
+    case LayoutFault::ndims:
+      return "number of dimensions not 1 to 8";
+    case LayoutFault::dims:
+      return "negative dimension";
+    case LayoutFault::strides:
+      return "strides negative, overlapping or against the major order";
+    case LayoutFault::too_large:
+      return "shape larger than the payload";
+    case LayoutFault::progress:
+      return "progress unit or stride inconsistent with the layout";
   }
   return "unknown";
 }
@@ -150,16 +177,19 @@ LayoutFault TensorLayout::check(std::uint64_t payload_bytes) const noexcept {
   if (extent.fault != LayoutFault::none) return extent.fault;
   if (extent.bytes > payload_bytes) return LayoutFault::too_large;
   switch (progress_unit) {
-    case ProgressUnit::none: return LayoutFault::none;
+    case ProgressUnit::none:
+      return LayoutFault::none;
     case ProgressUnit::rows:
       if (major_order != MajorOrder::row) return LayoutFault::progress;
       break;
     case ProgressUnit::columns:
       if (major_order != MajorOrder::column) return LayoutFault::progress;
       break;
-    default: return LayoutFault::progress;
+    default:
+      return LayoutFault::progress;
   }
-  if (ndims < 2 || progress_stride_bytes == 0 || progress_stride_bytes != extent.slow_stride) return LayoutFault::progress;
+  if (ndims < 2 || progress_stride_bytes == 0 || progress_stride_bytes != extent.slow_stride)
+    return LayoutFault::progress;
   return LayoutFault::none;
 }
 
