@@ -2,6 +2,7 @@
 
 #include <aeronc.h>
 
+#include <charconv>
 #include <cstdarg>
 #include <cstdlib>
 #include <mutex>
@@ -14,6 +15,7 @@ namespace {
 
 // Error codes that the media driver answers with; Aeron's public headers do not name them.
 constexpr int invalid_channel = 1;
+constexpr int generic_error = 11;
 constexpr int storage_space = 12;
 
 ErrorCode code_of(int aeron_code) noexcept {
@@ -29,6 +31,21 @@ ErrorCode code_of(int aeron_code) noexcept {
     default:
       return ErrorCode::io_error;
   }
+}
+
+// The media driver passes the operating system's errors on as generic ones whose text begins "(22) Invalid argument".
+ErrorCode code_of(int aeron_code, std::string_view text) noexcept {
+  if (std::abs(aeron_code) != generic_error) return code_of(aeron_code);
+  const std::size_t open = text.find('(');
+  int number = 0;
+  if (open == std::string_view::npos) return ErrorCode::io_error;
+  (void)std::from_chars(text.data() + open + 1, text.data() + text.size(), number);
+  return code_of_errno(number);
+}
+
+// Lines that only say that there was an error.
+bool says_nothing(std::string_view line) {
+  return line.empty() || line.substr(0, 5) == "(-11)" || line.ends_with("registration error");
 }
 
 // Without a leading "[function, file.c:123] ".
@@ -50,7 +67,7 @@ std::string tidy_aeron_text(std::string_view text) {
     const std::size_t end = text.find('\n');
     const std::string_view line = without_location(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-    if (line.empty()) continue;
+    if (says_nothing(line)) continue;
     if (!result.empty()) result += "; ";
     result += line;
   }
@@ -60,7 +77,8 @@ std::string tidy_aeron_text(std::string_view text) {
 std::string last_aeron_text() { return tidy_aeron_text(aeron_errmsg()); }
 
 Error last_aeron_error(std::string_view what) {
-  return make_error(code_of(aeron_errcode()), "{}: {}", what, last_aeron_text());
+  const std::string text = last_aeron_text();
+  return make_error(code_of(aeron_errcode(), text), "{}: {}", what, text);
 }
 
 void silence_aeron() noexcept {

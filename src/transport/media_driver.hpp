@@ -49,7 +49,7 @@ struct MediaDriverOptions {
   Nanos image_liveness_ns = 3 * nanos_per_second;
   Nanos publication_unblock_ns = 4 * nanos_per_second;  // REQUIRES: longer than client_liveness_ns
   std::size_t counters_bytes = std::size_t{8} << 20;
-  std::size_t error_log_bytes = std::size_t{1} << 20;
+  std::size_t error_log_bytes = std::size_t{4} << 20;  // Aeron 1.54 takes no less
   // How long start() may wait for the heartbeat of a `maybe_dead` predecessor to run out; 0: refuse at once.
   Nanos wait_for_predecessor_ns = 0;
   // Called from the media driver's thread with each error of its own; may be empty. Must not throw.

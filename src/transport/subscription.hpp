@@ -1,8 +1,9 @@
 // Subscription: the receiving end of one stream; each publication that feeds it is an image.
 //
 // Thread: one application thread at a time polls. Images come and go inside the connection's do_work(), on the
-// conductor's thread, at any time; the counters below are atomics for that reason and may be read anywhere. An image
-// that was lost and joined again (eviction of a slow untethered subscriber) has a gap: resynchronise.
+// conductor's thread, at any time; the counters below are atomics for that reason and may be read anywhere.
+// A new subscription joins where the media driver last saw its slowest reader: messages already sent may come first. An
+// image that was lost and joined again (eviction of a slow untethered subscriber) has a gap: resynchronise.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,112 @@
+// Shared memory that runs out: the one attach is refused with figures and a remedy, nothing half-made is left, and whoever was
+// there before does not notice. Each test has a small tmpfs of its own: this program runs itself again in a mount namespace, which
+// needs no rights beyond user namespaces.
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/rig.hpp"
+
+namespace tensorpool {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t slots = 16;
+constexpr std::uint32_t stride = 1 << 20;  // 16 MiB an epoch, of 32 MiB
+
+void run_in_a_mount_namespace(const std::string& test) {
+  std::vector<std::string> command{"/usr/bin/unshare", "--mount"};
+  if (::geteuid() != 0) command.emplace_back("--map-root-user");
+  command.insert(command.end(), {fs::read_symlink("/proc/self/exe").string(), "--gtest_also_run_disabled_tests",
+                                 "--gtest_filter=FullDiskInside.DISABLED_" + test});
+  ASSERT_TRUE(fs::exists(command[0])) << "this test needs the command unshare (Debian: util-linux)";
+  Child inside(std::move(command));
+  EXPECT_EQ(inside.wait(), 0) << inside.output();
+  EXPECT_TRUE(inside.said("[  PASSED  ] 1 test")) << "this test needs mount namespaces: run it as root, or allow user namespaces"
+                                                  << inside.output();
+}
+
+TEST(FullDisk, RefusesTheAttachThatDoesNotFit) { run_in_a_mount_namespace("RefusesTheAttachThatDoesNotFit"); }
+TEST(FullDisk, ThatFillsLaterHarmsNobodyAttached) { run_in_a_mount_namespace("ThatFillsLaterHarmsNobodyAttached"); }
+
+class FullDiskInside : public RigTest {
+ protected:
+  void SetUp() override {
+    rig({.nslots = slots, .pools = {{1, stride}}});
+    ASSERT_EQ(::mount("tmpfs", rig().base_dir().c_str(), "tmpfs", 0, "size=32m,mode=0755"), 0) << std::strerror(errno);
+    rig().start();
+  }
+  void TearDown() override {
+    RigTest::TearDown();
+    ::umount2(rig().base_dir().c_str(), MNT_DETACH);
+  }
+
+  // Every name below the base directory, with its size: what an attach may have made.
+  std::vector<std::string> listing() const {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(base_dir_())) {
+      all.push_back(entry.path().string() + (entry.is_regular_file() ? " " + std::to_string(entry.file_size()) : "/"));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+  std::string base_dir_() const { return const_cast<FullDiskInside*>(this)->rig().base_dir(); }
+};
+
+TEST_F(FullDiskInside, DISABLED_RefusesTheAttachThatDoesNotFit) {
+  Client client = rig().connect("first");
+  Client other = rig().connect("second");
+  auto first = client.attach_producer({.stream_id = Rig::stream});
+  ASSERT_TRUE(first) << first.error().message;
+  ASSERT_TRUE(eventually([&] { return rig().driver_status().jobs_pending == 0; }));
+  const auto before = listing();
+  const auto refused = other.attach_producer({.stream_id = Rig::other_stream});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::refused);
+  const std::string& message = refused.error().message;
+  const std::string needed = std::to_string(64 + 256 * slots > 4096 ? 8192 + 64 + slots * stride + 4032 : 0);
+  for (const std::string& part : {"needs " + needed + " bytes in " + rig().base_dir(), std::string("bytes are free"),
+                                  std::string("the file system"), std::string("header_nslots"), std::string("shm.base_dir")}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks " << part;
+  }
+  EXPECT_EQ(listing(), before) << "something half-made is left";
+  EXPECT_EQ(rig().driver_status().leases.size(), 1U);
+  EXPECT_TRUE(is_committed(publish_pattern(*first, stride))) << "the refusal disturbed the one that fits";
+
+  { auto gone = std::move(*first); }  // its idle epoch takes next to nothing
+  EXPECT_TRUE(eventually([&] { return other.attach_producer({.stream_id = Rig::other_stream}).has_value(); }))
+      << "space was freed, but the attach is still refused";
+}
+
+TEST_F(FullDiskInside, DISABLED_ThatFillsLaterHarmsNobodyAttached) {
+  Client client = rig().connect("both");
+  auto producer = client.attach_producer({.stream_id = Rig::stream});
+  auto consumer = client.attach_consumer({.stream_id = Rig::stream});
+  ASSERT_TRUE(producer && consumer);
+  const std::string filler = rig().base_dir() + "/filler";
+  {
+    std::ofstream file(filler, std::ios::binary);
+    const std::string block(1 << 20, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  EXPECT_EQ(fs::space(rig().base_dir()).available, 0U);
+  std::uint64_t delivered = 0;
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(is_committed(publish_pattern(*producer, stride)));
+    consumer->poll([&](const Frame&) { ++delivered; });
+    return delivered > 3 * slots;
+  }));
+  EXPECT_EQ(consumer->stats().lost_total(), 0U);
+  const auto refused = client.attach_producer({.stream_id = Rig::other_stream});
+  EXPECT_FALSE(refused);
+  fs::remove(filler);
+  EXPECT_TRUE(eventually([&] { return client.attach_producer({.stream_id = Rig::other_stream}).has_value(); }))
+      << "space was freed, but the attach is still refused";
+}
+
+}  // namespace
+}  // namespace tensorpool

@@ -1,0 +1,103 @@
+// SIGSTOP and SIGCONT: processes that come back after everybody has given them up, or never noticed that they were away.
+#include <signal.h>
+
+#include <fstream>
+
+#include "support/rig.hpp"
+
+namespace tensorpool {
+namespace {
+
+class Stop : public RigTest {
+ protected:
+  static void end(Child& child) {
+    child.close_input();
+    EXPECT_EQ(child.wait(), 0) << child.output();
+  }
+};
+
+TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
+  rig().start();
+  auto consumer = rig().spawn_consumer();
+  auto old = rig().spawn_producer();
+  ASSERT_TRUE(consumer->advances("delivered"));
+  const std::uint64_t old_epoch = consumer->value("epoch");
+  old->signal(SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return rig().driver_status().counts.expirations == 1; }));
+  auto successor = rig().spawn_producer();
+  ASSERT_TRUE(eventually([&] { return consumer->value("epoch") > old_epoch; })) << consumer->output();
+  const std::uint64_t new_epoch = consumer->value("epoch");
+  const std::uint64_t published = successor->value("published");
+  old->signal(SIGCONT);
+  EXPECT_TRUE(old->await("event revoked")) << old->output();
+  EXPECT_TRUE(old->await("event refused")) << old->output();
+  EXPECT_TRUE(old->said("producer already attached")) << old->output();
+  EXPECT_TRUE(eventually([&] { return old->value("not_attached") > 0; })) << old->output();
+  EXPECT_EQ(old->value("epoch"), old_epoch) << "the old producer got a lease beside the new one's";
+  EXPECT_TRUE(consumer->advances("delivered", 50)) << consumer->output();
+  EXPECT_EQ(consumer->value("epoch"), new_epoch);
+  EXPECT_EQ(consumer->value("bad"), 0U) << consumer->output();
+  EXPECT_EQ(consumer->value("disorder"), 0U) << consumer->output();
+  EXPECT_GT(successor->value("published"), published);
+  EXPECT_EQ(successor->value("not_attached"), 0U) << successor->output();
+  // Once the place is free the old one takes it by itself.
+  end(*successor);
+  EXPECT_TRUE(eventually([&] { return old->value("epoch") > new_epoch; })) << old->output();
+  EXPECT_TRUE(consumer->advances("delivered", 20)) << consumer->output();
+  end(*old);
+  end(*consumer);
+}
+
+TEST_F(Stop, OfTheDriverForLongerThanALeaseExpiresNobody) {
+  rig().start_media();
+  auto driver = rig().spawn_driver();
+  auto producer = rig().spawn_producer();
+  auto consumer = rig().spawn_consumer();
+  ASSERT_TRUE(consumer->advances("delivered"));
+  const std::uint64_t epoch = consumer->value("epoch");
+  driver->signal(SIGSTOP);
+  EXPECT_TRUE(consumer->await("driver_silent")) << consumer->output();  // three periods, which is a whole lease
+  EXPECT_TRUE(producer->advances("published", 100)) << producer->output();
+  driver->signal(SIGCONT);
+  // Had it expired anybody, it would have said so before its next announce, which the clients' keepalives bring.
+  EXPECT_TRUE(consumer->advances("delivered", 500)) << consumer->output();
+  EXPECT_FALSE(producer->said("revoked")) << producer->output();
+  EXPECT_FALSE(consumer->said("revoked")) << consumer->output();
+  EXPECT_EQ(consumer->value("epoch"), epoch);
+  EXPECT_EQ(producer->value("not_attached"), 0U);
+  end(*producer);
+  end(*consumer);
+  driver->signal(SIGTERM);
+  EXPECT_EQ(driver->wait(), 0) << driver->output();
+}
+
+// Aeron evicts a reader that is a window behind; the ring laps it long before. Its own lease is long, so that it stays attached.
+TEST_F(Stop, OfALoneConsumerNeverHoldsUpTheProducerAndEveryMissedFrameIsCounted) {
+  rig({.nslots = 16, .period_ms = 1000, .lease_periods = 60}).start();
+  auto consumer = rig().spawn_consumer();
+  auto producer = rig().spawn_producer({"rate=5000", "bytes=64"});
+  ASSERT_TRUE(consumer->advances("delivered"));
+  consumer->signal(SIGSTOP);
+  EXPECT_TRUE(producer->advances("published", 5000)) << producer->output();
+  EXPECT_EQ(producer->value("not_committed"), 0U) << producer->output();
+  EXPECT_EQ(producer->value("not_attached"), 0U) << producer->output();
+  consumer->signal(SIGCONT);
+  EXPECT_TRUE(consumer->advances("delivered", 100)) << consumer->output();
+  producer->send("pause");
+  const auto settled = [&] {
+    const std::uint64_t next = producer->value("next");
+    return next != 0 && consumer->value("last") + 1 == next && producer->value("next") == next;
+  };
+  ASSERT_TRUE(eventually(settled)) << producer->output() << consumer->output();
+  EXPECT_GT(consumer->value("lost"), 0U);
+  EXPECT_EQ(consumer->value("last") - consumer->value("first") + 1,
+            consumer->value("delivered") + consumer->value("abandoned") + consumer->value("lost"))
+      << consumer->output();
+  EXPECT_EQ(consumer->value("bad"), 0U);
+  EXPECT_EQ(consumer->value("disorder"), 0U);
+  end(*producer);
+  end(*consumer);
+}
+
+}  // namespace
+}  // namespace tensorpool
