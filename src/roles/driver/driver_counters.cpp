@@ -29,7 +29,6 @@ constexpr std::array figures{
     Figure{"discarded at start", &DriverCounts::discarded_at_start},
     Figure{"bad shutdown tokens", &DriverCounts::bad_tokens},
     Figure{"unsent messages", &DriverCounts::unsent},
-    Figure{"requests dropped", &DriverCounts::floods},
     Figure{"reconnects", &DriverCounts::reconnects},
 };
 constexpr int lease_counters_per_call = 4;

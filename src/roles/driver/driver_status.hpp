@@ -32,7 +32,6 @@ struct DriverCounts {
   std::uint64_t discarded_at_start = 0;  // control messages of a former life
   std::uint64_t bad_tokens = 0;          // shutdown requests with a wrong or empty token
   std::uint64_t unsent = 0;              // messages given up: back-pressure outlasted its time, or too long
-  std::uint64_t floods = 0;              // requests dropped because a bound was reached
   std::uint64_t reconnects = 0;          // media driver lost and found again
 };
 
