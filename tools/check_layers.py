@@ -45,7 +45,10 @@ TOKENS = [
 ]
 
 # path -> rule texts it may break, with the reason beside it. Only for tests.
-EXCEPTIONS = {}
+EXCEPTIONS = {
+    # The model puts Relacy's fences in the place of the machine's; it ships nowhere.
+    "tests/model/seqlock_relacy_test.cpp": ("every fence is in src/shm/seqlock.hpp",),
+}
 
 FORBIDDEN_DIRECTORIES = {"common", "util", "utils", "helpers", "internal"}
 SCANNED = ("src", "include", "tests", "examples", "benchmarks", "python")

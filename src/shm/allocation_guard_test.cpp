@@ -53,7 +53,8 @@ TEST(HotPath, AllocatesNothing) {
     const int pool = writer.pool_for(payload.size());
     writer.copy_in(pool, writer.begin(seq, pool), payload);
     writer.commit(seq, pool, {1000, 1, 1, &layout});
-    good = good && reader.open(seq, view) == SlotFault::none && copy_out(copy, view.payload, view.copy_mode) && still_valid(view.commit_word, seq);
+    good = good && reader.open(seq, view) == SlotFault::none && copy_out(copy, view.payload, view.copy_mode) &&
+           still_valid(view.commit_word, seq);
     good = good && reader.open(seq + 1, view) != SlotFault::none && latest_committed(*regions) == seq;
     regions->touch_activity(static_cast<Nanos>(seq));
     writer.abandon(seq + 1);

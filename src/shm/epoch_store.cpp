@@ -76,7 +76,8 @@ Status remove_entry(int parent, const std::string& name, const std::string& path
 Status remove_tree(int parent, const std::string& name, const std::string& path, SystemCalls& calls, int depth) {
   const std::string own_path = path + "/" + name;
   const UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
-  if (!directory) return remove_entry(parent, name, path, calls, deepest_removal);  // a file, or a link: gone, not followed
+  if (!directory)
+    return remove_entry(parent, name, path, calls, deepest_removal);  // a file, or a link: gone, not followed
   const auto names = names_in(directory.get(), own_path);
   if (!names) return names.error();
   for (const std::string& entry : *names) {
@@ -87,24 +88,29 @@ Status remove_tree(int parent, const std::string& name, const std::string& path,
 }
 
 bool is_half_made(std::string_view name) {
-  return name.substr(0, making_prefix.size()) == making_prefix || name.substr(0, removed_prefix.size()) == removed_prefix;
+  return name.substr(0, making_prefix.size()) == making_prefix ||
+         name.substr(0, removed_prefix.size()) == removed_prefix;
 }
 
 bool is_name(std::string_view name, std::string_view more) {
   return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || more.find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           more.find(c) != std::string_view::npos;
   });
 }
 
 Status check_names(const StoreOptions& options) {
   if (!is_name(options.namespace_name, "_-")) {
-    return make_error(ErrorCode::invalid_config, "shm.namespace is \"{}\"; it takes 1 to 128 of A-Z a-z 0-9 _ -", options.namespace_name);
+    return make_error(ErrorCode::invalid_config, "shm.namespace is \"{}\"; it takes 1 to 128 of A-Z a-z 0-9 _ -",
+                      options.namespace_name);
   }
   if (!is_name(options.user, "_-.@+")) {
-    return make_error(ErrorCode::invalid_config, "\"{}\" cannot be the user of a directory name tensorpool-<user>", options.user);
+    return make_error(ErrorCode::invalid_config, "\"{}\" cannot be the user of a directory name tensorpool-<user>",
+                      options.user);
   }
   if ((options.directory_mode & 0700) != 0700 || (options.directory_mode & 0022) != 0) {
-    return make_error(ErrorCode::invalid_config, "directory mode {:o} must give its owner everything, and nobody else write permission",
+    return make_error(ErrorCode::invalid_config,
+                      "directory mode {:o} must give its owner everything, and nobody else write permission",
                       options.directory_mode);
   }
   return {};
@@ -125,7 +131,8 @@ Result<std::string> resolve_base(const std::string& base_dir, SystemCalls& calls
   if (calls.make_directory_at(AT_FDCWD, made.c_str(), 0755) != 0 && errno != EEXIST) {
     return errno_error(errno, "cannot create shm.base_dir {}", made);
   }
-  if (::realpath(made.c_str(), resolved.data()) == nullptr) return errno_error(errno, "cannot use shm.base_dir {}", made);
+  if (::realpath(made.c_str(), resolved.data()) == nullptr)
+    return errno_error(errno, "cannot use shm.base_dir {}", made);
   return std::string(resolved.data());
 }
 
@@ -135,13 +142,15 @@ Status check_base(int directory, const std::string& path) {
   if (::fstat(directory, &status) != 0) return errno_error(errno, "cannot examine shm.base_dir {}", path);
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     return make_error(ErrorCode::permission_denied,
-                      "shm.base_dir {} belongs to user id {}, not to this user ({}) or root: its owner could replace every region; set "
+                      "shm.base_dir {} belongs to user id {}, not to this user ({}) or root: its owner could replace "
+                      "every region; set "
                       "shm.base_dir to a directory of your own",
                       path, status.st_uid, ::geteuid());
   }
   if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0) {
     return make_error(ErrorCode::permission_denied,
-                      "shm.base_dir {} is writable by everyone and not sticky (mode {:o}): anybody could replace every region; chmod o-w it, or add +t",
+                      "shm.base_dir {} is writable by everyone and not sticky (mode {:o}): anybody could replace every "
+                      "region; chmod o-w it, or add +t",
                       path, status.st_mode & 07777);
   }
   return {};
@@ -152,23 +161,29 @@ Status check_own(int directory, const std::string& path, mode_t* mode) {
   struct stat status {};
   if (::fstat(directory, &status) != 0) return errno_error(errno, "cannot examine {}", path);
   if (status.st_uid != ::geteuid()) {
-    return make_error(ErrorCode::permission_denied, "{} belongs to user id {}, not to this user ({}): somebody else made it; remove it, or set shm.base_dir or shm.namespace",
+    return make_error(ErrorCode::permission_denied,
+                      "{} belongs to user id {}, not to this user ({}): somebody else made it; remove it, or set "
+                      "shm.base_dir or shm.namespace",
                       path, status.st_uid, ::geteuid());
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return make_error(ErrorCode::permission_denied, "{} is writable by others than its owner (mode {:o}): they could replace every region; chmod go-w it",
-                      path, status.st_mode & 07777);
+    return make_error(
+        ErrorCode::permission_denied,
+        "{} is writable by others than its owner (mode {:o}): they could replace every region; chmod go-w it", path,
+        status.st_mode & 07777);
   }
   *mode = status.st_mode & 07777;
   return {};
 }
 
 // Opens parent/name, checks that it is ours, and gives it `mode` if it is new.
-Result<UniqueFd> adopt_directory(int parent, const std::string& name, const std::string& path, mode_t mode, bool made, SystemCalls& calls) {
+Result<UniqueFd> adopt_directory(int parent, const std::string& name, const std::string& path, mode_t mode, bool made,
+                                 SystemCalls& calls) {
   UniqueFd directory(calls.open_at(parent, name.c_str(), directory_flags, 0));
   if (!directory) {
     return errno == ELOOP || errno == ENOTDIR
-               ? make_error(ErrorCode::permission_denied, "{} is no directory (a link is not followed); remove it", path)
+               ? make_error(ErrorCode::permission_denied, "{} is no directory (a link is not followed); remove it",
+                            path)
                : errno_error(errno, "cannot open {}", path);
   }
   mode_t present = 0;
@@ -181,7 +196,8 @@ Result<UniqueFd> adopt_directory(int parent, const std::string& name, const std:
 }
 
 // As adopt_directory; made if it is missing, and not left behind half-made.
-Result<UniqueFd> open_own_directory(int parent, const std::string& name, const std::string& path, mode_t mode, SystemCalls& calls) {
+Result<UniqueFd> open_own_directory(int parent, const std::string& name, const std::string& path, mode_t mode,
+                                    SystemCalls& calls) {
   const bool made = calls.make_directory_at(parent, name.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return errno_error(errno, "cannot create {}", path);
   Result<UniqueFd> directory = adopt_directory(parent, name, path, mode, made, calls);
@@ -194,14 +210,19 @@ Result<UniqueFd> open_own_directory(int parent, const std::string& name, const s
 std::string pool_file_name(std::uint16_t pool_id) { return std::to_string(pool_id) + ".pool"; }
 
 EpochRemoval::EpochRemoval(UniqueFd parent, UniqueFd directory, std::string name, std::string path, SystemCalls& calls)
-    : parent_(std::move(parent)), directory_(std::move(directory)), name_(std::move(name)), path_(std::move(path)), calls_(&calls) {}
+    : parent_(std::move(parent)),
+      directory_(std::move(directory)),
+      name_(std::move(name)),
+      path_(std::move(path)),
+      calls_(&calls) {}
 
 Result<bool> EpochRemoval::step() {
   if (!directory_) return true;
   const auto names = names_in(directory_.get(), path_);
   if (!names) return names.error();
   if (!names->empty()) {
-    if (Status removed = remove_entry(directory_.get(), names->front(), path_, *calls_, 0); !removed) return removed.error();
+    if (Status removed = remove_entry(directory_.get(), names->front(), path_, *calls_, 0); !removed)
+      return removed.error();
     return false;
   }
   if (calls_->unlink_at(parent_.get(), name_.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
@@ -229,7 +250,8 @@ Result<EpochStore> EpochStore::open(const StoreOptions& options, SystemCalls& ca
   const Result<UniqueFd> user = open_own_directory(base_fd.get(), user_name, user_dir, options.directory_mode, calls);
   if (!user) return user.error();
   store.namespace_dir_ = user_dir + "/" + options.namespace_name;
-  Result<UniqueFd> own = open_own_directory(user->get(), options.namespace_name, store.namespace_dir_, options.directory_mode, calls);
+  Result<UniqueFd> own =
+      open_own_directory(user->get(), options.namespace_name, store.namespace_dir_, options.directory_mode, calls);
   if (!own) return own.error();
   store.namespace_fd_ = *std::move(own);
   return store;
@@ -239,7 +261,9 @@ std::string EpochStore::epoch_dir(std::uint32_t stream_id, std::uint64_t epoch) 
   return fmt::format("{}/{}/{}", namespace_dir_, stream_id, epoch);
 }
 
-Result<std::vector<std::uint32_t>> EpochStore::streams() const { return ids_in<std::uint32_t>(namespace_fd_.get(), namespace_dir_); }
+Result<std::vector<std::uint32_t>> EpochStore::streams() const {
+  return ids_in<std::uint32_t>(namespace_fd_.get(), namespace_dir_);
+}
 
 Result<std::vector<std::uint64_t>> EpochStore::epochs(std::uint32_t stream_id) const {
   const UniqueFd stream = open_beneath(namespace_fd_.get(), std::to_string(stream_id), directory_flags);
@@ -251,13 +275,15 @@ Result<std::vector<std::uint64_t>> EpochStore::epochs(std::uint32_t stream_id) c
 
 Result<Nanos> EpochStore::last_activity(std::uint32_t stream_id, std::uint64_t epoch) const {
   const std::string path = epoch_dir(stream_id, epoch) + "/" + std::string(header_file_name);
-  const UniqueFd ring = open_beneath(namespace_fd_.get(), path.substr(namespace_dir_.size() + 1), O_RDONLY | O_NONBLOCK);
+  const UniqueFd ring =
+      open_beneath(namespace_fd_.get(), path.substr(namespace_dir_.size() + 1), O_RDONLY | O_NONBLOCK);
   if (!ring) return errno_error(errno, "cannot open {}", path);
   std::array<std::byte, sizeof(Nanos)> word;
   // Read, not mapped: a file that is too short gives fewer bytes instead of a signal.
   const ssize_t got = ::pread(ring.get(), word.data(), word.size(), protocol::activity_timestamp_offset);
   if (got < 0) return errno_error(errno, "cannot read {}", path);
-  if (got != static_cast<ssize_t>(word.size())) return make_error(ErrorCode::not_found, "{} has no whole superblock", path);
+  if (got != static_cast<ssize_t>(word.size()))
+    return make_error(ErrorCode::not_found, "{} has no whole superblock", path);
   return load_le<Nanos>(word.data());
 }
 
@@ -282,7 +308,8 @@ Result<EpochRemoval> EpochStore::remove(std::uint32_t stream_id, std::uint64_t e
   if (!stream) return errno_error(errno, "cannot open {}", stream_path);
   const std::string from = std::to_string(epoch);
   const std::string to = std::string(removed_prefix) + from;
-  if (calls_->rename_at(stream.get(), from.c_str(), to.c_str()) != 0) return errno_error(errno, "cannot remove {}/{}", stream_path, from);
+  if (calls_->rename_at(stream.get(), from.c_str(), to.c_str()) != 0)
+    return errno_error(errno, "cannot remove {}/{}", stream_path, from);
   UniqueFd directory(::openat(stream.get(), to.c_str(), directory_flags));
   if (!directory) return errno_error(errno, "cannot open {}/{}", stream_path, to);
   return EpochRemoval(std::move(stream), std::move(directory), to, stream_path + "/" + to, *calls_);
@@ -319,7 +346,8 @@ Result<std::size_t> EpochStore::remove_half_made() {
 }
 
 Result<UniqueFd> EpochStore::open_stream_dir(std::uint32_t stream_id) {
-  return open_own_directory(namespace_fd_.get(), std::to_string(stream_id), fmt::format("{}/{}", namespace_dir_, stream_id), directory_mode_, *calls_);
+  return open_own_directory(namespace_fd_.get(), std::to_string(stream_id),
+                            fmt::format("{}/{}", namespace_dir_, stream_id), directory_mode_, *calls_);
 }
 
 bool EpochStore::remove_stream_dir_if_empty(std::uint32_t stream_id) noexcept {

@@ -1,6 +1,6 @@
 // What lies on disk: <base_dir>/tensorpool-<user>/<namespace>/<stream_id>/<epoch>/{header.ring,<pool_id>.pool}.
-// The owner of a namespace (a driver, or a standalone producer) opens the store, makes epochs through RegionCreator, and
-// removes them here. Never follows a link. The caller holds the namespace's lock; one thread at a time.
+// The owner of a namespace (a driver, or a standalone producer) opens the store, makes epochs through RegionCreator,
+// and removes them here. Never follows a link. The caller holds the namespace's lock; one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ namespace tensorpool::shm {
 
 struct StoreOptions {
   std::string base_dir = "/dev/shm";
-  std::string user;                       // the `<user>` of tensorpool-<user>
+  std::string user;                        // the `<user>` of tensorpool-<user>
   std::string namespace_name = "default";  // [A-Za-z0-9_-]
-  mode_t directory_mode = 02750;          // of every directory that the store makes; 0700 keeps other users out
+  mode_t directory_mode = 02750;           // of every directory that the store makes; 0700 keeps other users out
 };
 
 inline constexpr std::string_view header_file_name = "header.ring";
@@ -31,8 +31,8 @@ inline constexpr std::string_view making_prefix = ".making-";
 inline constexpr std::string_view removed_prefix = ".removed-";
 [[nodiscard]] std::string pool_file_name(std::uint16_t pool_id);
 
-// Removes one epoch, a file per step, so that freeing gigabytes does not hold up a duty cycle. The epoch's directory is renamed
-// aside first: from then on nobody lists it, and a start after a crash finds and removes what is left.
+// Removes one epoch, a file per step, so that freeing gigabytes does not hold up a duty cycle. The epoch's directory is
+// renamed aside first: from then on nobody lists it, and a start after a crash finds and removes what is left.
 class EpochRemoval {
  public:
   EpochRemoval(EpochRemoval&&) noexcept = default;
@@ -54,9 +54,10 @@ class EpochRemoval {
 
 class EpochStore {
  public:
-  // Checks, and makes where missing, the directories down to the namespace. A base_dir that does not exist is made only directly
-  // below /dev/shm. Refuses a base_dir that is neither this user's nor root's or that anyone may write without the sticky
-  // bit, and a tensorpool-<user> or namespace that is a link, another user's, or writable by group or others.
+  // Checks, and makes where missing, the directories down to the namespace. A base_dir that does not exist is made only
+  // directly below /dev/shm. Refuses a base_dir that is neither this user's nor root's or that anyone may write without
+  // the sticky bit, and a tensorpool-<user> or namespace that is a link, another user's, or writable by group or
+  // others.
   [[nodiscard]] static Result<EpochStore> open(const StoreOptions& options, SystemCalls& calls = system_calls());
 
   EpochStore(EpochStore&&) noexcept = default;

@@ -1,4 +1,5 @@
-// spec: driver 4.3 (epoch directories and their collection); threat T2 and fault F6 of the design: squatters are refused.
+// spec: driver 4.3 (epoch directories and their collection); threat T2 and fault F6 of the design: squatters are
+// refused.
 #include "shm/epoch_store.hpp"
 
 #include <gtest/gtest.h>
@@ -30,7 +31,9 @@ std::string refusal(const StoreOptions& options, ErrorCode code) {
   return store.error().message;
 }
 
-void expect_says(const std::string& message, const std::string& what) { EXPECT_NE(message.find(what), std::string::npos) << message; }
+void expect_says(const std::string& message, const std::string& what) {
+  EXPECT_NE(message.find(what), std::string::npos) << message;
+}
 
 TEST(EpochStore, ListsWhatIsThereInOrder) {
   RegionFiles files;
@@ -47,7 +50,8 @@ TEST(EpochStore, IgnoresNamesThatItNeverWrites) {
   RegionFiles files;
   files.make();
   const std::string stream = files.store().namespace_dir() + "/1001";
-  for (const char* name : {"007", "x", "8x", "-1", "99999999999999999999999", ".making-8", ".removed-5", "+6"}) fs::create_directory(stream + "/" + name);
+  for (const char* name : {"007", "x", "8x", "-1", "99999999999999999999999", ".making-8", ".removed-5", "+6"})
+    fs::create_directory(stream + "/" + name);
   EXPECT_EQ(*files.store().epochs(1001), std::vector<std::uint64_t>{7});
 }
 
@@ -161,7 +165,8 @@ TEST(EpochStore, RefusesDirectoriesThatOthersMayWrite) {
     const TempDir base;
     ASSERT_TRUE(EpochStore::open(options_in(base.path())).has_value());
     ASSERT_EQ(::chmod((base.path() + name).c_str(), 0770), 0);
-    expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied), std::string(name) + " is writable by others");
+    expect_says(refusal(options_in(base.path()), ErrorCode::permission_denied),
+                std::string(name) + " is writable by others");
   }
 }
 

@@ -1,5 +1,5 @@
-// What a region file says about itself, for people: every field with its verdict, however broken the file. Reads with read
-// calls, never through a mapping, so that a file which shrinks meanwhile cannot kill the reader.
+// What a region file says about itself, for people: every field with its verdict, however broken the file. Reads with
+// read calls, never through a mapping, so that a file which shrinks meanwhile cannot kill the reader.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@ struct InspectedField {
   std::string_view name;
   std::string value;
   bool ok = true;
-  std::string why;                        // empty if ok
+  std::string why;  // empty if ok
 };
 
 // What the commit words of a header ring say.
 struct CommitSummary {
   std::uint64_t committed = 0;
-  std::uint64_t in_progress = 0;          // being written, or abandoned
-  std::uint64_t empty = 0;                // never written
-  std::uint64_t stray = 0;                // a sequence that does not belong into its slot
+  std::uint64_t in_progress = 0;  // being written, or abandoned
+  std::uint64_t empty = 0;        // never written
+  std::uint64_t stray = 0;        // a sequence that does not belong into its slot
   std::optional<std::uint64_t> oldest_committed;
   std::optional<std::uint64_t> newest_committed;
 };
@@ -33,10 +33,10 @@ struct CommitSummary {
 struct RegionReport {
   std::string path;
   std::uint64_t file_bytes = 0;
-  std::uint64_t held_bytes = 0;           // blocks that the file occupies
-  protocol::Superblock superblock;        // as it lies there, valid or not
-  std::vector<InspectedField> fields;     // the file's own properties, then the superblock's fields
-  std::optional<CommitSummary> commits;   // of a header ring of believable shape
+  std::uint64_t held_bytes = 0;          // blocks that the file occupies
+  protocol::Superblock superblock;       // as it lies there, valid or not
+  std::vector<InspectedField> fields;    // the file's own properties, then the superblock's fields
+  std::optional<CommitSummary> commits;  // of a header ring of believable shape
   [[nodiscard]] bool ok() const noexcept;
 };
 

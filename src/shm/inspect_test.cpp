@@ -65,7 +65,8 @@ TEST(InspectRegion, ShowsEveryFaultOfABrokenFileAtOnce) {
   const auto report = inspect_region(path);
   ASSERT_TRUE(report.has_value());
   EXPECT_FALSE(report->ok());
-  for (const char* name : {"mode", "magic", "layout_version", "region_type", "nslots", "stride_bytes", "needed_bytes"}) {
+  for (const char* name :
+       {"mode", "magic", "layout_version", "region_type", "nslots", "stride_bytes", "needed_bytes"}) {
     const InspectedField* field = find(*report, name);
     ASSERT_NE(field, nullptr) << name;
     EXPECT_FALSE(field->ok) << name;

@@ -16,7 +16,8 @@ Result<Mapping> Mapping::map(int fd, std::uint64_t length, Access access) {
   if (::fstatfs(fd, &file_system) != 0) return errno_error(errno, "cannot ask for the file system of a region");
   if (is_hugetlbfs(file_system)) length = round_up(length, static_cast<std::uint64_t>(file_system.f_bsize));
   if (length > std::numeric_limits<std::size_t>::max()) {
-    return make_error(ErrorCode::no_space, "a region of {} bytes does not fit into this process's address space", length);
+    return make_error(ErrorCode::no_space, "a region of {} bytes does not fit into this process's address space",
+                      length);
   }
   const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
   void* address = ::mmap(nullptr, static_cast<std::size_t>(length), protection, MAP_SHARED, fd, 0);

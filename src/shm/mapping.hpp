@@ -17,7 +17,8 @@ class Mapping {
   // REQUIRES: length > 0 and the file is at least that long.
   [[nodiscard]] static Result<Mapping> map(int fd, std::uint64_t length, Access access);
 
-  Mapping(Mapping&& other) noexcept : address_(std::exchange(other.address_, nullptr)), length_(std::exchange(other.length_, 0)) {}
+  Mapping(Mapping&& other) noexcept
+      : address_(std::exchange(other.address_, nullptr)), length_(std::exchange(other.length_, 0)) {}
   Mapping& operator=(Mapping&& other) noexcept {
     std::swap(address_, other.address_);
     std::swap(length_, other.length_);

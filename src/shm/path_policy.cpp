@@ -65,7 +65,8 @@ std::optional<std::string> canonical(const std::string& directory) {
 // The part of `path` below `base`, or nothing if it does not lie below.
 std::optional<std::string> below(const std::string& path, std::string base) {
   while (!base.empty() && base.back() == '/') base.pop_back();
-  if (path.size() <= base.size() + 1 || path.compare(0, base.size(), base) != 0 || path[base.size()] != '/') return std::nullopt;
+  if (path.size() <= base.size() + 1 || path.compare(0, base.size(), base) != 0 || path[base.size()] != '/')
+    return std::nullopt;
   const std::size_t start = path.find_first_not_of('/', base.size());
   if (start == std::string::npos) return std::nullopt;
   return path.substr(start);
@@ -73,7 +74,8 @@ std::optional<std::string> below(const std::string& path, std::string base) {
 
 std::optional<Error> check_spelling(const std::string& path) {
   if (path.empty() || path.front() != '/') return refuse(path, "the path is not absolute; announce an absolute path");
-  if (path.size() >= PATH_MAX) return refuse(path, "the path is {} bytes long, at most {} are allowed", path.size(), PATH_MAX - 1);
+  if (path.size() >= PATH_MAX)
+    return refuse(path, "the path is {} bytes long, at most {} are allowed", path.size(), PATH_MAX - 1);
   if (path.find('\0') != std::string::npos) return refuse(path, "the path contains a NUL byte");
   if (path.back() == '/') return refuse(path, "the path ends in '/', so it names a directory; a region is a file");
   for (const std::string& component : split(path)) {
@@ -101,11 +103,14 @@ Result<Owners> check_directories(const std::string& path, int base, const std::s
   for (std::size_t i = 0; i + 1 < components.size(); ++i) {
     prefix += (i == 0 ? "" : "/") + components[i];
     const UniqueFd directory = open_beneath(base, prefix, O_PATH | O_DIRECTORY);
-    if (!directory || ::fstat(directory.get(), &status) != 0) return errno_error(errno, "cannot examine {} on the way to {}", escape(prefix), escape(path));
+    if (!directory || ::fstat(directory.get(), &status) != 0)
+      return errno_error(errno, "cannot examine {} on the way to {}", escape(prefix), escape(path));
     if (i == 0) owners.first_directory = status.st_uid;
     if ((status.st_mode & S_IWOTH) != 0) {
-      return refuse(path, "directory {} below the base is writable by everyone (mode {:o}); remove that permission with chmod o-w",
-                    escape(prefix), status.st_mode & 07777);
+      return refuse(
+          path,
+          "directory {} below the base is writable by everyone (mode {:o}); remove that permission with chmod o-w",
+          escape(prefix), status.st_mode & 07777);
     }
   }
   return owners;
@@ -116,13 +121,17 @@ std::optional<Error> check_file(const std::string& path, int file, const Owners&
   if (::fstat(file, &status) != 0) return errno_error(errno, "cannot examine region {}", escape(path));
   if (!S_ISREG(status.st_mode)) return refuse(path, "it is not a regular file; a region is one");
   if (status.st_nlink != 1) {
-    return refuse(path, "it has {} hard links, so somebody holds it under another name; a region has exactly one", status.st_nlink);
+    return refuse(path, "it has {} hard links, so somebody holds it under another name; a region has exactly one",
+                  status.st_nlink);
   }
   if ((status.st_mode & S_IWOTH) != 0) {
-    return refuse(path, "it is writable by everyone (mode {:o}); remove that permission with chmod o-w", status.st_mode & 07777);
+    return refuse(path, "it is writable by everyone (mode {:o}); remove that permission with chmod o-w",
+                  status.st_mode & 07777);
   }
   if (!owners.accept(status.st_uid)) {
-    return refuse(path, "it belongs to user id {}, not to this process ({}), root, the owner of the base directory ({}) or of the directory below it ({})",
+    return refuse(path,
+                  "it belongs to user id {}, not to this process ({}), root, the owner of the base directory ({}) or "
+                  "of the directory below it ({})",
                   status.st_uid, ::geteuid(), owners.base, owners.first_directory);
   }
   return std::nullopt;
@@ -130,19 +139,26 @@ std::optional<Error> check_file(const std::string& path, int file, const Owners&
 
 Error explain_open_failure(const std::string& path, int error) {
   switch (error) {
-    case ELOOP: return refuse(path, "a component is a symbolic link; announce the path that it leads to");
-    case EXDEV: return refuse(path, "it leads out of the allowed base directory");
-    case ENXIO: return refuse(path, "it is not a regular file; a region is one");
-    case EISDIR: return refuse(path, "it is a directory; a region is a file");
-    default: return errno_error(error, "cannot open region {}", escape(path));
+    case ELOOP:
+      return refuse(path, "a component is a symbolic link; announce the path that it leads to");
+    case EXDEV:
+      return refuse(path, "it leads out of the allowed base directory");
+    case ENXIO:
+      return refuse(path, "it is not a regular file; a region is one");
+    case EISDIR:
+      return refuse(path, "it is a directory; a region is a file");
+    default:
+      return errno_error(error, "cannot open region {}", escape(path));
   }
 }
 
-Result<UniqueFd> open_below(const std::string& path, const std::string& base, const std::string& relative, Access access) {
+Result<UniqueFd> open_below(const std::string& path, const std::string& base, const std::string& relative,
+                            Access access) {
   const UniqueFd directory(::open(base.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) return errno_error(errno, "cannot open the allowed base directory {}", base);
   // O_NONBLOCK: to open a FIFO that nobody writes must not hang. It means nothing for a regular file.
-  UniqueFd file = open_beneath(directory.get(), relative, (access == Access::read_write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
+  UniqueFd file = open_beneath(directory.get(), relative,
+                               (access == Access::read_write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
   if (!file) return explain_open_failure(path, errno);
   const Result<Owners> owners = check_directories(path, directory.get(), relative);
   if (!owners) return owners.error();
@@ -197,8 +213,10 @@ Result<UniqueFd> open_region(const std::string& path, Access access, const PathP
     if (!relative) relative = below(path, *resolved);
     if (relative) return open_below(path, *resolved, *relative, access);
   }
-  return refuse(path, "it is not below an allowed base directory ({}); add its base directory to allowed_base_dirs if you trust it",
-                listed(policy.allowed_base_dirs));
+  return refuse(
+      path,
+      "it is not below an allowed base directory ({}); add its base directory to allowed_base_dirs if you trust it",
+      listed(policy.allowed_base_dirs));
 }
 
 }  // namespace tensorpool::shm

@@ -1,4 +1,5 @@
-// spec: wire 15.21 (regions are opened only below allowed directories), driver 4: the rules of path_policy.hpp, one by one.
+// spec: wire 15.21 (regions are opened only below allowed directories), driver 4: the rules of path_policy.hpp, one by
+// one.
 #include "shm/path_policy.hpp"
 
 #include <fcntl.h>
@@ -34,12 +35,14 @@ class OpenRegion : public ::testing::Test {
   }
 
   // The message of the refusal; fails the test if the path is opened.
-  std::string refusal(const std::string& path, const PathPolicy& policy, ErrorCode code = ErrorCode::permission_denied) {
+  std::string refusal(const std::string& path, const PathPolicy& policy,
+                      ErrorCode code = ErrorCode::permission_denied) {
     const auto opened = open_region(path, Access::read_only, policy);
     EXPECT_FALSE(opened.has_value()) << path;
     if (opened) return {};
     EXPECT_EQ(opened.error().code, code) << opened.error().message;
-    EXPECT_NE(opened.error().message.find(path), std::string::npos) << "the path is not named: " << opened.error().message;
+    EXPECT_NE(opened.error().message.find(path), std::string::npos)
+        << "the path is not named: " << opened.error().message;
     return opened.error().message;
   }
   std::string refusal(const std::string& path) { return refusal(path, policy()); }
@@ -65,7 +68,9 @@ TEST_F(OpenRegion, OpensReadOnlyForConsumers) {
   EXPECT_EQ(::fcntl(opened->get(), F_GETFL) & O_ACCMODE, O_RDONLY);
 }
 
-TEST_F(OpenRegion, RefusesEverythingWhenNothingIsAllowed) { expect_says(refusal(ring(), PathPolicy{}), "no base directory is allowed"); }
+TEST_F(OpenRegion, RefusesEverythingWhenNothingIsAllowed) {
+  expect_says(refusal(ring(), PathPolicy{}), "no base directory is allowed");
+}
 
 TEST_F(OpenRegion, RefusesAPathBelowNoAllowedDirectory) {
   write(elsewhere_.path() + "/header.ring");
@@ -94,8 +99,8 @@ TEST_F(OpenRegion, RefusesAnEmptyPathANulByteAndAnEndlessPath) {
 }
 
 TEST_F(OpenRegion, RefusesASymbolicLinkInEachComponent) {
-  const std::vector<std::string> components = {"/tensorpool-me", "/tensorpool-me/ns", "/tensorpool-me/ns/1", "/tensorpool-me/ns/1/7",
-                                               "/tensorpool-me/ns/1/7/header.ring"};
+  const std::vector<std::string> components = {"/tensorpool-me", "/tensorpool-me/ns", "/tensorpool-me/ns/1",
+                                               "/tensorpool-me/ns/1/7", "/tensorpool-me/ns/1/7/header.ring"};
   for (const std::string& component : components) {
     const std::string link = base_.path() + component;
     const std::string moved = elsewhere_.path() + "/moved";
@@ -169,9 +174,10 @@ TEST_F(OpenRegion, WalksByComponentWithTheSameAnswers) {
   fs::create_symlink("header.ring", epoch_dir() + "/inside");
   write(elsewhere_.path() + "/secret");
   const UniqueFd base(::open(base_.path().c_str(), O_PATH | O_DIRECTORY));
-  for (const std::string& relative : {std::string("tensorpool-me/ns/1/7/header.ring"), std::string("tensorpool-me//ns/./1/7/header.ring"),
-                                      std::string("link/secret"), std::string("tensorpool-me/ns/1/7/inside"), std::string("missing/x"),
-                                      std::string("tensorpool-me/ns/1/7/header.ring/x")}) {
+  for (const std::string& relative :
+       {std::string("tensorpool-me/ns/1/7/header.ring"), std::string("tensorpool-me//ns/./1/7/header.ring"),
+        std::string("link/secret"), std::string("tensorpool-me/ns/1/7/inside"), std::string("missing/x"),
+        std::string("tensorpool-me/ns/1/7/header.ring/x")}) {
     const UniqueFd whole = open_beneath(base.get(), relative, O_RDONLY);
     const int whole_errno = whole ? 0 : errno;
     const UniqueFd walked = open_beneath_by_component(base.get(), relative, O_RDONLY);

@@ -36,9 +36,11 @@ enum class Stage : unsigned char { create, reserve, prefault, lock, superblock }
 
 std::vector<RegionFile> files_of(const RegionSpec& spec) {
   const bool full = spec.reserve == Reserve::full;
-  std::vector<RegionFile> files{{std::string(header_file_name), RegionType::header_ring, 0, protocol::header_slot_bytes, full}};
+  std::vector<RegionFile> files{
+      {std::string(header_file_name), RegionType::header_ring, 0, protocol::header_slot_bytes, full}};
   for (const PoolSpec& pool : spec.pools) {
-    files.push_back({pool_file_name(pool.pool_id), RegionType::payload_pool, pool.pool_id, pool.stride_bytes, full && spec.pools_reserved});
+    files.push_back({pool_file_name(pool.pool_id), RegionType::payload_pool, pool.pool_id, pool.stride_bytes,
+                     full && spec.pools_reserved});
   }
   return files;
 }
@@ -54,15 +56,19 @@ std::uint64_t total_bytes(const RegionSpec& spec, std::uint64_t page_bytes, bool
 
 Status check(const RegionSpec& spec) {
   const auto bad = [&](const std::string& why) {
-    return make_error(ErrorCode::invalid_argument, "cannot make regions for stream {} epoch {}: {}", spec.stream_id, spec.epoch, why);
+    return make_error(ErrorCode::invalid_argument, "cannot make regions for stream {} epoch {}: {}", spec.stream_id,
+                      spec.epoch, why);
   };
-  if (!protocol::is_valid_nslots(spec.nslots)) return bad(fmt::format("nslots is {}, which is no power of two", spec.nslots));
+  if (!protocol::is_valid_nslots(spec.nslots))
+    return bad(fmt::format("nslots is {}, which is no power of two", spec.nslots));
   if (spec.pools.empty()) return bad("there is no pool");
-  if (spec.pools.size() > max_pools) return bad(fmt::format("{} pools; at most {} are allowed", spec.pools.size(), max_pools));
+  if (spec.pools.size() > max_pools)
+    return bad(fmt::format("{} pools; at most {} are allowed", spec.pools.size(), max_pools));
   for (std::size_t i = 0; i < spec.pools.size(); ++i) {
     const PoolSpec& pool = spec.pools[i];
     if (!protocol::is_valid_stride(pool.stride_bytes)) {
-      return bad(fmt::format("the stride of pool {} is {}, which is no multiple of 64", pool.pool_id, pool.stride_bytes));
+      return bad(
+          fmt::format("the stride of pool {} is {}, which is no multiple of 64", pool.pool_id, pool.stride_bytes));
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (spec.pools[j].pool_id == pool.pool_id) return bad(fmt::format("pool id {} occurs twice", pool.pool_id));
@@ -73,7 +79,9 @@ Status check(const RegionSpec& spec) {
 
 }  // namespace
 
-std::uint64_t bytes_to_reserve(const RegionSpec& spec, std::uint64_t page_bytes) { return total_bytes(spec, page_bytes, true); }
+std::uint64_t bytes_to_reserve(const RegionSpec& spec, std::uint64_t page_bytes) {
+  return total_bytes(spec, page_bytes, true);
+}
 
 std::uint64_t bytes_in_all(const RegionSpec& spec) { return total_bytes(spec, ordinary_page_bytes, false); }
 
@@ -92,16 +100,16 @@ struct RegionCreator::Impl {
   EpochStore* store;
   SystemCalls* calls;
   UniqueFd stream_dir;
-  UniqueFd directory;             // the temporary one
+  UniqueFd directory;  // the temporary one
   std::string temporary_name;
-  std::string temporary_path;     // for messages
+  std::string temporary_path;  // for messages
   std::string final_dir;
   std::uint64_t page_bytes = ordinary_page_bytes;
 
   std::vector<RegionFile> files;
-  std::size_t current = 0;        // index into files
+  std::size_t current = 0;  // index into files
   Stage stage = Stage::create;
-  std::uint64_t position = 0;     // bytes of the current stage that are done
+  std::uint64_t position = 0;  // bytes of the current stage that are done
   UniqueFd file;
   void* locked_address = nullptr;  // the current file's mapping while it is being locked
   LockedRegions locked;
@@ -149,15 +157,18 @@ Status RegionCreator::Impl::prepare() {
   if (calls->make_directory_at(stream_dir.get(), temporary_name.c_str(), 0700) != 0) {
     return errno_error(errno, "cannot create {}", temporary_path);
   }
-  directory = UniqueFd(calls->open_at(stream_dir.get(), temporary_name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+  directory = UniqueFd(
+      calls->open_at(stream_dir.get(), temporary_name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
   if (!directory) return errno_error(errno, "cannot open {}", temporary_path);
 
   struct statfs file_system {};
-  if (calls->file_system_of(directory.get(), &file_system) != 0) return errno_error(errno, "cannot ask for the file system of {}", temporary_path);
+  if (calls->file_system_of(directory.get(), &file_system) != 0)
+    return errno_error(errno, "cannot ask for the file system of {}", temporary_path);
   if (is_hugetlbfs(file_system)) page_bytes = static_cast<std::uint64_t>(file_system.f_bsize);
   if (spec.require_hugepages && !is_hugetlbfs(file_system)) {
     return make_error(ErrorCode::unsupported,
-                      "huge pages are required for stream {}, but {} is not on hugetlbfs; mount one and set shm.base_dir to it, or set "
+                      "huge pages are required for stream {}, but {} is not on hugetlbfs; mount one and set "
+                      "shm.base_dir to it, or set "
                       "shm.require_hugepages = false",
                       spec.stream_id, store->base_dir());
   }
@@ -167,11 +178,16 @@ Status RegionCreator::Impl::prepare() {
 Status RegionCreator::Impl::work(std::uint64_t max_bytes, Nanos now) {
   if (current == files.size()) return publish();
   switch (stage) {
-    case Stage::create: return create_file();
-    case Stage::reserve: return reserve(max_bytes);
-    case Stage::prefault: return prefault(max_bytes);
-    case Stage::lock: return lock(max_bytes);
-    case Stage::superblock: return write_superblock(now);
+    case Stage::create:
+      return create_file();
+    case Stage::reserve:
+      return reserve(max_bytes);
+    case Stage::prefault:
+      return prefault(max_bytes);
+    case Stage::lock:
+      return lock(max_bytes);
+    case Stage::superblock:
+      return write_superblock(now);
   }
   return {};
 }
@@ -180,13 +196,15 @@ Status RegionCreator::Impl::create_file() {
   constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   file = UniqueFd(calls->open_at(directory.get(), files[current].name.c_str(), flags, 0600));
   if (!file) return errno_error(errno, "cannot create {}", path());
-  if (calls->change_mode(file.get(), spec.file_mode) != 0) return errno_error(errno, "cannot set the mode of {} to {:o}", path(), spec.file_mode);
+  if (calls->change_mode(file.get(), spec.file_mode) != 0)
+    return errno_error(errno, "cannot set the mode of {} to {:o}", path(), spec.file_mode);
   if (length() > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) return no_room(EFBIG);
   if (calls->truncate(file.get(), length()) != 0) return no_room(errno);
   return enter(Stage::reserve);
 }
 
-// Takes the blocks, so that no later touch finds the file system full. A sparse file gets its first page, for the superblock.
+// Takes the blocks, so that no later touch finds the file system full. A sparse file gets its first page, for the
+// superblock.
 Status RegionCreator::Impl::reserve(std::uint64_t max_bytes) {
   const std::uint64_t end = files[current].reserved ? length() : page_bytes;
   const std::uint64_t piece = next_piece(max_bytes, end);
@@ -195,7 +213,8 @@ Status RegionCreator::Impl::reserve(std::uint64_t max_bytes) {
   return position < end ? Status{} : enter(Stage::prefault);
 }
 
-// Reserved pages are zeroed at their first touch: done here, or the producer would pay for it in its first lap of the ring.
+// Reserved pages are zeroed at their first touch: done here, or the producer would pay for it in its first lap of the
+// ring.
 Status RegionCreator::Impl::prefault(std::uint64_t max_bytes) {
   if (!spec.prefault || !files[current].reserved) return enter(Stage::lock);
   const std::uint64_t piece = next_piece(max_bytes, length());
@@ -219,7 +238,9 @@ Status RegionCreator::Impl::lock(std::uint64_t max_bytes) {
   }
   const std::uint64_t piece = next_piece(max_bytes, length());
   if (calls->lock(static_cast<std::byte*>(locked_address) + position, piece) != 0) {
-    return errno_error(errno, "cannot lock {} bytes of {} in memory; raise the limit of locked memory (ulimit -l), or set policies.mlock_shm = false",
+    return errno_error(errno,
+                       "cannot lock {} bytes of {} in memory; raise the limit of locked memory (ulimit -l), or set "
+                       "policies.mlock_shm = false",
                        length(), path());
   }
   position += piece;
@@ -256,7 +277,8 @@ Status RegionCreator::Impl::write_superblock(Nanos now) {
 
 Status RegionCreator::Impl::publish() {
   const mode_t mode = store->directory_mode();
-  if (calls->change_mode(directory.get(), mode) != 0) return errno_error(errno, "cannot set the mode of {} to {:o}", temporary_path, mode);
+  if (calls->change_mode(directory.get(), mode) != 0)
+    return errno_error(errno, "cannot set the mode of {} to {:o}", temporary_path, mode);
   const std::string name = std::to_string(spec.epoch);
   if (calls->rename_at(stream_dir.get(), temporary_name.c_str(), name.c_str()) != 0) {
     return errno_error(errno, "cannot rename {} to {}", temporary_path, final_dir);
@@ -270,9 +292,12 @@ Error RegionCreator::Impl::no_room(int error) const {
     return errno_error(error, "cannot reserve {} bytes for {}", length(), path());
   }
   const Result<Space> space = probe_space(store->base_dir(), *calls);
-  const std::string free = !space || space->free_bytes() == std::numeric_limits<std::uint64_t>::max() ? "an unknown number of" : std::to_string(space->free_bytes());
+  const std::string free = !space || space->free_bytes() == std::numeric_limits<std::uint64_t>::max()
+                               ? "an unknown number of"
+                               : std::to_string(space->free_bytes());
   return make_error(ErrorCode::no_space,
-                    "no space for {}: the regions of stream {} need {} bytes, and {} bytes are free beside what they took so far; reduce the "
+                    "no space for {}: the regions of stream {} need {} bytes, and {} bytes are free beside what they "
+                    "took so far; reduce the "
                     "profile's header_nslots or strides, or set shm.base_dir to a larger file system",
                     path(), spec.stream_id, bytes_to_reserve(spec, page_bytes), free);
 }

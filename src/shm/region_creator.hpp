@@ -1,6 +1,6 @@
-// Makes the region files of one epoch, a bounded step at a time, so that an owner that reserves gigabytes goes on serving
-// leases. The files grow in a directory of a temporary name; the last step renames it. Until then nobody can announce them, and
-// a creator that fails or is destroyed removes all that it made.
+// Makes the region files of one epoch, a bounded step at a time, so that an owner that reserves gigabytes goes on
+// serving leases. The files grow in a directory of a temporary name; the last step renames it. Until then nobody can
+// announce them, and a creator that fails or is destroyed removes all that it made.
 #pragma once
 
 #include <cstdint>
@@ -30,13 +30,13 @@ struct RegionSpec {
   std::uint64_t epoch = 0;
   std::uint32_t nslots = 0;
   std::vector<PoolSpec> pools;
-  mode_t file_mode = 0660;                // exactly this, whatever the umask
+  mode_t file_mode = 0660;  // exactly this, whatever the umask
   Reserve reserve = Reserve::full;
-  bool pools_reserved = true;             // false: an idle epoch, ring reserved, pools sparse with only their superblock
+  bool pools_reserved = true;  // false: an idle epoch, ring reserved, pools sparse with only their superblock
   bool prefault = true;
   bool mlock = false;
   bool require_hugepages = false;
-  std::uint64_t pid = 0;                  // for people; nobody decides by it
+  std::uint64_t pid = 0;  // for people; nobody decides by it
 };
 
 // Bytes that making this epoch takes from the file system now, pages of `page_bytes` rounded up.
@@ -71,10 +71,10 @@ class RegionCreator {
 
   RegionCreator(RegionCreator&&) noexcept;
   RegionCreator& operator=(RegionCreator&&) noexcept;
-  ~RegionCreator();                       // removes what it made, unless done
+  ~RegionCreator();  // removes what it made, unless done
 
-  // Does one piece of work on at most `max_bytes` (at least one page). `now` goes into the superblocks as start and activity
-  // time of the region. After an error everything is removed and further steps answer the same error.
+  // Does one piece of work on at most `max_bytes` (at least one page). `now` goes into the superblocks as start and
+  // activity time of the region. After an error everything is removed and further steps answer the same error.
   [[nodiscard]] Result<Progress> step(std::uint64_t max_bytes, Nanos now);
 
   // The finished epoch's paths and shape. REQUIRES: done.

@@ -28,8 +28,12 @@ class FaultyCalls : public SystemCalls {
   int reserve_error = 0;
   std::optional<std::uint64_t> huge_page_bytes;
 
-  int open_at(int d, const char* p, int f, mode_t m) override { return fails() ? -1 : SystemCalls::open_at(d, p, f, m); }
-  int make_directory_at(int d, const char* p, mode_t m) override { return fails() ? -1 : SystemCalls::make_directory_at(d, p, m); }
+  int open_at(int d, const char* p, int f, mode_t m) override {
+    return fails() ? -1 : SystemCalls::open_at(d, p, f, m);
+  }
+  int make_directory_at(int d, const char* p, mode_t m) override {
+    return fails() ? -1 : SystemCalls::make_directory_at(d, p, m);
+  }
   int change_mode(int fd, mode_t m) override { return fails() ? -1 : SystemCalls::change_mode(fd, m); }
   int truncate(int fd, std::uint64_t n) override { return fails() ? -1 : SystemCalls::truncate(fd, n); }
   int reserve(int fd, std::uint64_t at, std::uint64_t n) override {
@@ -37,7 +41,9 @@ class FaultyCalls : public SystemCalls {
     if (reserve_error != 0) return errno = reserve_error, -1;
     return fails() ? -1 : SystemCalls::reserve(fd, at, n);
   }
-  void* map(int fd, std::uint64_t at, std::size_t n) override { return fails() ? nullptr : SystemCalls::map(fd, at, n); }
+  void* map(int fd, std::uint64_t at, std::size_t n) override {
+    return fails() ? nullptr : SystemCalls::map(fd, at, n);
+  }
   int populate(void* a, std::size_t n) override {
     largest_piece = std::max<std::uint64_t>(largest_piece, n);
     return fails() ? -1 : SystemCalls::populate(a, n);
@@ -67,7 +73,8 @@ class FaultyCalls : public SystemCalls {
 
 std::vector<std::string> tree(const std::string& root) {
   std::vector<std::string> paths;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) paths.push_back(entry.path().string().substr(root.size()));
+  for (const auto& entry : fs::recursive_directory_iterator(root))
+    paths.push_back(entry.path().string().substr(root.size()));
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -112,7 +119,8 @@ TEST(RegionCreator, SetsModesWhateverTheUmask) {
     EXPECT_EQ(mode_of(layout.header_path), 0640U);
     EXPECT_EQ(mode_of(layout.pools[0].path), 0640U);
     const fs::path epoch = fs::path(layout.header_path).parent_path();
-    for (const fs::path& dir : {epoch, epoch.parent_path(), epoch.parent_path().parent_path(), epoch.parent_path().parent_path().parent_path()}) {
+    for (const fs::path& dir : {epoch, epoch.parent_path(), epoch.parent_path().parent_path(),
+                                epoch.parent_path().parent_path().parent_path()}) {
       EXPECT_EQ(mode_of(dir), 02750U) << dir;
     }
   }
@@ -135,7 +143,8 @@ TEST(RegionCreator, LeavesThePoolsOfAnIdleEpochSparse) {
   EXPECT_GE(held(layout.header_path), protocol::region_bytes(64, 256));
   EXPECT_EQ(held(layout.pools[0].path), 4096U);
   EXPECT_EQ(bytes_to_reserve(spec), held(layout.header_path) + 2 * 4096);
-  EXPECT_EQ(bytes_in_all(spec), fs::file_size(layout.header_path) + fs::file_size(layout.pools[0].path) + fs::file_size(layout.pools[1].path));
+  EXPECT_EQ(bytes_in_all(spec), fs::file_size(layout.header_path) + fs::file_size(layout.pools[0].path) +
+                                    fs::file_size(layout.pools[1].path));
   EXPECT_TRUE(RegionSet::map(layout, Access::read_only, files.policy()).has_value());
 }
 
@@ -207,7 +216,8 @@ TEST(RegionCreator, LeavesNothingWhicheverSystemCallFails) {
     calls.calls = 0;
     calls.fail_at = nth;
     auto creator = RegionCreator::begin(files.store(), spec);
-    const Result<RegionCreator::Progress> progress = creator ? run(*creator) : Result<RegionCreator::Progress>(creator.error());
+    const Result<RegionCreator::Progress> progress =
+        creator ? run(*creator) : Result<RegionCreator::Progress>(creator.error());
     if (calls.calls < nth) {
       EXPECT_TRUE(progress.has_value());
       break;
@@ -234,9 +244,11 @@ TEST(RegionCreator, SaysWhatItNeedsWhenTheFileSystemIsFull) {
   const auto progress = run(*creator);
   ASSERT_FALSE(progress.has_value());
   EXPECT_EQ(progress.error().code, ErrorCode::no_space);
-  for (const std::string& part : {std::string("need 32768 bytes"), std::string("bytes are free"), std::string("shm.base_dir"), std::string("header_nslots"),
-                                  std::string("stream 1001"), files.base_dir()}) {
-    EXPECT_NE(progress.error().message.find(part), std::string::npos) << part << " is not in: " << progress.error().message;
+  for (const std::string& part :
+       {std::string("need 32768 bytes"), std::string("bytes are free"), std::string("shm.base_dir"),
+        std::string("header_nslots"), std::string("stream 1001"), files.base_dir()}) {
+    EXPECT_NE(progress.error().message.find(part), std::string::npos)
+        << part << " is not in: " << progress.error().message;
   }
   EXPECT_EQ(tree(files.base_dir()), before);
 }

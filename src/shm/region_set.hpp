@@ -1,7 +1,7 @@
 // The mapped regions of one epoch of one stream: the header ring and its payload pools.
-// Owned by whoever mapped it (the client's conductor), used by one application thread at a time, unmapped by the destructor:
-// no pointer into it may outlive it. Everything that an address is computed from was checked here, against sizes of the
-// opened files, before the first use.
+// Owned by whoever mapped it (the client's conductor), used by one application thread at a time, unmapped by the
+// destructor: no pointer into it may outlive it. Everything that an address is computed from was checked here, against
+// sizes of the opened files, before the first use.
 #pragma once
 
 #include <cstddef>
@@ -24,14 +24,15 @@ struct MappedPool {
   std::uint16_t pool_id = 0;
   std::uint32_t stride_bytes = 0;
   CopyMode copy_mode = CopyMode::words;
-  std::byte* slots = nullptr;         // the first slot; nslots of them, stride_bytes apart, 64-byte aligned
+  std::byte* slots = nullptr;  // the first slot; nslots of them, stride_bytes apart, 64-byte aligned
 };
 
 class RegionSet {
  public:
-  // Opens, checks and maps every region of `layout`, read-only for consumers. All or nothing: an error names the region and
-  // the first rule that it breaks (limits, path policy, size, each superblock field).
-  [[nodiscard]] static Result<std::unique_ptr<RegionSet>> map(const RegionLayout& layout, Access access, const PathPolicy& policy);
+  // Opens, checks and maps every region of `layout`, read-only for consumers. All or nothing: an error names the region
+  // and the first rule that it breaks (limits, path policy, size, each superblock field).
+  [[nodiscard]] static Result<std::unique_ptr<RegionSet>> map(const RegionLayout& layout, Access access,
+                                                              const PathPolicy& policy);
 
   RegionSet(const RegionSet&) = delete;
   RegionSet& operator=(const RegionSet&) = delete;
@@ -56,7 +57,9 @@ class RegionSet {
     return header_slots_ + (seq & slot_mask_) * words_per_header;
   }
   // REQUIRES: access() == read_write.
-  [[nodiscard]] std::uint64_t* header_words(std::uint64_t seq) noexcept { return header_slots_ + (seq & slot_mask_) * words_per_header; }
+  [[nodiscard]] std::uint64_t* header_words(std::uint64_t seq) noexcept {
+    return header_slots_ + (seq & slot_mask_) * words_per_header;
+  }
 
   // Payload slot `seq & (nslots - 1)` of pools()[pool]; the whole stride.
   // REQUIRES: 0 <= pool < pools().size(); to write: access() == read_write.
@@ -81,7 +84,7 @@ class RegionSet {
   std::uint64_t slot_mask_;
   std::uint64_t* header_slots_ = nullptr;
   std::vector<MappedPool> pools_;
-  std::vector<Mapping> mappings_;     // the ring's first, then the pools' as in pools_
+  std::vector<Mapping> mappings_;  // the ring's first, then the pools' as in pools_
 };
 
 }  // namespace tensorpool::shm

@@ -1,4 +1,5 @@
-// spec: wire 6.1 (superblock), 15.21; faults F3 and F4 of the design: every lie of a region file is refused with its reason.
+// spec: wire 6.1 (superblock), 15.21; faults F3 and F4 of the design: every lie of a region file is refused with its
+// reason.
 #include "shm/region_set.hpp"
 
 #include <fcntl.h>
@@ -84,7 +85,8 @@ TEST(RegionSet, RefusesLayoutsBeyondTheLimitsBeforeItOpensAFile) {
     change(layout);
     return layout;
   };
-  const auto says = [&](const RegionLayout& layout, const std::string& what, ErrorCode code = ErrorCode::protocol_error) {
+  const auto says = [&](const RegionLayout& layout, const std::string& what,
+                        ErrorCode code = ErrorCode::protocol_error) {
     EXPECT_NE(refusal(files, layout, code).find(what), std::string::npos) << what;
   };
   says(with([](RegionLayout& l) { l.nslots = 0; }), "nslots is 0");
@@ -171,7 +173,8 @@ INSTANTIATE_TEST_SUITE_P(
                       SuperblockLie{"slot_bytes_of_pool", false, 32, 1024, 4, "slot_bytes"},
                       SuperblockLie{"stride_zero", false, 36, 0, 4, "stride_bytes"},
                       SuperblockLie{"stride_odd", false, 36, 4095, 4, "stride_bytes"},
-                      SuperblockLie{"stride_huge", false, 32, 0x8000000080000000, 8, "stride_bytes is 2147483648, the layout says 4096"},
+                      SuperblockLie{"stride_huge", false, 32, 0x8000000080000000, 8,
+                                    "stride_bytes is 2147483648, the layout says 4096"},
                       SuperblockLie{"stride_of_ring", true, 36, 256, 4, "stride_bytes"}),
     [](const auto& lie) { return std::string(lie.param.name); });
 
@@ -201,7 +204,9 @@ TEST(RegionSet, LeavesNoMappingAndNoDescriptorBehind) {
   const RegionLayout good = files.make();
   RegionLayout bad = good;
   bad.pools[1].path += "x";
-  const auto descriptors = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator{}); };
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator{});
+  };
   const auto before = descriptors();
   for (int i = 0; i < 100; ++i) {
     EXPECT_TRUE(RegionSet::map(good, Access::read_only, files.policy()).has_value());

@@ -19,7 +19,8 @@ constexpr std::uint64_t largest_frame = 1ULL << 20;
 constexpr std::uint64_t smallest_frame = 64ULL << 10;
 constexpr std::uint64_t enough_accepted = 150;
 constexpr std::uint64_t most_published = 200'000;
-// Made beforehand, so that the writer does nothing but overwrite. 7 is prime to the ring of 4: a slot gets another one each lap.
+// Made beforehand, so that the writer does nothing but overwrite. 7 is prime to the ring of 4: a slot gets another one
+// each lap.
 constexpr std::uint64_t patterns = 7;
 constexpr std::uint64_t finished = std::numeric_limits<std::uint64_t>::max();
 
@@ -44,7 +45,8 @@ void write_until(RegionSet& regions, const std::atomic<bool>& stop, std::atomic<
   for (std::uint64_t seq = 0; seq < most_published && !stop.load(std::memory_order_relaxed); ++seq) {
     const std::uint64_t bytes = (smallest_frame + random() % (largest_frame - smallest_frame)) / 8 * 8;
     const TensorLayout layout = TensorLayout::raw_bytes(static_cast<std::int32_t>(bytes));
-    writer.copy_in(0, writer.begin(seq, 0, FilledBy::copy_in), std::as_bytes(std::span(frames[seq % patterns]).first(bytes / 8)));
+    writer.copy_in(0, writer.begin(seq, 0, FilledBy::copy_in),
+                   std::as_bytes(std::span(frames[seq % patterns]).first(bytes / 8)));
     writer.commit(seq, 0, {static_cast<std::uint32_t>(bytes), static_cast<Nanos>(seq), 0, &layout}, FilledBy::copy_in);
     next.store(seq + 1, std::memory_order_relaxed);
   }
@@ -59,7 +61,8 @@ bool is_whole(std::uint64_t seq, const std::vector<std::uint64_t>& frame, std::s
 }
 
 // Copies a payload in two halves. On demand it stalls between them until the writer has lapped it.
-void copy_slowly(const SlotView& view, std::vector<std::uint64_t>& frame, const std::atomic<std::uint64_t>& next, std::uint64_t stall_until) {
+void copy_slowly(const SlotView& view, std::vector<std::uint64_t>& frame, const std::atomic<std::uint64_t>& next,
+                 std::uint64_t stall_until) {
   const auto to = std::as_writable_bytes(std::span(frame));
   const std::size_t half = view.payload.size() / 16 * 8;
   copy_from_slot(to, view.payload.first(half), view.copy_mode);
@@ -90,9 +93,12 @@ Outcome read_under_pressure(const RegionSet& regions, const std::atomic<std::uin
     } else {
       const bool lapped = turn % 4 == 0;
       copy_slowly(view, frame, next, lapped ? seq + regions.nslots() + 1 : 0);
-      if (!still_valid(view.commit_word, seq)) ++outcome.late;
-      else if (lapped || !is_whole(seq, frame, view.payload.size() / 8) || view.header.timestamp_ns != seq) ++outcome.torn;
-      else ++outcome.accepted;
+      if (!still_valid(view.commit_word, seq))
+        ++outcome.late;
+      else if (lapped || !is_whole(seq, frame, view.payload.size() / 8) || view.header.timestamp_ns != seq)
+        ++outcome.torn;
+      else
+        ++outcome.accepted;
     }
   }
   return outcome;

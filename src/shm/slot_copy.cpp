@@ -40,9 +40,9 @@ void load_relaxed(std::byte* to, const std::byte* from, std::size_t count) noexc
   load_bytes_relaxed(to + done, from + done, count - done);
 }
 
-// A plain copy of memory that another process may be writing. The compiler must neither see into it nor move it: hence never
-// inlined, and barriers on both sides; the machine's order is kept by A and D around it. What it reads may be torn,
-// which the re-check of the commit word finds out. no_sanitize, because that race is the design.
+// A plain copy of memory that another process may be writing. The compiler must neither see into it nor move it: hence
+// never inlined, and barriers on both sides; the machine's order is kept by A and D around it. What it reads may be
+// torn, which the re-check of the commit word finds out. no_sanitize, because that race is the design.
 #if defined(__GNUC__)
 __attribute__((noinline, no_sanitize("thread")))
 #endif

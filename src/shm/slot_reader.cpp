@@ -26,17 +26,28 @@ SlotFault fault_of_header(protocol::SlotHeaderFault fault) noexcept {
 
 std::string_view to_string(SlotFault fault) noexcept {
   switch (fault) {
-    case SlotFault::none: return "none";
-    case SlotFault::in_progress: return "in_progress";
-    case SlotFault::older: return "older";
-    case SlotFault::newer: return "newer";
-    case SlotFault::overwritten: return "overwritten";
-    case SlotFault::bad_header: return "bad_header";
-    case SlotFault::bad_offset: return "bad_offset";
-    case SlotFault::bad_payload_slot: return "bad_payload_slot";
-    case SlotFault::unknown_pool: return "unknown_pool";
-    case SlotFault::too_long: return "too_long";
-    case SlotFault::bad_layout: return "bad_layout";
+    case SlotFault::none:
+      return "none";
+    case SlotFault::in_progress:
+      return "in_progress";
+    case SlotFault::older:
+      return "older";
+    case SlotFault::newer:
+      return "newer";
+    case SlotFault::overwritten:
+      return "overwritten";
+    case SlotFault::bad_header:
+      return "bad_header";
+    case SlotFault::bad_offset:
+      return "bad_offset";
+    case SlotFault::bad_payload_slot:
+      return "bad_payload_slot";
+    case SlotFault::unknown_pool:
+      return "unknown_pool";
+    case SlotFault::too_long:
+      return "too_long";
+    case SlotFault::bad_layout:
+      return "bad_layout";
   }
   return "?";
 }
@@ -47,8 +58,8 @@ SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
   const std::uint64_t expected = protocol::committed_word(seq);
   if (const std::uint64_t word = Seqlock::observe(*words); word != expected) return fault_of_word(word, seq);
 
-  // All 256 bytes once; from here on the live header is not looked at again, or a writer could change it between check and use.
-  // The copy is known to be whole before it is judged, so that a lapped reader does not blame the header.
+  // All 256 bytes once; from here on the live header is not looked at again, or a writer could change it between check
+  // and use. The copy is known to be whole before it is judged, so that a lapped reader does not blame the header.
   protocol::TensorSlotHeader256 copy;
   Seqlock::load_words(copy.bytes.data(), words, header_words);
   if (!Seqlock::unchanged(*words, expected) || copy.seq_commit() != expected) return SlotFault::overwritten;

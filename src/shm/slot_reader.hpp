@@ -1,6 +1,6 @@
 // The consumer's hand on the slots. Never waits, retries, allocates or calls the system. Nothing that a producer wrote
-// enters an address: the payload is (this process's mapping of the copied pool id, seq & mask), and only the private copy of
-// the header is believed, after it was checked.
+// enters an address: the payload is (this process's mapping of the copied pool id, seq & mask), and only the private
+// copy of the header is believed, after it was checked.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +33,10 @@ inline constexpr std::size_t slot_faults = 11;
 
 // A slot that was committed, and well formed, when it was opened.
 struct SlotView {
-  protocol::SlotHeader header;                    // a private, checked copy
-  std::span<const std::byte> payload;             // header.values_len_bytes of live memory
-  const std::uint64_t* commit_word = nullptr;     // for still_valid()
-  CopyMode copy_mode = CopyMode::words;           // for copy_out()
+  protocol::SlotHeader header;                 // a private, checked copy
+  std::span<const std::byte> payload;          // header.values_len_bytes of live memory
+  const std::uint64_t* commit_word = nullptr;  // for still_valid()
+  CopyMode copy_mode = CopyMode::words;        // for copy_out()
 };
 
 class SlotReader {
@@ -47,7 +47,8 @@ class SlotReader {
   // Opens the slot of frame `seq`. `out` is valid only if the answer is none.
   [[nodiscard]] SlotFault open(std::uint64_t seq, SlotView& out) const noexcept;
 
-  // The commit word of the slot in which `seq` lies, as it is now (protocol/shm_layout.hpp has the helpers that read it).
+  // The commit word of the slot in which `seq` lies, as it is now (protocol/shm_layout.hpp has the helpers that read
+  // it).
   [[nodiscard]] std::uint64_t commit_word_value(std::uint64_t seq) const noexcept;
 
  private:
@@ -59,7 +60,8 @@ class SlotReader {
 
 // Copies a payload, or the start of one, out of its slot; false, and nothing copied, if `to` is smaller.
 // What was copied counts only after still_valid().
-[[nodiscard]] bool copy_out(std::span<std::byte> to, std::span<const std::byte> payload, CopyMode mode = CopyMode::words) noexcept;
+[[nodiscard]] bool copy_out(std::span<std::byte> to, std::span<const std::byte> payload,
+                            CopyMode mode = CopyMode::words) noexcept;
 
 // The committed sequences in a ring.
 struct CommittedRange {

@@ -26,12 +26,16 @@ std::vector<std::byte> pattern(std::size_t length, unsigned first) {
 // One producer's and one consumer's mapping of the same ring of 4.
 class SlotReaderTest : public ::testing::Test {
  protected:
-  SlotReaderTest() : layout_(files_.make()), writable_(files_.map(layout_, Access::read_write)), readable_(files_.map(layout_, Access::read_only)) {}
+  SlotReaderTest()
+      : layout_(files_.make()),
+        writable_(files_.map(layout_, Access::read_write)),
+        readable_(files_.map(layout_, Access::read_only)) {}
 
   void publish(std::uint64_t seq, const std::vector<std::byte>& payload, int pool = 0) {
     const TensorLayout layout = TensorLayout::raw_bytes(static_cast<std::int32_t>(payload.size()));
     writer_.copy_in(pool, writer_.begin(seq, pool, FilledBy::copy_in), payload);
-    writer_.commit(seq, pool, {static_cast<std::uint32_t>(payload.size()), static_cast<Nanos>(seq) + 100, 3, &layout}, FilledBy::copy_in);
+    writer_.commit(seq, pool, {static_cast<std::uint32_t>(payload.size()), static_cast<Nanos>(seq) + 100, 3, &layout},
+                   FilledBy::copy_in);
   }
   // Changes bytes of a committed header behind the reader's back.
   template <class T>
@@ -137,25 +141,27 @@ TEST_F(SlotReaderOpen, RefusesEachBrokenHeaderFieldByItsCause) {
     std::uint32_t value;
     SlotFault fault;
   };
-  for (const Case& c : {Case{"length beyond the stride", 8, 1025, SlotFault::too_long},
-                        Case{"length of 2^32 - 1", 8, 0xFFFFFFFF, SlotFault::too_long},
-                        Case{"shape larger than the length", 8, 63, SlotFault::bad_layout},
-                        Case{"payload slot of a neighbour", 12, 2, SlotFault::bad_payload_slot},
-                        Case{"payload slot beyond the ring", 12, 0xFFFFFFFF, SlotFault::bad_payload_slot},
-                        Case{"pool that does not exist", 16, 9, SlotFault::unknown_pool},
-                        Case{"payload offset", 18, 64, SlotFault::bad_offset},
-                        Case{"embedded length", 60, 191, SlotFault::bad_header},
-                        Case{"block length and template", 64, 0, SlotFault::bad_header},
-                        Case{"schema and version", 68, 0, SlotFault::bad_header},
-                        Case{"type and order unknown", 72, 0x00630063, SlotFault::bad_layout},
-                        Case{"9 dimensions", 76, 9, SlotFault::bad_layout},
-                        Case{"negative dimension", 83, 0x80000000, SlotFault::bad_layout},
-                        Case{"dimension beyond the length", 83, 65, SlotFault::bad_layout},
-                        Case{"negative stride", 115, 0xFFFFFFFF, SlotFault::bad_layout}}) {
+  for (const Case& c :
+       {Case{"length beyond the stride", 8, 1025, SlotFault::too_long},
+        Case{"length of 2^32 - 1", 8, 0xFFFFFFFF, SlotFault::too_long},
+        Case{"shape larger than the length", 8, 63, SlotFault::bad_layout},
+        Case{"payload slot of a neighbour", 12, 2, SlotFault::bad_payload_slot},
+        Case{"payload slot beyond the ring", 12, 0xFFFFFFFF, SlotFault::bad_payload_slot},
+        Case{"pool that does not exist", 16, 9, SlotFault::unknown_pool},
+        Case{"payload offset", 18, 64, SlotFault::bad_offset}, Case{"embedded length", 60, 191, SlotFault::bad_header},
+        Case{"block length and template", 64, 0, SlotFault::bad_header},
+        Case{"schema and version", 68, 0, SlotFault::bad_header},
+        Case{"type and order unknown", 72, 0x00630063, SlotFault::bad_layout},
+        Case{"9 dimensions", 76, 9, SlotFault::bad_layout},
+        Case{"negative dimension", 83, 0x80000000, SlotFault::bad_layout},
+        Case{"dimension beyond the length", 83, 65, SlotFault::bad_layout},
+        Case{"negative stride", 115, 0xFFFFFFFF, SlotFault::bad_layout}}) {
     publish(1, pattern(64, 0));
     ASSERT_EQ(open(1), SlotFault::none);
-    if (c.offset == 16) tamper<std::uint16_t>(1, c.offset, static_cast<std::uint16_t>(c.value));  // its neighbour is the offset
-    else tamper<std::uint32_t>(1, c.offset, c.value);
+    if (c.offset == 16)
+      tamper<std::uint16_t>(1, c.offset, static_cast<std::uint16_t>(c.value));  // its neighbour is the offset
+    else
+      tamper<std::uint32_t>(1, c.offset, c.value);
     EXPECT_EQ(to_string(open(1)), to_string(c.fault)) << c.name;
   }
 }
@@ -173,7 +179,8 @@ TEST_F(SlotReaderOpen, KeepsAHostileHeaderWithinTheMapping) {
     if ((random() & 1) != 0) {
       for (std::size_t at = 8; at < slot.size(); at += 8) store_le(slot.data() + at, random());
     } else {
-      for (std::uint64_t changes = 1 + random() % 3; changes > 0; --changes) slot[8 + random() % 248] = static_cast<std::byte>(random());
+      for (std::uint64_t changes = 1 + random() % 3; changes > 0; --changes)
+        slot[8 + random() % 248] = static_cast<std::byte>(random());
     }
     std::memcpy(writable_->header_words(1), slot.data(), slot.size());
     SlotView view;

@@ -9,7 +9,8 @@ namespace tensorpool::shm {
 namespace {
 
 constexpr std::size_t header_words = protocol::header_slot_bytes / sizeof(std::uint64_t);
-static_assert(protocol::seq_commit_offset == 0, "the commit word is the first of the slot; the others are written below it");
+static_assert(protocol::seq_commit_offset == 0,
+              "the commit word is the first of the slot; the others are written below it");
 
 }  // namespace
 

@@ -1,5 +1,6 @@
-// The producer's hand on the slots: mark, fill, describe, commit. No allocation, lock or system call; nothing here waits.
-// One thread at a time. Several sequences may be between begin and commit, as long as they lie in different slots.
+// The producer's hand on the slots: mark, fill, describe, commit. No allocation, lock or system call; nothing here
+// waits. One thread at a time. Several sequences may be between begin and commit, as long as they lie in different
+// slots.
 #pragma once
 
 #include <cstddef>
@@ -34,16 +35,16 @@ class SlotWriter {
   // Index of the smallest pool whose slots take `bytes`, or -1.
   [[nodiscard]] int pool_for(std::uint64_t bytes) const noexcept;
 
-  // Marks the slot of `seq` in progress, so that no reader accepts what it held, and returns its payload slot: the whole
-  // stride, 64-byte aligned.
+  // Marks the slot of `seq` in progress, so that no reader accepts what it held, and returns its payload slot: the
+  // whole stride, 64-byte aligned.
   std::span<std::byte> begin(std::uint64_t seq, int pool, FilledBy by = FilledBy::others) noexcept;
 
   // Copies `payload` to the start of a slot that begin() returned for `pool`.
   // REQUIRES: payload.size() <= slot.size().
   void copy_in(int pool, std::span<std::byte> slot, std::span<const std::byte> payload) noexcept;
 
-  // Writes the header under the in-progress word, so that a reader of a partly filled frame can place what it is told of.
-  // REQUIRES: begin(seq) and no commit since; *meta.layout fits meta.values_len_bytes.
+  // Writes the header under the in-progress word, so that a reader of a partly filled frame can place what it is told
+  // of. REQUIRES: begin(seq) and no commit since; *meta.layout fits meta.values_len_bytes.
   void write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept;
 
   // Writes the header and publishes the frame. REQUIRES: as write_header, and values_len_bytes <= the pool's stride.

@@ -47,7 +47,8 @@ struct CgroupFiles {
   const char* reclaimable;
 };
 constexpr CgroupFiles cgroup_v2{"/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file "};
-constexpr CgroupFiles cgroup_v1{"/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file "};
+constexpr CgroupFiles cgroup_v1{"/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes",
+                                "total_inactive_file "};
 
 // What one group still grants. Its use counts file pages that the kernel would drop first; those are free.
 std::optional<std::uint64_t> free_in(const CgroupFiles& files, const std::string& directory, SystemCalls& calls) {
@@ -97,7 +98,8 @@ std::optional<std::uint64_t> cgroup_free(SystemCalls& calls) {
 }  // namespace
 
 std::uint64_t Space::free_bytes() const noexcept {
-  return std::min({file_system_free.value_or(unlimited), mem_available.value_or(unlimited), cgroup_free.value_or(unlimited)});
+  return std::min(
+      {file_system_free.value_or(unlimited), mem_available.value_or(unlimited), cgroup_free.value_or(unlimited)});
 }
 
 std::string_view Space::limited_by() const noexcept {
@@ -110,7 +112,8 @@ std::string_view Space::limited_by() const noexcept {
 Result<Space> probe_space(const std::string& directory, SystemCalls& calls) {
   struct statfs file_system {};
   struct statvfs blocks {};
-  if (calls.file_system_of_path(directory.c_str(), &file_system) != 0 || calls.file_system_space(directory.c_str(), &blocks) != 0) {
+  if (calls.file_system_of_path(directory.c_str(), &file_system) != 0 ||
+      calls.file_system_space(directory.c_str(), &blocks) != 0) {
     return errno_error(errno, "cannot ask how much space is free in {}", directory);
   }
   Space space;
@@ -124,13 +127,15 @@ Result<Space> probe_space(const std::string& directory, SystemCalls& calls) {
   return space;
 }
 
-Status check_space(std::string_view what, const std::string& directory, std::uint64_t needed_bytes, const Space& space) {
+Status check_space(std::string_view what, const std::string& directory, std::uint64_t needed_bytes,
+                   const Space& space) {
   const std::uint64_t free = space.free_bytes();
   if (needed_bytes <= free) return {};
-  return make_error(ErrorCode::no_space,
-                    "{} needs {} bytes in {}, and {} bytes are free (limited by {}); reduce the profile's header_nslots or strides, "
-                    "or set shm.base_dir to a larger file system",
-                    what, needed_bytes, directory, free, space.limited_by());
+  return make_error(
+      ErrorCode::no_space,
+      "{} needs {} bytes in {}, and {} bytes are free (limited by {}); reduce the profile's header_nslots or strides, "
+      "or set shm.base_dir to a larger file system",
+      what, needed_bytes, directory, free, space.limited_by());
 }
 
 }  // namespace tensorpool::shm

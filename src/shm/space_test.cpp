@@ -118,7 +118,8 @@ TEST(Space, RefusesWithNumbersAndTheSettingsToChange) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::no_space);
   EXPECT_EQ(refused.error().message,
-            "stream 1001 needs 1001 bytes in /dev/shm, and 1000 bytes are free (limited by the file system); reduce the profile's header_nslots or "
+            "stream 1001 needs 1001 bytes in /dev/shm, and 1000 bytes are free (limited by the file system); reduce "
+            "the profile's header_nslots or "
             "strides, or set shm.base_dir to a larger file system");
 }
 

@@ -26,7 +26,9 @@ int SystemCalls::open_at(int directory, const char* path, int flags, mode_t mode
   return ::openat(directory, path, flags, mode);
 }
 
-int SystemCalls::make_directory_at(int directory, const char* path, mode_t mode) { return ::mkdirat(directory, path, mode); }
+int SystemCalls::make_directory_at(int directory, const char* path, mode_t mode) {
+  return ::mkdirat(directory, path, mode);
+}
 
 int SystemCalls::change_mode(int fd, mode_t mode) { return ::fchmod(fd, mode); }
 
@@ -84,8 +86,10 @@ std::optional<std::string> SystemCalls::read_text(const char* path) {
   std::array<char, 4096> buffer;
   constexpr std::size_t longest = 1U << 20;
   for (ssize_t got = 0; text.size() < longest && (got = ::read(file.get(), buffer.data(), buffer.size())) != 0;) {
-    if (got > 0) text.append(buffer.data(), static_cast<std::size_t>(got));
-    else if (errno != EINTR) return std::nullopt;
+    if (got > 0)
+      text.append(buffer.data(), static_cast<std::size_t>(got));
+    else if (errno != EINTR)
+      return std::nullopt;
   }
   return text;
 }

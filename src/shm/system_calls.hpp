@@ -1,5 +1,6 @@
 // The system calls that make and remove region files, behind a seam: a test fails the n-th one, or reports a full file
-// system, where the real thing would need a machine in that state. Each method is the call of its name: -1 and errno on failure.
+// system, where the real thing would need a machine in that state. Each method is the call of its name: -1 and errno on
+// failure.
 #pragma once
 
 #include <sys/stat.h>
@@ -51,7 +52,9 @@ inline constexpr std::uint64_t ramfs_type = 0x858458f6;
 [[nodiscard]] inline bool is_type(const struct statfs& file_system, std::uint64_t type) noexcept {
   return (static_cast<std::uint64_t>(file_system.f_type) & 0xffffffffU) == type;
 }
-[[nodiscard]] inline bool is_hugetlbfs(const struct statfs& file_system) noexcept { return is_type(file_system, hugetlbfs_type); }
+[[nodiscard]] inline bool is_hugetlbfs(const struct statfs& file_system) noexcept {
+  return is_type(file_system, hugetlbfs_type);
+}
 
 // REQUIRES: unit > 0, and the result fits.
 [[nodiscard]] constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) noexcept {

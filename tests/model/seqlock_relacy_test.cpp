@@ -1,7 +1,8 @@
-// spec: wire 8.3. Every interleaving, and every reordering that the C++ memory model allows, of one writer that publishes twice
-// into one slot and one reader that looks twice, run by Relacy on the very templates that ship (shm/seqlock.hpp) with its atomics in place of
-// the machine's. The shipped orders must never accept a torn frame; each weakening of one of A, B, C, D must be caught, or the
-// search would prove nothing. Among the mutants is the form that the published specification prints.
+// spec: wire 8.3. Every interleaving, and every reordering that the C++ memory model allows, of one writer that
+// publishes twice into one slot and one reader that looks twice, run by Relacy on the very templates that ship
+// (shm/seqlock.hpp) with its atomics in place of the machine's. The shipped orders must never accept a torn frame; each
+// weakening of one of A, B, C, D must be caught, or the search would prove nothing. Among the mutants is the form that
+// the published specification prints.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -26,16 +27,21 @@ namespace {
 using Word = rl::atomic<std::uint64_t>;
 constexpr int payload_words = 2;
 
-// Relacy's atomics, with the four orderings of the protocol as parameters. Only the commit word's accesses vary: the payload's are
-// relaxed always, so the commit word is known by its address.
-template <rl::memory_order Mark, bool FenceA, rl::memory_order CommitB, rl::memory_order ObserveC, bool FenceD, rl::memory_order Recheck>
+// Relacy's atomics, with the four orderings of the protocol as parameters. Only the commit word's accesses vary: the
+// payload's are relaxed always, so the commit word is known by its address.
+template <rl::memory_order Mark, bool FenceA, rl::memory_order CommitB, rl::memory_order ObserveC, bool FenceD,
+          rl::memory_order Recheck>
 struct ModelAtomics {
   using Word = ::Word;
   static inline const Word* commit_word = nullptr;
 
-  static void store_relaxed(Word& word, std::uint64_t value) { word.store(value, &word == commit_word ? Mark : rl::mo_relaxed, $); }
+  static void store_relaxed(Word& word, std::uint64_t value) {
+    word.store(value, &word == commit_word ? Mark : rl::mo_relaxed, $);
+  }
   static void store_release(Word& word, std::uint64_t value) { word.store(value, CommitB, $); }
-  static std::uint64_t load_relaxed(const Word& word) { return word.load(&word == commit_word ? Recheck : rl::mo_relaxed, $); }
+  static std::uint64_t load_relaxed(const Word& word) {
+    return word.load(&word == commit_word ? Recheck : rl::mo_relaxed, $);
+  }
   static std::uint64_t load_acquire(const Word& word) { return word.load(ObserveC, $); }
   static void fence_release() {
     if (FenceA) rl::atomic_thread_fence(rl::mo_release, $);
@@ -95,7 +101,8 @@ struct OverwriteModel : rl::test_suite<OverwriteModel<Atomics, Expected>, 2, Exp
   }
 };
 
-// Relacy's report goes nowhere. A growing buffer would be freed by another allocator than took it: Relacy's, inside a search.
+// Relacy's report goes nowhere. A growing buffer would be freed by another allocator than took it: Relacy's, inside a
+// search.
 class Discard : public std::streambuf {
  protected:
   int overflow(int c) override { return c; }
