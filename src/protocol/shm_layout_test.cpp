@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "protocol/golden_test.hpp"
 
@@ -75,16 +76,18 @@ TEST(Superblock, OfAPoolMayLeaveItsSlotBytesUnstated) {
   EXPECT_EQ(decoded->slot_bytes, unstated_slot_bytes);
 }
 
+template <class T>
+Superblock changed(Superblock superblock, T Superblock::*member, std::type_identity_t<T> value) {
+  superblock.*member = value;
+  return superblock;
+}
+
 struct BadSuperblock {
   Superblock superblock;
   SuperblockFault fault;
 };
 
 TEST(Superblock, WithAWrongFieldIsRefused) {
-  const auto changed = [](Superblock superblock, auto member, auto value) {
-    superblock.*member = value;
-    return superblock;
-  };
   using S = Superblock;
   using Fault = SuperblockFault;
   const BadSuperblock cases[] = {
@@ -101,7 +104,7 @@ TEST(Superblock, WithAWrongFieldIsRefused) {
       {changed(pool, &S::stride_bytes, 0), Fault::bad_stride_bytes},
       {changed(pool, &S::stride_bytes, 100), Fault::bad_stride_bytes},
       {changed(pool, &S::stride_bytes, 128), Fault::bad_slot_bytes},
-      {changed(ring, &S::pool_id, std::uint16_t{1}), Fault::bad_pool_id},
+      {changed(ring, &S::pool_id, 1), Fault::bad_pool_id},
       {changed(ring, &S::slot_bytes, 128), Fault::bad_slot_bytes},
       {changed(ring, &S::slot_bytes, unstated_slot_bytes), Fault::bad_slot_bytes},
       {changed(ring, &S::stride_bytes, 256), Fault::bad_stride_bytes},
