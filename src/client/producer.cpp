@@ -108,6 +108,10 @@ bool Producer::attached() const noexcept { return core_->attached(); }
 std::uint32_t Producer::stream_id() const noexcept { return core_->stream_id(); }
 std::uint32_t Producer::client_id() const noexcept { return core_->client_id(); }
 std::optional<std::uint32_t> Producer::node_id() const noexcept { return core_->node_id(); }
-ProducerStats Producer::stats() const noexcept { return core_->stats(); }
+
+ProducerStats Producer::stats() const noexcept {
+  static_cast<void>(core_->current());  // an epoch that was handed over counts from here on
+  return core_->stats();
+}
 
 }  // namespace tensorpool

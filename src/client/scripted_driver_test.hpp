@@ -3,12 +3,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "client/client_core.hpp"
@@ -174,7 +176,8 @@ class ScriptedDriver {
     const std::uint32_t stream = request.stream_id != 0 ? request.stream_id : 20000;
     if (request.role == protocol::Role::producer || !layouts_.contains(stream)) bump(stream);
     const auto& regions = layouts_.at(stream);
-    leases[++lease_id_] = {lease_id_, stream, request.client_id, request.role};
+    ++lease_id_;
+    leases[lease_id_] = {lease_id_, stream, request.client_id, request.role};
     response.lease_id = lease_id_;
     response.lease_expiry_timestamp_ns = static_cast<std::uint64_t>(now + settings.lease_ns);
     response.stream_id = stream;
@@ -276,6 +279,63 @@ inline std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed) {
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(seed * 31 + i);
   return bytes;
 }
+
+// One client with a producer and a consumer of stream 5, both at work.
+class StreamBench : public ClientBench {
+ protected:
+  explicit StreamBench(ScriptedDriver::Settings settings = {}) : ClientBench(std::move(settings)), client(connect()) {}
+
+  void attach(ProducerOptions producing = {}, ConsumerOptions consuming = {}) {
+    consuming.stream_id = 5;
+    producing.stream_id = 5;
+    auto reading = client.attach_consumer(consuming);
+    ASSERT_TRUE(reading) << reading.error().message;
+    auto writing = client.attach_producer(producing);
+    ASSERT_TRUE(writing) << writing.error().message;
+    consumer.emplace(*std::move(reading));
+    producer.emplace(*std::move(writing));
+    run(client, 10 * nanos_per_milli);
+    consumer->poll([](const Frame&) {});
+  }
+  // Another consumer of the stream.
+  Consumer join(ConsumerOptions consuming = {}) {
+    consuming.stream_id = 5;
+    return client.attach_consumer(consuming).value();
+  }
+  PublishStatus publish(std::uint64_t seed, std::size_t size = 100) {
+    return producer->publish(TensorLayout::raw_bytes(static_cast<std::int32_t>(size)), pattern(size, seed));
+  }
+  SlotClaim claim(std::size_t size = 100) {
+    auto claimed = producer->claim(size);
+    EXPECT_TRUE(claimed);
+    return *std::move(claimed);
+  }
+  // Fills the claim as `publish(claim.seq())` would, and commits it.
+  static PublishStatus commit(SlotClaim claim, std::size_t size = 100) {
+    const auto bytes = pattern(size, claim.seq());
+    std::copy(bytes.begin(), bytes.end(), claim.payload().begin());
+    return std::move(claim).commit(TensorLayout::raw_bytes(static_cast<std::int32_t>(size)));
+  }
+  // The sequences that a poll delivers; every byte is checked.
+  static std::vector<std::uint64_t> poll(Consumer& from, int limit = 100) {
+    std::vector<std::uint64_t> seqs;
+    from.poll(
+        [&](const Frame& frame) {
+          std::vector<std::byte> bytes(frame.size_bytes());
+          ASSERT_TRUE(frame.copy_to(bytes));
+          EXPECT_EQ(bytes, pattern(bytes.size(), frame.seq()));
+          seqs.push_back(frame.seq());
+        },
+        limit);
+    return seqs;
+  }
+  std::vector<std::uint64_t> poll() { return poll(*consumer); }
+
+  using Seqs = std::vector<std::uint64_t>;
+  Client client;
+  std::optional<Producer> producer;
+  std::optional<Consumer> consumer;
+};
 
 // The books of a consumer balance.
 inline void expect_balance(const ConsumerStats& stats) {

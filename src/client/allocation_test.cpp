@@ -1,0 +1,88 @@
+// Proves that the hot path allocates nothing. The in-memory twin allocates for each message, Aeron does not, so what is
+// measured is the difference to the same messages sent raw.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <new>
+
+#include "client/scripted_driver_test.hpp"
+
+namespace {
+
+thread_local std::uint64_t allocations = 0;
+
+void* counted_allocation(std::size_t size) {
+  ++allocations;
+  void* const memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted_allocation(size); }
+void* operator new[](std::size_t size) { return counted_allocation(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace tensorpool::detail {
+namespace {
+
+constexpr int frames = 2000;
+
+class AllocationTest : public StreamBench {
+ protected:
+  // Allocations of `frames` rounds of `round`, after a few to warm up.
+  template <class Round>
+  static std::uint64_t measure(Round&& round) {
+    for (int i = 0; i < 100; ++i) round();
+    const std::uint64_t before = allocations;
+    for (int i = 0; i < frames; ++i) round();
+    return allocations - before;
+  }
+};
+
+TEST_F(AllocationTest, PublishClaimCommitPollCopyAndReadAllocateNothing) {
+  attach();
+  auto connection = transport::Connection::open({.aeron_dir = bus_}).value();
+  auto raw_out = connection.add_publication("aeron:ipc", 4711).value();
+  auto raw_in = connection.add_subscription("aeron:ipc", 4711).value();
+  connection.do_work();
+  const auto ignore = [](std::span<const std::byte>) {};
+  const std::uint64_t raw = measure([&] {
+    raw_out.try_claim(48, [](std::span<std::byte>) {});
+    raw_in.poll(ignore, 64);
+  });
+
+  const auto layout = TensorLayout::raw_bytes(100);
+  const auto bytes = pattern(100, 0);
+  std::array<std::byte, 100> copy;
+  int copied = 0;
+  int read = 0;
+  const auto poll = [&] {
+    consumer->poll([&](const Frame& frame) {
+      copied += frame.copy_to(copy) ? 1 : 0;
+      read += frame.read<std::byte>([](auto view) { return view.elements.size(); }) ? 1 : 0;
+    });
+  };
+  const std::uint64_t published = measure([&] {
+    EXPECT_TRUE(is_committed(producer->publish(layout, bytes)));
+    poll();
+  });
+  const std::uint64_t claimed = measure([&] {
+    auto claim = producer->claim(100);
+    EXPECT_TRUE(is_committed(std::move(*claim).commit(layout)));
+    poll();
+  });
+  EXPECT_EQ(copied, 2 * (frames + 100));
+  EXPECT_EQ(read, copied);
+  // A few more for the queues of the twin, which grow in blocks.
+  EXPECT_LE(published, raw + frames / 20);
+  EXPECT_LE(claimed, raw + frames / 20);
+}
+
+}  // namespace
+}  // namespace tensorpool::detail

@@ -1,0 +1,366 @@
+#include "tensorpool/consumer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "client/scripted_driver_test.hpp"
+
+namespace tensorpool::detail {
+namespace {
+
+constexpr Nanos ms = nanos_per_milli;
+constexpr std::int32_t descriptor_stream = 1100;
+
+class ConsumerTest : public StreamBench {
+ protected:
+  // Says something on the descriptor stream that no producer of ours would say.
+  template <class Bytes>
+  void inject(const Bytes& bytes) {
+    if (!injector_) {
+      connection_.emplace(transport::Connection::open({.aeron_dir = bus_}).value());
+      injector_.emplace(connection_->add_publication("aeron:ipc", descriptor_stream).value());
+      run(client, 5 * ms);
+    }
+    ASSERT_EQ(injector_->offer(bytes), transport::OfferResult::ok);
+  }
+  void inject_descriptor(std::uint64_t epoch, std::uint64_t seq, std::uint32_t stream = 5) {
+    protocol::FrameDescriptor descriptor;
+    descriptor.stream_id = stream;
+    descriptor.epoch = epoch;
+    descriptor.seq = seq;
+    std::vector<std::byte> bytes(protocol::encoded_length(descriptor));
+    ASSERT_NE(protocol::encode(descriptor, std::span(bytes)), 0u);
+    inject(bytes);
+  }
+
+  std::optional<transport::Connection> connection_;
+  std::optional<transport::Publication> injector_;
+};
+
+TEST_F(ConsumerTest, GivesALateJoinerTheNewestFrameAtOnceAndOnlyOnce) {
+  attach();
+  for (std::uint64_t i = 0; i < 5; ++i) publish(i);
+  auto late = join();
+  EXPECT_EQ(poll(late), (Seqs{4}));
+  EXPECT_EQ(poll(late), (Seqs{}));
+  run(client, 2 * ms);
+  publish(5);
+  EXPECT_EQ(poll(late), (Seqs{5}));
+  EXPECT_EQ(late.stats().first_seq, 4u);
+  EXPECT_EQ(late.stats().accounted, 2u);
+}
+
+TEST_F(ConsumerTest, DoesNotDeliverAFrameTwiceWhenItsDescriptorArrivesAfterIt) {
+  attach();
+  publish(0);
+  transport::loopback::set_replay(bus_, descriptor_stream, true);
+  auto late = join();
+  run(client, 2 * ms);
+  EXPECT_EQ(poll(late), (Seqs{0}));
+  EXPECT_EQ(poll(late), (Seqs{}));
+  EXPECT_EQ(late.stats().delivered, 1u);
+}
+
+TEST_F(ConsumerTest, BeginsWithTheNextFrameOrTheOldestIfAskedTo) {
+  attach();
+  for (std::uint64_t i = 0; i < 12; ++i) publish(i);
+  auto next = join({.start = StartAt::next});
+  auto oldest = join({.start = StartAt::oldest});
+  EXPECT_EQ(poll(next), (Seqs{}));
+  EXPECT_EQ(poll(oldest), (Seqs{7, 8, 9, 10, 11}));  // within the skip threshold of half a ring
+  run(client, 2 * ms);
+  publish(12);
+  EXPECT_EQ(poll(next), (Seqs{12}));
+  EXPECT_EQ(next.stats().first_seq, 12u);
+  EXPECT_EQ(poll(oldest), (Seqs{12}));
+  EXPECT_EQ(oldest.stats().lost_total(), 0u);
+}
+
+// spec: C3, performance 5.7
+TEST_F(ConsumerTest, SkipsToTheNewestFrameWhenItLagsByMoreThanHalfTheRing) {
+  attach();
+  for (std::uint64_t i = 0; i < 5; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{0, 1, 2, 3, 4}));
+  for (std::uint64_t i = 5; i < 11; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{10}));
+  EXPECT_EQ(consumer->stats()[LossCause::skipped], 5u);
+  for (std::uint64_t i = 11; i < 111; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{110}));
+  EXPECT_EQ(consumer->stats()[LossCause::skipped], 104u);
+  expect_balance(consumer->stats());
+}
+
+TEST_F(ConsumerTest, TakesOnlyTheNewestFrameIfAskedTo) {
+  attach({}, {.latest_only = true});
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{2}));
+  publish(3);
+  EXPECT_EQ(poll(), (Seqs{3}));
+  EXPECT_EQ(consumer->stats()[LossCause::skipped], 2u);
+}
+
+TEST_F(ConsumerTest, CapsTheSkipThresholdByTheOutstandingGap) {
+  attach({}, {.skip_threshold = 4, .max_outstanding_seq_gap = 1});
+  publish(0);
+  publish(1);
+  EXPECT_EQ(poll(), (Seqs{0, 1}));
+  for (std::uint64_t i = 2; i < 5; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{4}));
+}
+
+TEST_F(ConsumerTest, KeepsUpWithAProducerThatIsFasterThanItsCallback) {
+  attach();
+  std::uint64_t seq = 0;
+  publish(seq++);
+  std::uint64_t valid = 0;
+  for (int i = 0; i < 200; ++i) {
+    consumer->poll([&](const Frame& frame) {
+      publish(seq++);
+      publish(seq++);  // twice as fast as the reader
+      if (frame.still_valid()) ++valid;
+    });
+  }
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats.delivered, valid);
+  EXPECT_EQ(stats[LossCause::late] + stats[LossCause::overwritten], 0u);
+  EXPECT_GT(stats[LossCause::skipped], 0u);
+  expect_balance(stats);
+}
+
+TEST_F(ConsumerTest, PollsNoMoreFramesThanItIsAskedFor) {
+  attach();
+  for (std::uint64_t i = 0; i < 4; ++i) publish(i);
+  EXPECT_EQ(poll(*consumer, 1), (Seqs{0}));
+  EXPECT_EQ(consumer->stats().accounted, 1u);
+  EXPECT_EQ(consumer->stats().last_seq, 0u);
+  EXPECT_EQ(poll(*consumer, 0), (Seqs{}));
+  EXPECT_EQ(poll(*consumer, 10), (Seqs{1, 2, 3}));
+}
+
+// spec: C2
+TEST_F(ConsumerTest, CountsAFrameThatWasOverwrittenDuringTheCallbackAsLate) {
+  attach();
+  publish(0);
+  int calls = 0;
+  consumer->poll([&](const Frame& frame) {
+    if (calls++ > 0) return;
+    for (std::uint64_t i = 1; i <= 8; ++i) publish(i);
+    EXPECT_FALSE(frame.still_valid());
+    std::vector<std::byte> bytes(frame.size_bytes());
+    EXPECT_EQ(frame.copy_to(bytes).error(), FrameLoss::overwritten);
+    EXPECT_EQ(frame.read<std::byte>([](auto) { return 1; }).error(), FrameLoss::overwritten);
+  });
+  EXPECT_EQ(consumer->stats()[LossCause::late], 1u);
+  expect_balance(consumer->stats());
+}
+
+TEST_F(ConsumerTest, CountsAnAcceptedCopyAsDeliveredWhateverComesAfter) {
+  attach();
+  publish(0);
+  int calls = 0;
+  consumer->poll([&](const Frame& frame) {
+    if (calls++ > 0) return;
+    std::vector<std::byte> bytes(frame.size_bytes());
+    EXPECT_TRUE(frame.copy_to(bytes));
+    for (std::uint64_t i = 1; i <= 8; ++i) publish(i);
+  });
+  EXPECT_EQ(consumer->stats()[LossCause::late], 0u);
+  EXPECT_EQ(consumer->stats().delivered, 1u);
+  EXPECT_EQ(poll(), (Seqs{8}));
+}
+
+TEST_F(ConsumerTest, TellsThatABufferIsTooSmall) {
+  attach();
+  publish(0);
+  consumer->poll([&](const Frame& frame) {
+    std::vector<std::byte> small(frame.size_bytes() - 1);
+    EXPECT_EQ(frame.copy_to(small).error(), FrameLoss::buffer_too_small);
+    EXPECT_FALSE(to_string(FrameLoss::buffer_too_small).empty());
+  });
+  EXPECT_EQ(consumer->stats().delivered, 1u);  // it was whole all the time
+}
+
+TEST_F(ConsumerTest, IgnoresRepeatedAndLowerDescriptors) {
+  attach();
+  transport::loopback::duplicate_next(bus_, descriptor_stream, 3);
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{0, 1, 2}));
+  inject_descriptor(producer->stats().epoch, 1);
+  EXPECT_EQ(poll(), (Seqs{}));
+  EXPECT_EQ(consumer->stats().accounted, 3u);
+}
+
+TEST_F(ConsumerTest, DropsDescriptorsOfOtherEpochsAndStreamsWithoutUnmapping) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  inject_descriptor(producer->stats().epoch + 1, 1);
+  inject_descriptor(producer->stats().epoch, 7, 6);
+  inject(pattern(48, 1));
+  inject(pattern(3, 1));
+  publish(1);
+  EXPECT_EQ(poll(), (Seqs{1}));
+  EXPECT_EQ(consumer->stats().wrong_epoch, 1u);
+  EXPECT_EQ(consumer->stats().malformed, 2u);
+  EXPECT_EQ(consumer->stats().accounted, 2u);
+}
+
+TEST_F(ConsumerTest, IsNotMovedByADescriptorThatTheRingBelies) {
+  attach();
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{0, 1, 2}));
+  inject_descriptor(producer->stats().epoch, std::uint64_t{1} << 60);
+  EXPECT_EQ(poll(), (Seqs{}));
+  publish(3);
+  EXPECT_EQ(poll(), (Seqs{3}));
+  EXPECT_EQ(consumer->stats().malformed, 1u);
+  EXPECT_EQ(consumer->stats().lost_total(), 0u);
+}
+
+TEST_F(ConsumerTest, CountsADescriptorWhoseSlotIsNotCommitted) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  auto open = claim();
+  inject_descriptor(producer->stats().epoch, 1);
+  EXPECT_EQ(poll(), (Seqs{}));
+  EXPECT_EQ(consumer->stats()[LossCause::not_committed], 1u);
+  commit(std::move(open));
+  publish(2);
+  EXPECT_EQ(poll(), (Seqs{2}));
+  expect_balance(consumer->stats());
+}
+
+TEST_F(ConsumerTest, CountsABrokenSlotHeader) {
+  attach();
+  publish(0);
+  auto regions = shm::RegionSet::map(driver->layout(5), shm::Access::read_write, shm::PathPolicy{{dir.path()}}).value();
+  regions->header_words(0)[2] ^= 0xFFFF;  // pool id, offset
+  EXPECT_EQ(poll(), (Seqs{}));
+  EXPECT_EQ(consumer->stats()[LossCause::invalid_header], 1u);
+}
+
+TEST_F(ConsumerTest, CountsLostDescriptorsAsAGapOnce) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  transport::loopback::drop_next(bus_, descriptor_stream, 3);
+  for (std::uint64_t i = 1; i < 4; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{}));
+  publish(4);
+  publish(5);
+  EXPECT_EQ(poll(), (Seqs{4, 5}));
+  EXPECT_EQ(consumer->stats()[LossCause::gap], 3u);
+  EXPECT_EQ(consumer->stats().last_seq, 5u);
+  expect_balance(consumer->stats());
+}
+
+// spec: C1, aeron 1.2: a stalled reader is evicted, rejoins and counts exactly what it missed.
+TEST_F(ConsumerTest, CountsWhatItMissedAfterItFellOutOfTheStream) {
+  transport::loopback::set_window(bus_, descriptor_stream, 8 * 96);
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  for (std::uint64_t i = 1; i < 200; ++i) {
+    EXPECT_TRUE(is_committed(publish(i)));
+    client.do_work(tick());
+  }
+  run(client, 10 * ms);
+  const auto before = consumer->stats();
+  const auto seqs = poll();
+  ASSERT_FALSE(seqs.empty());
+  EXPECT_EQ(seqs.back(), 199u);  // the newest, although its descriptor was missed too
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats.last_seq, 199u);
+  EXPECT_EQ(stats.accounted - before.accounted, 199u);
+  publish(200);
+  EXPECT_EQ(poll(), (Seqs{200}));
+  expect_balance(consumer->stats());
+  EXPECT_EQ(consumer->stats().accounted, 201u);
+}
+
+TEST_F(ConsumerTest, ReadsNothingWhileUnattachedAndCountsWhatPassedBy) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  driver->refuse_with = "later";
+  driver->revoke(driver->lease_of(protocol::Role::consumer), protocol::LeaseRevokeReason::revoked);
+  run(client, 5 * ms);
+  publish(1);
+  EXPECT_EQ(poll(), (Seqs{}));
+  EXPECT_EQ(consumer->stats()[LossCause::unmapped], 1u);
+  driver->refuse_with.clear();
+  run(client, 5 * nanos_per_second);
+  ASSERT_TRUE(consumer->attached());
+  publish(2);
+  EXPECT_EQ(poll(), (Seqs{2}));
+  EXPECT_EQ(consumer->stats().accounted, 3u);
+  expect_balance(consumer->stats());
+}
+
+// I5: whatever happens, the consumer's books balance against the producer's, sequence by sequence.
+class Balance : public ConsumerTest, public testing::WithParamInterface<int> {};
+
+TEST_P(Balance, HoldsUnderRandomDropsClaimsStallsAndEpochs) {
+  std::mt19937_64 random(static_cast<std::uint64_t>(GetParam()));
+  const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
+  attach({}, {.start = chance(50) ? StartAt::latest : StartAt::oldest, .skip_threshold = static_cast<std::uint32_t>(random() % 6)});
+  std::vector<SlotClaim> claims;
+  std::uint64_t delivered = 0;
+  std::uint64_t last_epoch = 0;
+  std::uint64_t last_seq = 0;
+  const auto read = [&](int limit) {
+    consumer->poll(
+        [&](const Frame& frame) {
+          EXPECT_GE(frame.epoch(), last_epoch);
+          EXPECT_TRUE(frame.epoch() > last_epoch || frame.seq() > last_seq || delivered == 0);
+          last_epoch = frame.epoch();
+          last_seq = frame.seq();
+          std::vector<std::byte> bytes(frame.size_bytes());
+          if (!frame.copy_to(bytes)) return;
+          EXPECT_EQ(bytes, pattern(bytes.size(), frame.seq()));
+          ++delivered;
+        },
+        limit);
+    expect_balance(consumer->stats());
+  };
+  for (int step = 0; step < 600; ++step) {
+    if (chance(3)) transport::loopback::drop_next(bus_, descriptor_stream, 1 + static_cast<int>(random() % 12));
+    if (chance(3)) transport::loopback::duplicate_next(bus_, descriptor_stream, 1);
+    if (chance(3)) {
+      transport::loopback::force_offer_result(bus_, descriptor_stream, transport::OfferResult::back_pressured, 1);
+    }
+    if (chance(60)) publish(producer->stats().next_seq);
+    if (chance(20)) {
+      if (auto claimed = producer->claim(100)) claims.push_back(*std::move(claimed));
+    }
+    if (!claims.empty() && chance(40)) {
+      const std::size_t pick = random() % claims.size();
+      if (chance(70)) commit(std::move(claims[pick]));
+      claims.erase(claims.begin() + static_cast<std::ptrdiff_t>(pick));
+    }
+    if (chance(40)) read(1 + static_cast<int>(random() % 5));
+    if (chance(20)) client.do_work(tick());
+    if (chance(1)) {
+      driver->revoke(driver->lease_of(protocol::Role::producer), protocol::LeaseRevokeReason::revoked);
+      run(client, 300 * ms);
+    }
+  }
+  claims.clear();
+  run(client, 500 * ms);
+  ASSERT_TRUE(producer->attached() && consumer->attached());
+  transport::loopback::drop_next(bus_, descriptor_stream, 0);
+  publish(producer->stats().next_seq);
+  publish(producer->stats().next_seq);
+  read(1000);
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats.delivered, delivered);
+  EXPECT_EQ(stats.epoch, producer->stats().epoch);
+  EXPECT_EQ(stats.last_seq + 1, producer->stats().next_seq);
+  EXPECT_EQ(stats[LossCause::not_committed] + stats[LossCause::invalid_header] + stats.malformed, 0u);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, Balance, testing::Range(1, 41));
+
+}  // namespace
+}  // namespace tensorpool::detail
