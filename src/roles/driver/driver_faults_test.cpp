@@ -76,12 +76,8 @@ TEST_F(DriverFaults, SurvivesEveryControlMessageCutAndStretchedAndFilledWithNois
   for (int round = 0; round < 2000; ++round) {
     auto bytes = originals[random() % originals.size()];
     bytes.resize(1 + random() % (bytes.size() + 8));
-    for (unsigned flips = random() % 4; flips > 0; --flips) {
-      bytes[8 + random() % std::max<std::size_t>(bytes.size(), 9) % (bytes.size() > 8 ? bytes.size() - 8 : 1)] =
-          static_cast<std::byte>(random());
-      if (bytes.size() < 9) {
-        break;
-      }
+    for (unsigned flips = random() % 4; flips > 0 && bytes.size() > 8; --flips) {
+      bytes[8 + random() % (bytes.size() - 8)] = static_cast<std::byte>(random());
     }
     client.say_bytes(bytes);
     if (round % 50 == 0) {
