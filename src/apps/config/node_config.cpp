@@ -160,7 +160,7 @@ Result<NodeConfig> load_node_config(const std::string& path, const Environment& 
   if (!path.empty()) {
     Result<Value> root = read_toml(path);
     if (!root) {
-      return root.error();
+      return Error{ErrorCode::invalid_config, root.error().message};
     }
     loader.apply_file(*root);
   }

@@ -58,6 +58,9 @@ Verdict validate_config(const std::string& path, const Result<NodeConfig>& loade
     return verdict;
   }
   verdict.footprint = driver::footprint(loaded->driver);
+  for (const driver::StaticStream& stream : loaded->driver.streams) {
+    verdict.profiles[stream.name] = stream.profile;
+  }
   verdict.notes = describe_footprint(loaded->driver);
   if (const auto rate = descriptor_rate_limit(loaded->driver.driver.descriptor_channel)) {
     verdict.notes.push_back(fmt::format(
@@ -89,7 +92,11 @@ Json to_json(const Verdict& verdict) {
   if (verdict.footprint) {
     json["streams"] = Json::array();
     for (const driver::StreamFootprint& stream : verdict.footprint->streams) {
-      json["streams"].push_back({{"stream_id", stream.stream_id}, {"name", stream.name}, {"bytes", stream.bytes}});
+      const auto profile = verdict.profiles.find(stream.name);
+      json["streams"].push_back({{"stream_id", stream.stream_id},
+                                 {"name", stream.name},
+                                 {"profile", profile == verdict.profiles.end() ? "" : profile->second},
+                                 {"bytes", stream.bytes}});
     }
     json["total_bytes"] = verdict.footprint->total_bytes;
   }

@@ -1,6 +1,7 @@
 // What `tp driver validate` finds out about a configuration without starting anything.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ struct Verdict {
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
   std::optional<driver::Footprint> footprint;  // when there is no error
+  std::map<std::string, std::string> profiles;  // of each static stream, by its name
   std::vector<std::string> notes;              // memory per stream and in sum, descriptor rate
 
   [[nodiscard]] bool ok() const { return errors.empty(); }

@@ -1,0 +1,200 @@
+// The program as its users call it: arguments, exit statuses, what it prints.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "apps/tp/driver_validate.hpp"
+#include "apps/tp/test_program.hpp"
+#include "support/temp_dir.hpp"
+
+namespace tensorpool::apps::tp {
+namespace {
+
+using ::testing::Test;
+
+const std::string source_dir = TENSORPOOL_SOURCE_DIR;
+const std::string camera_config = source_dir + "/docs/examples/driver_camera_example.toml";
+const std::string integration_config = source_dir + "/docs/examples/driver_integration_example.toml";
+
+bool has(const Outcome& outcome, const std::string& text) { return outcome.text.find(text) != std::string::npos; }
+
+std::string write(const std::string& path, const std::string& text) {
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(Tp, RefusesToDoNothing) {
+  const Outcome outcome = run("");
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(has(outcome, "A subcommand is required")) << outcome.text;
+}
+
+TEST(Tp, RefusesUnknownCommandsOptionsAndFormats) {
+  EXPECT_EQ(run("driver frobnicate").status, 2);
+  EXPECT_EQ(run("driver status --wavelength 5").status, 2);
+  EXPECT_EQ(run("driver status --format xml").status, 2);
+  EXPECT_EQ(run("driver status --control-stream-id many").status, 2);
+  EXPECT_EQ(run("driver shutdown").status, 2);
+}
+
+TEST(Tp, HelpsWithAnExampleForEveryDocumentedCommand) {
+  std::ifstream doc(source_dir + "/docs/tp.md");
+  const std::regex heading("## tp ([a-z ]+)");
+  std::smatch match;
+  int commands = 0;
+  for (std::string line; std::getline(doc, line);) {
+    if (std::regex_match(line, match, heading)) {
+      const std::string command = match[1];
+      const Outcome outcome = run(command + " --help");
+      if (command == "publish camera" && outcome.status == 2) {
+        continue;  // built without Aravis
+      }
+      EXPECT_EQ(outcome.status, 0) << command;
+      EXPECT_TRUE(has(outcome, "Example:\n  tp " + command)) << outcome.text;
+      EXPECT_TRUE(has(outcome, "--aeron-dir")) << command;
+      ++commands;
+    }
+  }
+  EXPECT_GE(commands, 8);
+}
+
+TEST(TpDriverValidate, StatesWhatTheCameraExampleWants) {
+  const Outcome outcome = run("driver validate " + camera_config);
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(has(outcome, "stream 1001 (cam1) takes 5.00 GiB")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "all 6 streams together take 18.75 GiB; /dev/shm/tensorpool has")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "warning: " + camera_config + ":20: policies.allow_dynamic_streams is true but"))
+      << outcome.text;
+  EXPECT_TRUE(has(outcome, "up to about 19504 frames/s")) << outcome.text;
+}
+
+TEST(TpDriverValidate, NotesAStrideThatJuliaRefuses) {
+  const Outcome outcome = run("driver validate " + integration_config);
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(
+      has(outcome, "warning: " + integration_config + ":26: profiles.camera.payload_pools: stride_bytes 655360"))
+      << outcome.text;
+}
+
+TEST(TpDriverValidate, SpeaksJson) {
+  const auto json = nlohmann::json::parse(run("driver validate --format json " + camera_config).text);
+  EXPECT_EQ(json["ok"], true);
+  EXPECT_EQ(json["streams"].size(), 6u);
+  EXPECT_EQ(json["total_bytes"], 20133445632u);
+}
+
+TEST(TpDriverValidate, NamesFileAndLineOfAMistake) {
+  const TempDir dir;
+  const std::string path = write(dir.path() + "/bad.toml", "[shm]\nbase_dri = \"/dev/shm\"\n");
+  const Outcome outcome = run("driver validate " + path);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(has(outcome, "error: " + path + ":2: shm.base_dri: unknown key, did you mean \"base_dir\"?"))
+      << outcome.text;
+}
+
+TEST(TpDriverValidate, NamesOverlappingRanges) {
+  const TempDir dir;
+  std::ifstream original(integration_config);
+  std::string text((std::istreambuf_iterator<char>(original)), {});
+  text.replace(text.find("[shm]"), 0, "stream_id_range = \"100-200\"\ndescriptor_stream_id_range = [150, 250]\n");
+  const std::string path = write(dir.path() + "/ranges.toml", text);
+  const Outcome outcome = run("driver validate " + path);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(has(outcome, path + ":10: driver.stream_id_range 100-200 overlaps driver.descriptor_stream_id_range"))
+      << outcome.text;
+}
+
+TEST(TpDriverValidate, TakesTheFileFromOptionOrVariable) {
+  EXPECT_EQ(run("driver validate --config " + integration_config).status, 0);
+  EXPECT_EQ(run("driver validate", "TENSORPOOL_CONFIG=" + integration_config).status, 0);
+  const Outcome none = run("driver validate", "TENSORPOOL_CONFIG=");
+  EXPECT_EQ(none.status, 2);
+  EXPECT_TRUE(has(none, "tp: no configuration file; name one as CONFIG, with --config, or in TENSORPOOL_CONFIG"));
+}
+
+TEST(TpDriverStatus, SaysThatThereIsNoMediaDriver) {
+  const TempDir dir;
+  const Outcome outcome = run("driver status --aeron-dir " + dir.path() + "/aeron");
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_TRUE(has(outcome, "there is no media driver in " + dir.path() + "/aeron")) << outcome.text;
+}
+
+TEST(TpShmInspect, SaysWhatIsMissing) {
+  const TempDir dir;
+  EXPECT_EQ(run("shm inspect " + dir.path() + "/none").status, 1);
+  const Outcome empty = run("shm inspect " + dir.path());
+  EXPECT_EQ(empty.status, 0);
+  EXPECT_EQ(empty.text, "no region files\n");
+}
+
+TEST(TpShmInspect, FindsABrokenRegion) {
+  const TempDir dir;
+  write(dir.path() + "/header.ring", std::string(4096, 'x'));
+  const Outcome outcome = run("shm inspect " + dir.path());
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_TRUE(has(outcome, "NOT OK")) << outcome.text;
+  const auto json = nlohmann::json::parse(run("shm inspect --format json " + dir.path()).text);
+  EXPECT_EQ(json[0]["ok"], false);
+}
+
+TEST(DescriptorRate, FollowsFromTheTermLength) {
+  EXPECT_EQ(descriptor_rate_limit("aeron:ipc"), 19504u);
+  EXPECT_EQ(descriptor_rate_limit("aeron:ipc?term-length=16m"), 78019u);
+  EXPECT_EQ(descriptor_rate_limit("aeron:udp?endpoint=localhost:4000"), std::nullopt);
+}
+
+// A driver of this test's own: another directory, another namespace.
+class RunningDriver : public Test {
+ protected:
+  // Asks for its status until it is there; the test's own time limit bounds it.
+  Outcome await_status() {
+    for (;;) {
+      Outcome outcome = run("driver status --format json --config " + config_);
+      if (outcome.status == 0 || outcome.status == 2) {
+        return outcome;
+      }
+    }
+  }
+
+  TempDir dir_{"tp-driver", "/dev/shm"};
+  std::string config_ = write(
+      dir_.path() + "/driver.toml",
+      "[driver]\naeron_dir = \"" + dir_.path() + "/aeron\"\n[shm]\nbase_dir = \"" + dir_.path() +
+          "\"\n[policies]\nannounce_period_ms = 200\nshutdown_token = \"s3cret\"\n[profiles.a]\nheader_nslots = 8\n"
+          "payload_pools = [{ pool_id = 1, stride_bytes = 4096 }]\n[streams.s]\nstream_id = 7\nprofile = \"a\"\n");
+};
+
+TEST_F(RunningDriver, IsSeenInspectedAndShutDownByItsToken) {
+  Background driver({"driver", "run", config_});
+  const Outcome status = await_status();
+  ASSERT_EQ(status.status, 0) << status.text;
+  const auto json = nlohmann::json::parse(status.text);
+  EXPECT_EQ(json["aeron_dir"], dir_.path() + "/aeron");
+  EXPECT_FALSE(json["counters"].empty());
+
+  const Outcome second = run("driver run " + config_);
+  EXPECT_EQ(second.status, 1);
+  EXPECT_TRUE(has(second, "another driver serves the namespace")) << second.text;
+
+  const Outcome wrong = run("driver shutdown --token guess --timeout 0.5 --config " + config_);
+  EXPECT_EQ(wrong.status, 3);
+  EXPECT_TRUE(has(wrong, "no driver said goodbye within 0.5 s on control stream 1000 of aeron:ipc")) << wrong.text;
+
+  const Outcome right = run("driver shutdown --token s3cret --config " + config_);
+  EXPECT_EQ(right.status, 0);
+  EXPECT_TRUE(has(right, "the driver shut down (ADMIN)")) << right.text;
+  EXPECT_EQ(driver.status(), 0);
+}
+
+TEST_F(RunningDriver, EndsCleanlyOnASignal) {
+  Background driver({"driver", "run", config_});
+  ASSERT_EQ(await_status().status, 0);
+  driver.signal(SIGTERM);
+  EXPECT_EQ(driver.status(), 0);
+  EXPECT_NE(::access((dir_.path() + "/aeron").c_str(), F_OK), 0) << "the media driver's directory is left";
+}
+
+}  // namespace
+}  // namespace tensorpool::apps::tp
