@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::microseconds add_pause{50};
 constexpr std::chrono::milliseconds open_pause{10};
-constexpr std::uint64_t conductor_check_ns = 2 * 1'000'000;  // how often do_work looks at time-outs, at most
+constexpr std::uint64_t conductor_check_ns = 2'000'000;  // how often do_work looks at time-outs, at most
 constexpr std::size_t max_client_name = 100;
 constexpr std::size_t max_key_bytes = 112;
 constexpr std::size_t max_label_bytes = 380;

@@ -41,7 +41,7 @@ CncRecord read_cnc(aeron_cnc_t* cnc) {
   record.pid = constants.pid;
   record.started_at = constants.start_timestamp * nanos_per_milli;
   record.ended = heartbeat_ms < 0;
-  record.heartbeat_age = realtime_now() - heartbeat_ms * nanos_per_milli;
+  if (!record.ended) record.heartbeat_age = realtime_now() - heartbeat_ms * nanos_per_milli;
   return record;
 }
 

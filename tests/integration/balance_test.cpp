@@ -20,7 +20,7 @@ void work(Producer& producer, std::minstd_rand& random) {
       return;
     case 1: {
       std::vector<SlotClaim> claims;
-      for (unsigned wanted = 1 + random() % 4; claims.size() < wanted;) {
+      for (std::size_t wanted = 1 + random() % 4; claims.size() < wanted;) {
         auto claim = producer.claim(bytes);
         if (!claim) break;
         claims.push_back(std::move(*claim));
@@ -33,7 +33,7 @@ void work(Producer& producer, std::minstd_rand& random) {
       return;
     }
     default:
-      for (unsigned burst = 1 + random() % 12; burst > 0; --burst) publish_pattern(producer, bytes);
+      for (auto burst = 1 + random() % 12; burst > 0; --burst) publish_pattern(producer, bytes);
   }
 }
 
@@ -42,6 +42,7 @@ struct Reader {
   std::minstd_rand random;
   std::uint64_t taken = 0;
   std::uint64_t wrong = 0;
+  std::uint64_t accounted = 0;  // when the epoch before ended
 
   void poll() {
     if (random() % 3 == 0) return;
@@ -72,7 +73,6 @@ TEST_P(Balance, HoldsInEveryEpochByTheProducersFigures) {
     bystander = rig().spawn_consumer();
     auto producer = sender.attach_producer({.stream_id = Rig::stream, .min_readable_slots = 4});
     ASSERT_TRUE(producer) << producer.error().message;
-    std::vector<ConsumerStats> before;
     for (Reader& reader : readers) {
       publish_pattern(*producer, 100);
       ASSERT_TRUE(eventually([&] { return reader.poll(), reader.consumer.stats().epoch == producer->stats().epoch; }));
@@ -90,6 +90,9 @@ TEST_P(Balance, HoldsInEveryEpochByTheProducersFigures) {
       EXPECT_TRUE(eventually([&] { return reader.poll(), stats().last_seq + 1 == last_words.next_seq; }))
           << stats().last_seq << " of " << last_words.next_seq;
       EXPECT_EQ(stats().accounted, stats().delivered + stats().abandoned + stats().lost_total());
+      EXPECT_EQ(stats().accounted - reader.accounted, last_words.next_seq - stats().first_seq);
+      EXPECT_EQ(stats().first_seq, 0U) << "it was attached before the first frame";
+      reader.accounted = stats().accounted;
       EXPECT_EQ(stats().delivered, reader.taken);
       EXPECT_EQ(stats().malformed, 0U);
       EXPECT_EQ(stats()[LossCause::invalid_header], 0U);

@@ -51,9 +51,9 @@ TEST_F(Leftovers, AreNoneAfterFiftyLivesThatEndedByKilling) {
     ASSERT_TRUE(driver->await("serves control stream")) << "run " << run << driver->output();
     auto producer = start_peer("producer");
     auto consumer = start_peer("consumer");
-    const unsigned stage = random() % 3;  // at once, when somebody is attached, when frames flow
+    const auto stage = random() % 3;  // at once, when somebody is attached, when frames flow
     if (stage == 1) {
-      ASSERT_TRUE(producer->await("up")) << "run " << run << producer->output() << driver->output();
+      ASSERT_TRUE(producer->await("peer is up")) << "run " << run << producer->output() << driver->output();
     } else if (stage == 2) {
       ASSERT_TRUE(consumer->advances("delivered")) << "run " << run << consumer->output() << producer->output() << driver->output();
     }
@@ -73,7 +73,7 @@ TEST_F(Leftovers, AreNoneAfterFiftyLivesThatEndedByKilling) {
   auto clean = [&](const char* role) {
     ASSERT_TRUE(driver->await("serves control stream")) << driver->output();
     auto peer = start_peer(role);
-    ASSERT_TRUE(peer->await("up")) << peer->output() << driver->output();
+    ASSERT_TRUE(peer->await("peer is up")) << peer->output() << driver->output();
     peer->close_input();
     EXPECT_EQ(peer->wait(), 0) << peer->output();
   };

@@ -1,8 +1,6 @@
 // SIGSTOP and SIGCONT: processes that come back after everybody has given them up, or never noticed that they were away.
 #include <signal.h>
 
-#include <fstream>
-
 #include "support/rig.hpp"
 
 namespace tensorpool {
@@ -17,7 +15,7 @@ class Stop : public RigTest {
 };
 
 TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
-  rig().start();
+  rig({.client_liveness_ns = 60 * nanos_per_second}).start();
   auto consumer = rig().spawn_consumer();
   auto old = rig().spawn_producer();
   ASSERT_TRUE(consumer->advances("delivered"));
@@ -33,7 +31,7 @@ TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
   EXPECT_TRUE(old->await("event refused")) << old->output();
   EXPECT_TRUE(old->said("producer already attached")) << old->output();
   EXPECT_TRUE(eventually([&] { return old->value("not_attached") > 0; })) << old->output();
-  EXPECT_EQ(old->value("epoch"), old_epoch) << "the old producer got a lease beside the new one's";
+  EXPECT_LE(old->value("epoch"), old_epoch) << "the old producer got a lease beside the new one's";
   EXPECT_TRUE(consumer->advances("delivered", 50)) << consumer->output();
   EXPECT_EQ(consumer->value("epoch"), new_epoch);
   EXPECT_EQ(consumer->value("bad"), 0U) << consumer->output();
@@ -49,7 +47,7 @@ TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
 }
 
 TEST_F(Stop, OfTheDriverForLongerThanALeaseExpiresNobody) {
-  rig().start_media();
+  rig({.client_liveness_ns = 60 * nanos_per_second}).start_media();
   auto driver = rig().spawn_driver();
   auto producer = rig().spawn_producer();
   auto consumer = rig().spawn_consumer();
@@ -73,7 +71,7 @@ TEST_F(Stop, OfTheDriverForLongerThanALeaseExpiresNobody) {
 
 // Aeron evicts a reader that is a window behind; the ring laps it long before. Its own lease is long, so that it stays attached.
 TEST_F(Stop, OfALoneConsumerNeverHoldsUpTheProducerAndEveryMissedFrameIsCounted) {
-  rig({.nslots = 16, .period_ms = 1000, .lease_periods = 60}).start();
+  rig({.nslots = 16, .period_ms = 1000, .lease_periods = 60, .client_liveness_ns = 60 * nanos_per_second}).start();
   auto consumer = rig().spawn_consumer();
   auto producer = rig().spawn_producer({"rate=5000", "bytes=64"});
   ASSERT_TRUE(consumer->advances("delivered"));
