@@ -28,8 +28,8 @@ void Announcer::announce(Stream& stream, Nanos now) {
   const std::uint32_t producer_id = books_.leases.producer_of(stream.stream_id).value_or(0);
   const auto posted = books_.announces().post(make_announce(stream, producer_id, now), now);
   if (posted == Outbox::Posted::too_long || posted == Outbox::Posted::failed) {
-    books_.log.limited(now, "announce", LogLevel::error, "cannot announce stream {}: the announce channel does not take it",
-                       stream.stream_id);
+    books_.log.limited(now, "announce", LogLevel::error,
+                       "cannot announce stream {}: the announce channel does not take it", stream.stream_id);
   } else {
     ++books_.counts.announces;
   }

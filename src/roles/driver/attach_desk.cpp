@@ -84,7 +84,8 @@ std::optional<AttachDesk::Refusal> AttachDesk::judge(const ShmAttachRequest& req
   return std::nullopt;
 }
 
-// The stream asked for, or the id of the one to make. A dynamic stream that nobody uses gives way when the range is full.
+// The stream asked for, or the id of the one to make. A dynamic stream that nobody uses gives way when the range is
+// full.
 Expected<std::uint32_t, AttachDesk::Refusal> AttachDesk::choose_stream(const ShmAttachRequest& request, Nanos now,
                                                                        AttachVerdict& verdict) {
   if (parts_.streams.find(request.stream_id) != nullptr) {

@@ -1,9 +1,9 @@
-// AttachDesk: decides every attach request, in this order: seen before, well-formed, allowed, possible; only then is anything
-// changed, so a refused attach leaves no trace (driver spec §4.2, §4.3). Knows no transport and no file: it says what epoch a
-// request waits for, and is told when it is there.
+// AttachDesk: decides every attach request, in this order: seen before, well-formed, allowed, possible; only then is
+// anything changed, so a refused attach leaves no trace (driver spec §4.2, §4.3). Knows no transport and no file: it
+// says what epoch a request waits for, and is told when it is there.
 //
-// A request is known by correlation id, client, stream and role. While it is pending, repeats are ignored; once answered, they
-// get the same answer again; once its lease has ended, they get `unknown lease`, never a second lease.
+// A request is known by correlation id, client, stream and role. While it is pending, repeats are ignored; once
+// answered, they get the same answer again; once its lease has ended, they get `unknown lease`, never a second lease.
 #pragma once
 
 #include <compare>
@@ -28,8 +28,8 @@ struct AttachVerdict {
   std::optional<protocol::ShmAttachResponse> answer;
   std::optional<Epoch> awaits;  // the epoch to make before grant() or refuse() is called
   std::uint32_t stream_id = 0;
-  std::uint64_t lease_id = 0;   // names the pending attach
-  bool repeated = false;        // the answer was given before
+  std::uint64_t lease_id = 0;                   // names the pending attach
+  bool repeated = false;                        // the answer was given before
   std::optional<std::uint32_t> retired_stream;  // a dynamic stream that made room: its files are nobody's now
 };
 
@@ -81,15 +81,16 @@ class AttachDesk {
   [[nodiscard]] std::optional<Refusal> judge_lease(const protocol::ShmAttachRequest& request, Nanos now) const;
   AttachVerdict accept(const protocol::ShmAttachRequest& request, std::uint32_t stream_id, Nanos now);
   const protocol::ShmAttachResponse& remember(const Key& key, protocol::ShmAttachResponse response);
-  [[nodiscard]] protocol::ShmAttachResponse undo(std::uint64_t lease_id, const Key& key, std::string_view why, Nanos now);
+  [[nodiscard]] protocol::ShmAttachResponse undo(std::uint64_t lease_id, const Key& key, std::string_view why,
+                                                 Nanos now);
 
   Parts parts_;
   bool draining_ = false;
-  std::map<std::uint64_t, Key> pending_;                  // by lease id
+  std::map<std::uint64_t, Key> pending_;  // by lease id
   std::map<Key, std::uint64_t> pending_by_key_;
   std::map<Key, protocol::ShmAttachResponse> answers_;
-  std::deque<Key> answer_order_;                          // oldest first
-  std::map<std::uint64_t, Key> granted_;                  // by lease id, as long as the answer is remembered
+  std::deque<Key> answer_order_;          // oldest first
+  std::map<std::uint64_t, Key> granted_;  // by lease id, as long as the answer is remembered
 };
 
 }  // namespace tensorpool::driver

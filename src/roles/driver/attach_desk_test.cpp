@@ -67,7 +67,9 @@ ShmAttachRequest request(std::uint32_t stream, std::uint32_t client, Role role, 
   return r;
 }
 
-std::string text_of(const AttachVerdict& verdict) { return verdict.answer ? verdict.answer->error_message : "no answer"; }
+std::string text_of(const AttachVerdict& verdict) {
+  return verdict.answer ? verdict.answer->error_message : "no answer";
+}
 
 // spec: driver §4.2
 TEST(AttachDesk, GrantsAProducerEverythingItNeedsOnceItsEpochIsThere) {
@@ -273,7 +275,8 @@ TEST(AttachDesk, BoundsWhatIsPendingAndWhatIsRemembered) {
     EXPECT_FALSE(d.desk.on(request(1, client, Role::consumer), 0).answer);
   }
   for (std::uint32_t client = 4; client <= 50; ++client) {
-    EXPECT_EQ(text_of(d.desk.on(request(1, client, Role::consumer), 0)), "too many attaches are pending; try again later");
+    EXPECT_EQ(text_of(d.desk.on(request(1, client, Role::consumer), 0)),
+              "too many attaches are pending; try again later");
   }
   EXPECT_EQ(d.leases.size(), 3U);
 }

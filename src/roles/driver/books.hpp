@@ -1,5 +1,5 @@
-// Books: all that a driver knows, gathered so that its desks can work on it. Plain composition: every part keeps its own
-// rules. One thread.
+// Books: all that a driver knows, gathered so that its desks can work on it. Plain composition: every part keeps its
+// own rules. One thread.
 #pragma once
 
 #include <array>
@@ -35,8 +35,8 @@ struct Books {
   Books(const Books&) = delete;
   Books& operator=(const Books&) = delete;
 
-  // The announce outbox, which is the control outbox where both are the same Aeron stream: so a response stays before its
-  // announce.
+  // The announce outbox, which is the control outbox where both are the same Aeron stream: so a response stays before
+  // its announce.
   [[nodiscard]] Outbox& announces() noexcept { return announces_apart ? announce_outbox : control_outbox; }
 
   const DriverConfig config;

@@ -50,7 +50,8 @@ Result<std::uint32_t> parse_permissions_mode(std::string_view octal) {
   const auto [stop, error] = std::from_chars(octal.data(), end, mode, 8);
   if (error != std::errc{} || stop != end || octal.empty() || mode > 0777) {
     return make_error(ErrorCode::invalid_config,
-                      "shm.permissions_mode is \"{}\"; it must be an octal file mode such as \"660\" or \"600\"", octal);
+                      "shm.permissions_mode is \"{}\"; it must be an octal file mode such as \"660\" or \"600\"",
+                      octal);
   }
   return mode;
 }
@@ -67,9 +68,7 @@ std::vector<std::string> DriverConfig::allowed_base_dirs() const {
   return shm.allowed_base_dirs ? *shm.allowed_base_dirs : std::vector<std::string>{shm.base_dir};
 }
 
-Nanos DriverConfig::announce_period_ns() const noexcept {
-  return Nanos{policies.announce_period_ms} * nanos_per_milli;
-}
+Nanos DriverConfig::announce_period_ns() const noexcept { return Nanos{policies.announce_period_ms} * nanos_per_milli; }
 
 Nanos DriverConfig::keepalive_interval_ns() const noexcept {
   return Nanos{policies.lease_keepalive_interval_ms} * nanos_per_milli;

@@ -44,7 +44,7 @@ struct DriverTable {
   std::uint32_t metadata_stream_id = 1300;
   std::string qos_channel = "aeron:ipc";
   std::uint32_t qos_stream_id = 1200;
-  std::string media_driver = "auto";                   // "auto" | "embedded" | "external"
+  std::string media_driver = "auto";                        // "auto" | "embedded" | "external"
   std::optional<StreamIdRange> stream_id_range;             // dynamic streams; absent = off
   std::optional<StreamIdRange> descriptor_stream_id_range;  // per-consumer descriptor streams; absent = off
   std::optional<StreamIdRange> control_stream_id_range;     // per-consumer control streams; absent = off
@@ -58,9 +58,9 @@ struct ShmTable {
   std::string name_space = "default";  // the key is `namespace`, a word that C++ keeps for itself
   bool require_hugepages = false;
   std::uint32_t page_size_bytes = 4096;
-  std::string permissions_mode = "660";                         // octal
-  std::optional<std::vector<std::string>> allowed_base_dirs;    // absent: [base_dir]
-  std::string reserve = "full";                                 // "full" | "on_touch"
+  std::string permissions_mode = "660";                       // octal
+  std::optional<std::vector<std::string>> allowed_base_dirs;  // absent: [base_dir]
+  std::string reserve = "full";                               // "full" | "on_touch"
 
   bool operator==(const ShmTable&) const = default;
 };
@@ -87,7 +87,7 @@ struct PoliciesTable {
   bool cleanup_shm_on_exit = false;
   bool unique_client_ids = true;
   bool epoch_gc_enabled = true;
-  std::uint32_t epoch_gc_keep = 2;  // the current epoch counts as one
+  std::uint32_t epoch_gc_keep = 2;                   // the current epoch counts as one
   std::optional<std::uint64_t> epoch_gc_min_age_ns;  // absent: three announce periods
   bool epoch_gc_on_startup = false;
   std::uint32_t shutdown_timeout_ms = 2000;

@@ -156,8 +156,8 @@ bool is_below(const std::string& path, const std::string& dir) {
 Status check_directories(const DriverConfig& config) {
   const std::string& base = config.shm.base_dir;
   if (Status status = protocol::check_region_path(without_trailing_slash(base)); !status) {
-    return refuse("shm.base_dir is \"{}\"; it must be an absolute path without \"..\", for example \"/dev/shm\" ({})", base,
-                  status.error().message);
+    return refuse("shm.base_dir is \"{}\"; it must be an absolute path without \"..\", for example \"/dev/shm\" ({})",
+                  base, status.error().message);
   }
   bool allowed = false;
   for (const std::string& dir : config.allowed_base_dirs()) {
@@ -186,8 +186,10 @@ Status check_shm(const DriverConfig& config, std::vector<std::string>& warnings)
     return mode.error();
   }
   if ((*mode & 0600U) != 0600U || (*mode & 0113U) != 0) {
-    return refuse("shm.permissions_mode is \"{}\"; the owner must read and write, nobody may execute, and others may not "
-                  "write: for example \"660\", \"640\" or \"600\"", shm.permissions_mode);
+    return refuse(
+        "shm.permissions_mode is \"{}\"; the owner must read and write, nobody may execute, and others may not "
+        "write: for example \"660\", \"640\" or \"600\"",
+        shm.permissions_mode);
   }
   if (!std::has_single_bit(shm.page_size_bytes) || shm.page_size_bytes < 4096) {
     return refuse("shm.page_size_bytes is {}; it must be a power of two of at least 4096", shm.page_size_bytes);
@@ -196,8 +198,9 @@ Status check_shm(const DriverConfig& config, std::vector<std::string>& warnings)
     return refuse("shm.reserve is \"{}\"; it must be \"full\" or \"on_touch\"", shm.reserve);
   }
   if (shm.reserve == "on_touch") {
-    warnings.emplace_back("shm.reserve is \"on_touch\": a producer or consumer dies of SIGBUS when the file system fills; "
-                          "use \"full\" except on a developer's machine");
+    warnings.emplace_back(
+        "shm.reserve is \"on_touch\": a producer or consumer dies of SIGBUS when the file system fills; "
+        "use \"full\" except on a developer's machine");
   }
   return {};
 }
@@ -257,22 +260,25 @@ Status check_profile_references(const DriverConfig& config) {
 Status check_policies(const DriverConfig& config, std::vector<std::string>& warnings) {
   const PoliciesTable& policies = config.policies;
   if (policies.reuse_existing_shm) {
-    return refuse("policies.reuse_existing_shm is true; it must be false: in a file used twice a stalled writer of the old "
-                  "epoch corrupts the new one, so every epoch gets new files");
+    return refuse(
+        "policies.reuse_existing_shm is true; it must be false: in a file used twice a stalled writer of the old "
+        "epoch corrupts the new one, so every epoch gets new files");
   }
   if (Status status = check_periods(policies); !status) {
     return status;
   }
   if (policies.allow_dynamic_streams && !config.driver.stream_id_range) {
-    warnings.emplace_back("policies.allow_dynamic_streams is true but driver.stream_id_range is empty: every request for a "
-                          "dynamic stream will be refused; set a range such as \"20000-29999\"");
+    warnings.emplace_back(
+        "policies.allow_dynamic_streams is true but driver.stream_id_range is empty: every request for a "
+        "dynamic stream will be refused; set a range such as \"20000-29999\"");
   }
   if (!policies.allow_dynamic_streams && config.driver.stream_id_range) {
     warnings.emplace_back("driver.stream_id_range has no effect while policies.allow_dynamic_streams is false");
   }
   if (!policies.shutdown_token.empty()) {
-    warnings.emplace_back("policies.shutdown_token is set: whoever subscribes to the control stream can read the token when "
-                          "it is used, and stop later drivers with it");
+    warnings.emplace_back(
+        "policies.shutdown_token is set: whoever subscribes to the control stream can read the token when "
+        "it is used, and stop later drivers with it");
   }
   return check_profile_references(config);
 }
@@ -284,14 +290,16 @@ Status check_pools(const Profile& profile, std::vector<std::string>& warnings) {
       return refuse("profiles.{}.payload_pools has pool_id {} twice; ids must be unique", profile.name, pool.pool_id);
     }
     if (pool.stride_bytes == 0 || pool.stride_bytes % 64 != 0) {
-      return refuse("profiles.{}.payload_pools: stride_bytes of pool {} is {}; it must be a multiple of 64, for example {}",
-                    profile.name, pool.pool_id, pool.stride_bytes,
-                    pool.stride_bytes > null_u32 - 63 ? null_u32 / 64 * 64 : (pool.stride_bytes / 64 + 1) * 64);
+      return refuse(
+          "profiles.{}.payload_pools: stride_bytes of pool {} is {}; it must be a multiple of 64, for example {}",
+          profile.name, pool.pool_id, pool.stride_bytes,
+          pool.stride_bytes > null_u32 - 63 ? null_u32 / 64 * 64 : (pool.stride_bytes / 64 + 1) * 64);
     }
     if (!std::has_single_bit(pool.stride_bytes)) {
-      warnings.push_back(fmt::format("profiles.{}.payload_pools: stride_bytes {} of pool {} is not a power of two; a Julia "
-                                     "client (AeronTensorPool.jl) would refuse it",
-                                     profile.name, pool.stride_bytes, pool.pool_id));
+      warnings.push_back(
+          fmt::format("profiles.{}.payload_pools: stride_bytes {} of pool {} is not a power of two; a Julia "
+                      "client (AeronTensorPool.jl) would refuse it",
+                      profile.name, pool.stride_bytes, pool.pool_id));
     }
   }
   return {};

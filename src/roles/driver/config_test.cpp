@@ -58,9 +58,13 @@ TEST(DriverConfigCheck, RefusesRangesThatOverlap) {
                c.driver.control_stream_id_range = StreamIdRange{29999, 30000};
              }),
              {"driver.stream_id_range 20000-29999", "driver.control_stream_id_range 29999-30000", "separate"});
-  expect_has(refusal_of([](DriverConfig& c) { c.driver.stream_id_range = StreamIdRange{1000, 2000}; }),
+  expect_has(refusal_of([](DriverConfig& c) {
+               c.driver.stream_id_range = StreamIdRange{1000, 2000};
+             }),
              {"driver.stream_id_range", "driver.control_stream_id = 1000"});
-  expect_has(refusal_of([](DriverConfig& c) { c.driver.descriptor_stream_id_range = StreamIdRange{1, 5}; }),
+  expect_has(refusal_of([](DriverConfig& c) {
+               c.driver.descriptor_stream_id_range = StreamIdRange{1, 5};
+             }),
              {"driver.descriptor_stream_id_range", "streams.cam1.stream_id = 1"});
   expect_has(refusal_of([](DriverConfig& c) { c.driver.stream_id_range = StreamIdRange{9, 2}; }), {"9-2", "above"});
 }
@@ -78,24 +82,36 @@ TEST(DriverConfigCheck, NamesTheKeyAndTheRemedyOfEveryBadValue) {
     std::function<void(DriverConfig&)> change;
     std::vector<const char*> words;
   } cases[] = {
-      {[](DriverConfig& c) { c.profiles[0].header_nslots = 1000; }, {"profiles.camera.header_nslots", "power of two", "512"}},
+      {[](DriverConfig& c) { c.profiles[0].header_nslots = 1000; },
+       {"profiles.camera.header_nslots", "power of two", "512"}},
       {[](DriverConfig& c) { c.profiles[0].header_slot_bytes = 128; }, {"header_slot_bytes", "256"}},
       {[](DriverConfig& c) { c.profiles[0].max_dims = 9; }, {"max_dims", "1 to 8"}},
-      {[](DriverConfig& c) { c.profiles[0].payload_pools[0].stride_bytes = 100; }, {"stride_bytes", "multiple of 64", "128"}},
+      {[](DriverConfig& c) { c.profiles[0].payload_pools[0].stride_bytes = 100; },
+       {"stride_bytes", "multiple of 64", "128"}},
       {[](DriverConfig& c) { c.profiles[0].payload_pools[0].stride_bytes = 0; }, {"stride_bytes", "multiple of 64"}},
-      {[](DriverConfig& c) { c.profiles[0].payload_pools.push_back({1, 64}); }, {"pool_id 1 twice"}},
+      {[](DriverConfig& c) {
+         c.profiles[0].payload_pools.push_back({1, 64});
+       },
+       {"pool_id 1 twice"}},
       {[](DriverConfig& c) { c.profiles[0].payload_pools.clear(); }, {"at least one pool"}},
       {[](DriverConfig& c) { c.profiles.clear(); }, {"[profiles.<name>]"}},
       {[](DriverConfig& c) { c.streams[0].profile = "nope"; }, {"streams.cam1.profile", "nope", "camera"}},
-      {[](DriverConfig& c) { c.streams.push_back({"cam2", 1, "camera"}); }, {"streams.cam2.stream_id 1", "unique"}},
+      {[](DriverConfig& c) {
+         c.streams.push_back({"cam2", 1, "camera"});
+       },
+       {"streams.cam2.stream_id 1", "unique"}},
       {[](DriverConfig& c) { c.streams[0].stream_id = 0; }, {"streams.cam1.stream_id", "1 to"}},
       {[](DriverConfig& c) { c.policies.default_profile = "x"; }, {"policies.default_profile", "camera"}},
-      {[](DriverConfig& c) { c.policies.profile_rules.push_back({{1, 2}, "x"}); }, {"policies.profile_rules", "camera"}},
+      {[](DriverConfig& c) {
+         c.policies.profile_rules.push_back({{1, 2}, "x"});
+       },
+       {"policies.profile_rules", "camera"}},
       {[](DriverConfig& c) { c.policies.announce_period_ms = 0; }, {"policies.announce_period_ms", "at least 1"}},
       {[](DriverConfig& c) { c.policies.lease_keepalive_interval_ms = 0; }, {"lease_keepalive_interval_ms"}},
       {[](DriverConfig& c) { c.policies.lease_expiry_grace_intervals = 0; }, {"lease_expiry_grace_intervals"}},
       {[](DriverConfig& c) { c.policies.epoch_gc_keep = 0; }, {"epoch_gc_keep"}},
-      {[](DriverConfig& c) { c.policies.reuse_existing_shm = true; }, {"reuse_existing_shm", "false", "stalled writer"}},
+      {[](DriverConfig& c) { c.policies.reuse_existing_shm = true; },
+       {"reuse_existing_shm", "false", "stalled writer"}},
       {[](DriverConfig& c) { c.shm.name_space = "a/b"; }, {"shm.namespace", "A-Z"}},
       {[](DriverConfig& c) { c.shm.name_space = ""; }, {"shm.namespace"}},
       {[](DriverConfig& c) { c.shm.permissions_mode = "rw"; }, {"shm.permissions_mode", "octal"}},

@@ -1,5 +1,5 @@
-// ConsumerStreams: descriptor and control streams of a consumer's own, from the configured ranges (wire §10.1.3, driver §11).
-// Only the holder of a consumer lease gets any; they are freed with the lease.
+// ConsumerStreams: descriptor and control streams of a consumer's own, from the configured ranges (wire §10.1.3, driver
+// §11). Only the holder of a consumer lease gets any; they are freed with the lease.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ class ConsumerStreams {
   // REQUIRES: config outlives this.
   explicit ConsumerStreams(const DriverConfig& config);
 
-  // The answer to a hello that asks for streams of its own; nothing for one that does not. What cannot be had is declined:
-  // id 0 and an empty channel, and the consumer stays on the shared stream. Asking again gets the same ids.
+  // The answer to a hello that asks for streams of its own; nothing for one that does not. What cannot be had is
+  // declined: id 0 and an empty channel, and the consumer stays on the shared stream. Asking again gets the same ids.
   [[nodiscard]] std::optional<protocol::ConsumerConfig> on(const protocol::ConsumerHello& hello, const Lease& holder);
   void lease_ended(std::uint64_t lease_id);
 

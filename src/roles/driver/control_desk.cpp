@@ -33,10 +33,10 @@ bool ControlDesk::is_for_driver(std::span<const std::byte> bytes) noexcept {
   const auto is = [&]<class... Messages>(std::type_identity<Messages>...) {
     return ((header->schema_id == Messages::schema_id && header->template_id == Messages::template_id) || ...);
   };
-  return header && is(std::type_identity<protocol::ShmLeaseKeepalive>{}, std::type_identity<protocol::ShmAttachRequest>{},
-                      std::type_identity<protocol::ShmDetachRequest>{},
-                      std::type_identity<protocol::ShmDriverShutdownRequest>{},
-                      std::type_identity<protocol::ConsumerHello>{});
+  return header &&
+         is(std::type_identity<protocol::ShmLeaseKeepalive>{}, std::type_identity<protocol::ShmAttachRequest>{},
+            std::type_identity<protocol::ShmDetachRequest>{}, std::type_identity<protocol::ShmDriverShutdownRequest>{},
+            std::type_identity<protocol::ConsumerHello>{});
 }
 
 void ControlDesk::receive(std::span<const std::byte> bytes, Nanos now) {
@@ -52,7 +52,8 @@ void ControlDesk::receive(std::span<const std::byte> bytes, Nanos now) {
 void ControlDesk::on_malformed(const protocol::DispatchOutcome& outcome, std::span<const std::byte> bytes) {
   ++books_.counts.malformed;
   ++books_.malformed_by_fault[static_cast<std::size_t>(outcome.fault)];
-  books_.log.limited(now_, "malformed", LogLevel::warning, "ignored a malformed {} of {} bytes on the control stream: {}",
+  books_.log.limited(now_, "malformed", LogLevel::warning,
+                     "ignored a malformed {} of {} bytes on the control stream: {}",
                      protocol::message_name(outcome.header.schema_id, outcome.header.template_id), bytes.size(),
                      protocol::to_string(outcome.fault));
   if (outcome.fault == protocol::DecodeFault::newer_version) {
@@ -93,7 +94,8 @@ void ControlDesk::on(const protocol::ShmAttachRequest& request) {
   }
 }
 
-// A grant that the channel cannot carry is taken back and said as a failure: the client is never left without an answer.
+// A grant that the channel cannot carry is taken back and said as a failure: the client is never left without an
+// answer.
 void ControlDesk::answer_attach(const protocol::ShmAttachResponse& response, std::uint64_t lease_id) {
   const auto posted = books_.control_outbox.post(response, now_);
   const bool said = posted != Outbox::Posted::too_long && posted != Outbox::Posted::failed;
@@ -107,8 +109,10 @@ void ControlDesk::answer_attach(const protocol::ShmAttachResponse& response, std
     lease->node_id.reset();  // withdraw() gives it back
   }
   const auto refusal = books_.attach_desk.withdraw(
-      lease_id, "the attach response is longer than driver.control_channel carries, or too many answers wait; "
-                "give the channel a longer term-length", now_);
+      lease_id,
+      "the attach response is longer than driver.control_channel carries, or too many answers wait; "
+      "give the channel a longer term-length",
+      now_);
   if (lease && lease->key.role == Role::producer) {
     say_lease_ended(*lease, LeaseRevokeReason::revoked);
   }
@@ -127,8 +131,8 @@ void ControlDesk::count_answer(const protocol::ShmAttachResponse& response) {
     return;
   }
   ++books_.counts.refusals;
-  books_.log.limited(now_, "refusal", LogLevel::warning, "refused an attach, {}: {}", protocol::to_string(response.code),
-                     response.error_message);
+  books_.log.limited(now_, "refusal", LogLevel::warning, "refused an attach, {}: {}",
+                     protocol::to_string(response.code), response.error_message);
 }
 
 void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
@@ -162,10 +166,10 @@ void ControlDesk::on(const protocol::ShmDetachRequest& request) {
     // A lease that has ended is detached already; one that never was, or is another's, is unknown.
     const bool ended = books_.leases.was_issued(key.lease_id) && books_.leases.find(key.lease_id) == nullptr;
     books_.counts.unknown_leases += ended ? 0 : 1;
-    books_.control_outbox.post(ended ? detach_answer(request.correlation_id, ResponseCode::ok)
-                                     : detach_answer(request.correlation_id, ResponseCode::rejected,
-                                                     protocol::refusal_unknown_lease),
-                               now_);
+    books_.control_outbox.post(
+        ended ? detach_answer(request.correlation_id, ResponseCode::ok)
+              : detach_answer(request.correlation_id, ResponseCode::rejected, protocol::refusal_unknown_lease),
+        now_);
     return;
   }
   const Lease lease = *books_.leases.end(key.lease_id);
@@ -184,8 +188,8 @@ int ControlDesk::expire(Nanos now) {
   return static_cast<int>(expired.size());
 }
 
-// The lease is out of the books already. Its holder is told first; after a producer the stream moves to an idle epoch, which is
-// announced as soon as it is there. spec: driver §4.9, §6, §7
+// The lease is out of the books already. Its holder is told first; after a producer the stream moves to an idle epoch,
+// which is announced as soon as it is there. spec: driver §4.9, §6, §7
 void ControlDesk::say_lease_ended(const Lease& lease, LeaseRevokeReason reason) {
   const LeaseKey& key = lease.key;
   books_.log.info("stream {}: lease of {} {} ended, {}", key.stream_id, protocol::to_string(key.role), key.client_id,
@@ -218,15 +222,15 @@ void ControlDesk::on(const protocol::ShmLeaseKeepalive& keepalive) {
     return;
   }
   ++books_.counts.unknown_leases;
-  books_.log.limited(now_, "keepalive", LogLevel::warning, "ignored a keepalive for an unknown lease of stream {}, client {}",
-                     key.stream_id, key.client_id);
+  books_.log.limited(now_, "keepalive", LogLevel::warning,
+                     "ignored a keepalive for an unknown lease of stream {}, client {}", key.stream_id, key.client_id);
   if (books_.leases.find(key.lease_id) == nullptr) {
     tell_unknown(key);
   }
 }
 
-// A client whose lease died with a former driver, or while it was stopped, learns it now and attaches anew; once per lease.
-// A live lease named wrongly is left alone: that is a forgery.
+// A client whose lease died with a former driver, or while it was stopped, learns it now and attaches anew; once per
+// lease. A live lease named wrongly is left alone: that is a forgery.
 void ControlDesk::tell_unknown(const LeaseKey& key) {
   if (std::find(told_unknown_.begin(), told_unknown_.end(), key.lease_id) != told_unknown_.end()) {
     return;

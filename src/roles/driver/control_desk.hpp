@@ -1,5 +1,5 @@
-// ControlDesk: takes what arrives on the control stream, acts on the books, and posts the answers (driver spec §4). It also
-// ends leases, whatever the cause, since their holders are told on the same stream.
+// ControlDesk: takes what arrives on the control stream, acts on the books, and posts the answers (driver spec §4). It
+// also ends leases, whatever the cause, since their holders are told on the same stream.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +45,7 @@ class ControlDesk {
 
   Books& books_;
   Announcer& announcer_;
-  Nanos now_ = 0;                            // of the message in hand
+  Nanos now_ = 0;                           // of the message in hand
   std::deque<std::uint64_t> told_unknown_;  // lease ids that were told so; bounded
 };
 

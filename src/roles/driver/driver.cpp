@@ -88,7 +88,7 @@ class Driver::Impl {
   Nanos next_connect_at_ = 0;
   Nanos reconnect_delay_ = first_reconnect_delay_ns;
   Nanos next_housekeeping_at_ = 0;
-  Nanos next_retry_at_ = 0;   // of streams that could not be provisioned
+  Nanos next_retry_at_ = 0;  // of streams that could not be provisioned
 };
 
 int Driver::Impl::do_work(Nanos now) noexcept {
@@ -199,7 +199,9 @@ void Driver::Impl::keep_house(Nanos now) {
   const DriverStatus current = status();
   counters_.update(current.counts, current.bytes_reserved);
   counters_.update_leases(link_->connection, books_->leases);
-  const auto in_use = [this](std::uint32_t id) { return books_->leases.in_use(id) || books_->provisioning.has_job(id); };
+  const auto in_use = [this](std::uint32_t id) {
+    return books_->leases.in_use(id) || books_->provisioning.has_job(id);
+  };
   if (const Stream* const unused = books_->streams.longest_unused(now, dynamic_stream_linger_ns, in_use)) {
     books_->streams.remove(unused->stream_id);  // the collector finds its files
   }
@@ -319,8 +321,8 @@ DriverStatus Driver::Impl::status() const {
   }
   for (const auto& [id, lease] : books_->leases.all()) {
     if (!lease.pending) {
-      status.leases.push_back({id, lease.key.stream_id, lease.key.client_id, lease.key.role, lease.expires_at,
-                               lease.keepalives});
+      status.leases.push_back(
+          {id, lease.key.stream_id, lease.key.client_id, lease.key.role, lease.expires_at, lease.keepalives});
     }
   }
   status.jobs_pending = static_cast<std::uint32_t>(books_->provisioning.jobs());

@@ -1,8 +1,9 @@
-// Driver: the owner of every shared-memory file, epoch and lease of one namespace (driver spec 1.0). This is the thin shell:
-// it polls the control stream, asks the core (attach_desk, leases, provisioning, ...), and publishes the answers.
+// Driver: the owner of every shared-memory file, epoch and lease of one namespace (driver spec 1.0). This is the thin
+// shell: it polls the control stream, asks the core (attach_desk, leases, provisioning, ...), and publishes the
+// answers.
 //
-// An agent: one thread at a time calls do_work, which never blocks for long and does bounded work; every member belongs to
-// that thread. Only request_shutdown and finished may be called from others.
+// An agent: one thread at a time calls do_work, which never blocks for long and does bounded work; every member belongs
+// to that thread. Only request_shutdown and finished may be called from others.
 #pragma once
 
 #include <functional>
@@ -40,8 +41,8 @@ struct DriverDeps {
 
 class Driver {
  public:
-  // Checks the configuration, takes both locks, connects and opens the streams. Fails with what is wrong and the remedy;
-  // leaves nothing behind when it fails. Warnings go to the log.
+  // Checks the configuration, takes both locks, connects and opens the streams. Fails with what is wrong and the
+  // remedy; leaves nothing behind when it fails. Warnings go to the log.
   [[nodiscard]] static Result<std::unique_ptr<Driver>> create(DriverConfig config, DriverDeps deps);
   ~Driver();
   Driver(const Driver&) = delete;
@@ -51,7 +52,8 @@ class Driver {
   // One duty cycle at CLOCK_MONOTONIC `now`; returns how much was done, 0 lets the runner idle.
   int do_work(Nanos now) noexcept;
 
-  // Begins a graceful shutdown: attaches are refused, then a last announce and ShmDriverShutdown. Any thread; idempotent.
+  // Begins a graceful shutdown: attaches are refused, then a last announce and ShmDriverShutdown. Any thread;
+  // idempotent.
   void request_shutdown(protocol::ShutdownReason reason) noexcept;
   // True once the notice is out and, if so configured, the files are gone. Any thread.
   [[nodiscard]] bool finished() const noexcept;

@@ -10,7 +10,7 @@ namespace {
 
 struct Figure {
   const char* label;
-  std::uint64_t DriverCounts::* value;
+  std::uint64_t DriverCounts::*value;
 };
 
 constexpr std::array figures{
@@ -76,9 +76,10 @@ void DriverCounters::update_leases(transport::Connection& connection, const Leas
         continue;
       }
       ++added;
-      auto made = connection.add_counter(lease_type, {},
-                                         fmt::format("tensorpool lease: stream {} {} client {}: keepalives", lease.key.stream_id,
-                                                     protocol::to_string(lease.key.role), lease.key.client_id));
+      auto made = connection.add_counter(
+          lease_type, {},
+          fmt::format("tensorpool lease: stream {} {} client {}: keepalives", lease.key.stream_id,
+                      protocol::to_string(lease.key.role), lease.key.client_id));
       counter = leases_.emplace(lease_id, made ? std::move(*made) : transport::Counter{}).first;
     }
     counter->second.set(static_cast<std::int64_t>(lease.keepalives));

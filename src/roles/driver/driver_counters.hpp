@@ -1,5 +1,5 @@
-// The driver's figures as Aeron counters, so that any Aeron tool can read them while everything runs; one per figure, and one
-// per lease whose value is the number of its keepalives.
+// The driver's figures as Aeron counters, so that any Aeron tool can read them while everything runs; one per figure,
+// and one per lease whose value is the number of its keepalives.
 #pragma once
 
 #include <cstdint>

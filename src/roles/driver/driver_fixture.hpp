@@ -1,5 +1,5 @@
-// For the tests of the whole driver: the driver over the in-memory twin of transport, real files in a temporary directory, a
-// clock moved by hand, and peers that speak the protocol and write down in order what they hear.
+// For the tests of the whole driver: the driver over the in-memory twin of transport, real files in a temporary
+// directory, a clock moved by hand, and peers that speak the protocol and write down in order what they hear.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -37,8 +37,10 @@ class Peer {
 
   Peer(const std::string& bus, const DriverConfig& config)
       : connection_(transport::Connection::open(options_for(bus, "peer")).value()),
-        control_(connection_.add_publication("aeron:ipc", static_cast<std::int32_t>(config.driver.control_stream_id)).value()),
-        heard_(connection_.add_subscription("aeron:ipc", static_cast<std::int32_t>(config.driver.control_stream_id)).value()) {
+        control_(connection_.add_publication("aeron:ipc", static_cast<std::int32_t>(config.driver.control_stream_id))
+                     .value()),
+        heard_(connection_.add_subscription("aeron:ipc", static_cast<std::int32_t>(config.driver.control_stream_id))
+                   .value()) {
     pump();
   }
 
@@ -55,7 +57,8 @@ class Peer {
     heard_.poll_assembled(
         [this](std::span<const std::byte> bytes) {
           protocol::dispatch<protocol::ShmAttachResponse, protocol::ShmDetachResponse, protocol::ShmLeaseRevoked,
-                             protocol::ShmPoolAnnounce, protocol::ShmDriverShutdown, protocol::ConsumerConfig>(bytes, *this);
+                             protocol::ShmPoolAnnounce, protocol::ShmDriverShutdown, protocol::ConsumerConfig>(bytes,
+                                                                                                               *this);
         },
         1000);
   }
@@ -150,7 +153,8 @@ class DriverFixture : public ::testing::Test {
     return *peers_.back();
   }
 
-  [[nodiscard]] static protocol::ShmAttachRequest request(std::uint32_t stream, std::uint32_t client, protocol::Role role) {
+  [[nodiscard]] static protocol::ShmAttachRequest request(std::uint32_t stream, std::uint32_t client,
+                                                          protocol::Role role) {
     static std::int64_t correlation = 1000;
     protocol::ShmAttachRequest r;
     r.correlation_id = ++correlation;
@@ -174,7 +178,8 @@ class DriverFixture : public ::testing::Test {
   }
   static protocol::ShmDetachRequest detach(const protocol::ShmAttachResponse& granted, std::uint32_t client,
                                            protocol::Role role) {
-    return {granted.correlation_id + 100'000, granted.lease_id.value_or(0), granted.stream_id.value_or(0), client, role};
+    return {granted.correlation_id + 100'000, granted.lease_id.value_or(0), granted.stream_id.value_or(0), client,
+            role};
   }
 
   [[nodiscard]] std::string stream_dir(std::uint32_t stream) const {

@@ -37,7 +37,9 @@ void fill_in(DriverDeps& deps, const DriverConfig& config) {
     deps.realtime = [] { return realtime_now(); };
   }
   if (!deps.space) {
-    deps.space = [calls = deps.system_calls](const std::string& directory) { return shm::probe_space(directory, *calls); };
+    deps.space = [calls = deps.system_calls](const std::string& directory) {
+      return shm::probe_space(directory, *calls);
+    };
   }
   if (deps.user.empty()) {
     deps.user = effective_user_name();
@@ -91,9 +93,10 @@ Result<DriverLocks> take_locks(const DriverConfig& config, const DriverDeps& dep
   if (!name_space) {
     return name_space.error();
   }
-  auto control_stream = lock(control_lock_path(deps.aeron_dir, config.driver.control_stream_id),
-                             fmt::format("answers on control stream {} of {}", config.driver.control_stream_id, deps.aeron_dir),
-                             "stop it, or set driver.control_stream_id or driver.aeron_dir to another");
+  auto control_stream =
+      lock(control_lock_path(deps.aeron_dir, config.driver.control_stream_id),
+           fmt::format("answers on control stream {} of {}", config.driver.control_stream_id, deps.aeron_dir),
+           "stop it, or set driver.control_stream_id or driver.aeron_dir to another");
   if (!control_stream) {
     return control_stream.error();
   }
@@ -110,10 +113,11 @@ Result<Backing> inspect_backing(const DriverConfig& config, const DriverDeps& de
   if (backing.hugepages) {
     backing.page_bytes = static_cast<std::uint64_t>(found.f_bsize);
   } else if (config.shm.require_hugepages) {
-    return make_error(ErrorCode::invalid_config,
-                      "shm.require_hugepages is true but shm.base_dir {} is not on hugetlbfs; mount one and set base_dir to it, "
-                      "or set require_hugepages = false",
-                      config.shm.base_dir);
+    return make_error(
+        ErrorCode::invalid_config,
+        "shm.require_hugepages is true but shm.base_dir {} is not on hugetlbfs; mount one and set base_dir to it, "
+        "or set require_hugepages = false",
+        config.shm.base_dir);
   }
   return backing;
 }

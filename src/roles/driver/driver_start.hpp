@@ -1,5 +1,5 @@
-// DriverStart: everything that must hold before a driver serves its first request: a sound configuration, the sole right to
-// the namespace and to the control stream, and a media driver.
+// DriverStart: everything that must hold before a driver serves its first request: a sound configuration, the sole
+// right to the namespace and to the control stream, and a media driver.
 #pragma once
 
 #include <memory>

@@ -17,17 +17,17 @@ inline constexpr std::size_t decode_fault_count = static_cast<std::size_t>(proto
 
 // Totals since the start. One line here is one Aeron counter (counters.cpp).
 struct DriverCounts {
-  std::uint64_t attaches = 0;            // attaches granted
-  std::uint64_t refusals = 0;            // attaches refused, all causes
+  std::uint64_t attaches = 0;  // attaches granted
+  std::uint64_t refusals = 0;  // attaches refused, all causes
   std::uint64_t detaches = 0;
-  std::uint64_t keepalives = 0;          // accepted
-  std::uint64_t unknown_leases = 0;      // keepalives and detaches whose fields match no live lease
-  std::uint64_t expirations = 0;         // leases that ended by silence
+  std::uint64_t keepalives = 0;      // accepted
+  std::uint64_t unknown_leases = 0;  // keepalives and detaches whose fields match no live lease
+  std::uint64_t expirations = 0;     // leases that ended by silence
   std::uint64_t epochs_made = 0;
   std::uint64_t epochs_collected = 0;
   std::uint64_t provisioning_failures = 0;
   std::uint64_t announces = 0;
-  std::uint64_t malformed = 0;           // control messages that did not decode, all causes
+  std::uint64_t malformed = 0;  // control messages that did not decode, all causes
   std::uint64_t malformed_descriptors = 0;
   std::uint64_t discarded_at_start = 0;  // control messages of a former life
   std::uint64_t bad_tokens = 0;          // shutdown requests with a wrong or empty token
@@ -37,14 +37,14 @@ struct DriverCounts {
 
 struct StreamStatus {
   std::uint32_t stream_id = 0;
-  std::string name;                   // of a static stream; empty for a dynamic one
+  std::string name;  // of a static stream; empty for a dynamic one
   std::string profile;
   bool dynamic = false;
-  std::uint64_t epoch = 0;            // 0: not provisioned
-  std::uint32_t producer_id = 0;      // 0: no producer
+  std::uint64_t epoch = 0;        // 0: not provisioned
+  std::uint32_t producer_id = 0;  // 0: no producer
   std::uint32_t consumers = 0;
-  std::uint64_t bytes_reserved = 0;   // of the current epoch
-  std::uint64_t descriptors = 0;      // seen on the shared descriptor stream
+  std::uint64_t bytes_reserved = 0;  // of the current epoch
+  std::uint64_t descriptors = 0;     // seen on the shared descriptor stream
 };
 
 struct LeaseStatus {

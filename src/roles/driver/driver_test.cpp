@@ -311,7 +311,8 @@ TEST_F(DriverTest, RefusesASecondDriverOnItsNamespaceAndOnItsControlStream) {
   other.shm.name_space = "other";
   const auto same_control = Driver::create(other, deps());
   ASSERT_FALSE(same_control);
-  EXPECT_NE(same_control.error().message.find("control stream 1000"), std::string::npos) << same_control.error().message;
+  EXPECT_NE(same_control.error().message.find("control stream 1000"), std::string::npos)
+      << same_control.error().message;
   other.driver.control_stream_id = 15000;
   EXPECT_TRUE(Driver::create(other, deps()));
 }

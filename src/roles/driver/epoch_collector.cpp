@@ -82,8 +82,8 @@ bool EpochCollector::is_current(EpochId id) const {
   return stream != nullptr && stream->provisioned() && stream->layout->epoch == id.second;
 }
 
-// An epoch of this life is as old as its replacement; one of a former life as its last activity. An activity time ahead of the
-// clock is from before a reboot.
+// An epoch of this life is as old as its replacement; one of a former life as its last activity. An activity time ahead
+// of the clock is from before a reboot.
 bool EpochCollector::is_old(EpochId id, Nanos min_age, Nanos now) const {
   if (const auto known = superseded_.find(id); known != superseded_.end()) {
     return now - known->second >= min_age;

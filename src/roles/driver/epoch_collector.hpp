@@ -1,8 +1,8 @@
 // EpochCollector: removes the epochs nobody can need any more, a file per step (driver spec §6; behaviour: epoch GC).
 //
-// Never removed: the current epoch of a stream, and one of a former life of the driver that somebody still writes (fresh
-// activity: its producer has not noticed yet). By rank and age the rest goes: beyond the `keep` newest and older than the
-// minimum age; when space is short, rank and age of what this driver itself replaced do not count.
+// Never removed: the current epoch of a stream, and one of a former life of the driver that somebody still writes
+// (fresh activity: its producer has not noticed yet). By rank and age the rest goes: beyond the `keep` newest and older
+// than the minimum age; when space is short, rank and age of what this driver itself replaced do not count.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ class EpochCollector {
   std::deque<std::uint32_t> to_look_at_;  // streams of the current round
   std::optional<Nanos> next_round_at_;
   std::deque<EpochId> to_remove_;
-  std::set<EpochId> unremovable_;         // tried and failed: not tried again by this driver
+  std::set<EpochId> unremovable_;  // tried and failed: not tried again by this driver
   std::optional<shm::EpochRemoval> removal_;
   EpochId removing_;
   std::uint64_t collected_ = 0;

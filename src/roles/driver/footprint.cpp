@@ -13,7 +13,9 @@ namespace {
 constexpr std::uint64_t superblock_bytes = 64;
 constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcept { return a > unlimited - b ? unlimited : a + b; }
+std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcept {
+  return a > unlimited - b ? unlimited : a + b;
+}
 
 // 32-bit factors, so the product and the rounding cannot overflow.
 std::uint64_t file_bytes(std::uint32_t nslots, std::uint32_t slot_bytes, std::uint32_t page_bytes) noexcept {
@@ -66,11 +68,12 @@ std::vector<std::string> describe(const Footprint& footprint, const DriverConfig
                                 format_bytes(stream.bytes)));
   }
   const bool fits = footprint.total_bytes <= free_bytes;
-  lines.push_back(fmt::format("all {} streams together take {}; {} has {} free{}", footprint.streams.size(),
-                              format_bytes(footprint.total_bytes), config.shm.base_dir, format_bytes(free_bytes),
-                              fits ? ""
-                                   : ": not all of them can be attached at once, an attach that does not fit is refused "
-                                     "(lower profiles.<name>.header_nslots or the strides, or give the file system more)"));
+  lines.push_back(
+      fmt::format("all {} streams together take {}; {} has {} free{}", footprint.streams.size(),
+                  format_bytes(footprint.total_bytes), config.shm.base_dir, format_bytes(free_bytes),
+                  fits ? ""
+                       : ": not all of them can be attached at once, an attach that does not fit is refused "
+                         "(lower profiles.<name>.header_nslots or the strides, or give the file system more)"));
   return lines;
 }
 

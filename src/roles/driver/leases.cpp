@@ -7,7 +7,8 @@ namespace tensorpool::driver {
 
 namespace {
 
-constexpr std::uint64_t lease_id_mask = std::numeric_limits<std::uint64_t>::max() >> 1;  // 63 bits; the wire's null is above
+constexpr std::uint64_t lease_id_mask =
+    std::numeric_limits<std::uint64_t>::max() >> 1;  // 63 bits; the wire's null is above
 constexpr Nanos never = std::numeric_limits<Nanos>::max();
 
 }  // namespace
@@ -89,7 +90,8 @@ void Leases::forget(const Lease& lease) {
     streams_.erase(use);
   }
   const auto [first, last] = by_client_.equal_range(lease.key.client_id);
-  by_client_.erase(std::find_if(first, last, [&lease](const auto& entry) { return entry.second == lease.key.lease_id; }));
+  by_client_.erase(
+      std::find_if(first, last, [&lease](const auto& entry) { return entry.second == lease.key.lease_id; }));
 }
 
 bool Leases::keepalive(const LeaseKey& key, Nanos now) {

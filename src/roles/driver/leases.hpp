@@ -1,8 +1,8 @@
 // Leases: who may use which stream in which role, and until when (driver spec §4). Knows no message, clock or file.
 //
-// Always holds: at most one producer per stream; at most one lease per client id, unless unique_client_ids is off; no lease id
-// is ever used twice by one driver. A lease is pending until its attach is answered: it keeps the place, never expires, and
-// nobody but the driver knows its id.
+// Always holds: at most one producer per stream; at most one lease per client id, unless unique_client_ids is off; no
+// lease id is ever used twice by one driver. A lease is pending until its attach is answered: it keeps the place, never
+// expires, and nobody but the driver knows its id.
 #pragma once
 
 #include <cstdint>

@@ -53,10 +53,11 @@ Status check_length(const char* key, const Profile& profile, std::size_t length,
   if (length <= limit) {
     return {};
   }
-  return make_error(ErrorCode::invalid_config,
-                    "profiles.{} has {} pools: a message of {} bytes names them, and {} carries at most {}; give the channel a "
-                    "longer term-length (for example \"aeron:ipc?term-length=1m\") or the profile fewer pools",
-                    profile.name, profile.payload_pools.size(), length, key, limit);
+  return make_error(
+      ErrorCode::invalid_config,
+      "profiles.{} has {} pools: a message of {} bytes names them, and {} carries at most {}; give the channel a "
+      "longer term-length (for example \"aeron:ipc?term-length=1m\") or the profile fewer pools",
+      profile.name, profile.payload_pools.size(), length, key, limit);
 }
 
 }  // namespace
@@ -72,18 +73,20 @@ Result<MediaLink> MediaLink::open(const Connect& connect, Books& books) {
   if (!inbox) {
     return inbox.error();
   }
-  auto descriptors = subscribe(*connection, transport::descriptor_subscription_channel(config.driver.descriptor_channel),
-                               config.driver.descriptor_stream_id);
+  auto descriptors =
+      subscribe(*connection, transport::descriptor_subscription_channel(config.driver.descriptor_channel),
+                config.driver.descriptor_stream_id);
   if (!descriptors) {
     return descriptors.error();
   }
-  auto control = publish(*connection, transport::control_channel(config.driver.control_channel),
-                         config.driver.control_stream_id);
+  auto control =
+      publish(*connection, transport::control_channel(config.driver.control_channel), config.driver.control_stream_id);
   if (!control) {
     return control.error();
   }
   if (books.announces_apart) {
-    auto announce = publish(*connection, transport::announce_channel(config.announce_channel()), config.announce_stream_id());
+    auto announce =
+        publish(*connection, transport::announce_channel(config.announce_channel()), config.announce_stream_id());
     if (!announce) {
       return announce.error();
     }
@@ -101,12 +104,14 @@ Status check_message_lengths(Books& books) {
     }
     const Stream stream = widest_stream(books, profile);
     const std::size_t response = protocol::encoded_length(make_grant(0, stream, Lease{}));
-    if (Status status = check_length("driver.control_channel", profile, response, books.control_outbox.max_message_length());
+    if (Status status =
+            check_length("driver.control_channel", profile, response, books.control_outbox.max_message_length());
         !status) {
       return status;
     }
     const std::size_t announce = protocol::encoded_length(make_announce(stream, 0, 0));
-    if (Status status = check_length("driver.announce_channel", profile, announce, books.announces().max_message_length());
+    if (Status status =
+            check_length("driver.announce_channel", profile, announce, books.announces().max_message_length());
         !status) {
       return status;
     }

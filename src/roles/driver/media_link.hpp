@@ -1,4 +1,5 @@
-// MediaLink: the driver's ends on the media driver: what it hears, and the publications that its outboxes speak through.
+// MediaLink: the driver's ends on the media driver: what it hears, and the publications that its outboxes speak
+// through.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,8 @@ struct MediaLink {
   transport::Subscription descriptors;  // untethered and always drained: evicts a lone stalled consumer (aeron.md 1.2)
 };
 
-// Fails if an attach response or an announce of some profile is longer than its channel carries. REQUIRES: outboxes open.
+// Fails if an attach response or an announce of some profile is longer than its channel carries. REQUIRES: outboxes
+// open.
 [[nodiscard]] Status check_message_lengths(Books& books);
 
 }  // namespace tensorpool::driver

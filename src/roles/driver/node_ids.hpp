@@ -1,5 +1,5 @@
-// NodeIds: the 10-bit node part of trace ids. A client keeps its id while it holds a lease; after that the id rests for a
-// while, so that two processes never make trace ids of the same millisecond with the same node.
+// NodeIds: the 10-bit node part of trace ids. A client keeps its id while it holds a lease; after that the id rests for
+// a while, so that two processes never make trace ids of the same millisecond with the same node.
 #pragma once
 
 #include <array>
@@ -16,9 +16,10 @@ class NodeIds {
  public:
   explicit NodeIds(Nanos cooldown_ns) : cooldown_ns_(cooldown_ns) {}
 
-  // The client's id, or the next free one, or `desired`; nothing if that is taken, resting or out of range. Each success is
-  // given back by one release.
-  [[nodiscard]] std::optional<std::uint32_t> assign(std::uint32_t client_id, std::optional<std::uint32_t> desired, Nanos now);
+  // The client's id, or the next free one, or `desired`; nothing if that is taken, resting or out of range. Each
+  // success is given back by one release.
+  [[nodiscard]] std::optional<std::uint32_t> assign(std::uint32_t client_id, std::optional<std::uint32_t> desired,
+                                                    Nanos now);
   // Whether assign() would give the client that very id; changes nothing.
   [[nodiscard]] bool may_assign(std::uint32_t client_id, std::uint32_t desired, Nanos now) const noexcept;
   void release(std::uint32_t node_id, Nanos now) noexcept;

@@ -16,7 +16,8 @@ class OutboxTest : public ::testing::Test {
  protected:
   OutboxTest() {
     transport::loopback::start_media_driver(bus);
-    connection = std::make_unique<transport::Connection>(transport::Connection::open(options_for(bus, "outbox")).value());
+    connection =
+        std::make_unique<transport::Connection>(transport::Connection::open(options_for(bus, "outbox")).value());
   }
   ~OutboxTest() override {
     connection.reset();

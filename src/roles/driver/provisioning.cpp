@@ -11,8 +11,8 @@ namespace tensorpool::driver {
 
 namespace {
 
-constexpr std::uint64_t bytes_per_step = std::uint64_t{8} << 20;      // about 5 ms of reserving and touching
-constexpr Nanos patience_for_space_ns = nanos_per_second;             // readers unmap a replaced epoch within this
+constexpr std::uint64_t bytes_per_step = std::uint64_t{8} << 20;  // about 5 ms of reserving and touching
+constexpr Nanos patience_for_space_ns = nanos_per_second;         // readers unmap a replaced epoch within this
 
 bool is_of(std::uint32_t stream_id, const auto& job) { return job.stream_id == stream_id; }
 
@@ -110,8 +110,9 @@ Result<Provisioning::Step> Provisioning::make_room(Job& job, Nanos now) {
     return space.error();
   }
   const std::uint64_t needed = shm::bytes_to_reserve(*job.spec, parts_.page_bytes);
-  Status enough = shm::check_space(fmt::format("stream {} ({})", job.stream_id, job.pools_reserved ? "producer attach" : "idle epoch"),
-                                   parts_.store.base_dir(), needed, *space);
+  Status enough = shm::check_space(
+      fmt::format("stream {} ({})", job.stream_id, job.pools_reserved ? "producer attach" : "idle epoch"),
+      parts_.store.base_dir(), needed, *space);
   if (enough) {
     auto creator = shm::RegionCreator::begin(parts_.store, *job.spec);
     if (!creator) {

@@ -1,8 +1,9 @@
-// Provisioning: makes epochs as resumable jobs, a bounded step at a time, so that leases go on being served while gigabytes are
-// reserved. Jobs for producers run one after the other; idle epochs are small and do not wait behind them.
+// Provisioning: makes epochs as resumable jobs, a bounded step at a time, so that leases go on being served while
+// gigabytes are reserved. Jobs for producers run one after the other; idle epochs are small and do not wait behind
+// them.
 //
-// Before a job reserves, it makes sure that the bytes are there: dead epochs are collected when space is short, and what their
-// last readers still hold is waited for, for a bounded time. A job that fails leaves nothing behind.
+// Before a job reserves, it makes sure that the bytes are there: dead epochs are collected when space is short, and
+// what their last readers still hold is waited for, for a bounded time. A job that fails leaves nothing behind.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +47,8 @@ class Provisioning {
 
   // An epoch with every pool reserved, for the attach of that lease. The stream must not have another producer.
   void want_producer_epoch(std::uint32_t stream_id, std::uint64_t lease_id);
-  // An epoch without a producer: after a producer is gone, at the start, or for a consumer that comes first (then its lease
-  // id). Joins a job that the stream already waits for.
+  // An epoch without a producer: after a producer is gone, at the start, or for a consumer that comes first (then its
+  // lease id). Joins a job that the stream already waits for.
   void want_idle_epoch(std::uint32_t stream_id, std::optional<std::uint64_t> lease_id);
 
   // Advances one job by one step; what ended by it.
@@ -68,8 +69,8 @@ class Provisioning {
     std::vector<std::uint64_t> waiting;
     std::optional<shm::RegionSpec> spec;
     std::optional<shm::RegionCreator> creator;
-    bool retried = false;               // no space in spite of the check: collected once and began again
-    std::optional<Nanos> give_up_at;    // while waiting for memory that readers of dead epochs still hold
+    bool retried = false;             // no space in spite of the check: collected once and began again
+    std::optional<Nanos> give_up_at;  // while waiting for memory that readers of dead epochs still hold
   };
   enum class Step : std::uint8_t { working, done };
 

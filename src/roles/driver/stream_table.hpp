@@ -1,5 +1,5 @@
-// StreamTable: the streams this driver serves, the static ones of the configuration and the dynamic ones made on demand, with
-// the epoch that each is at. Knows no lease and no file.
+// StreamTable: the streams this driver serves, the static ones of the configuration and the dynamic ones made on
+// demand, with the epoch that each is at. Knows no lease and no file.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ struct Stream {
   const Profile* profile = nullptr;  // never null; lives in the configuration
   bool dynamic = false;
 
-  std::uint64_t last_epoch = 0;            // highest ever given here; 0 = none in this life
+  std::uint64_t last_epoch = 0;             // highest ever given here; 0 = none in this life
   std::optional<shm::RegionLayout> layout;  // of the current epoch; absent = not provisioned, or between two epochs
-  shm::LockedRegions locked;               // holds the current epoch's pages in memory where mlock is asked for
+  shm::LockedRegions locked;                // holds the current epoch's pages in memory where mlock is asked for
   std::uint64_t bytes_reserved = 0;
 
   Nanos next_announce_at = 0;
@@ -44,8 +44,8 @@ class StreamTable {
   [[nodiscard]] Stream* find(std::uint32_t stream_id);
   [[nodiscard]] const Stream* find(std::uint32_t stream_id) const;
 
-  // The id that a dynamic stream would get: the one asked for, or for 0 the next free one of the range. Changes nothing but
-  // where the next search begins.
+  // The id that a dynamic stream would get: the one asked for, or for 0 the next free one of the range. Changes nothing
+  // but where the next search begins.
   [[nodiscard]] Expected<std::uint32_t, DynamicRefusal> choose_dynamic_id(std::uint32_t requested);
   // REQUIRES: choose_dynamic_id gave the id.
   Stream& add_dynamic(std::uint32_t stream_id, Nanos now);
@@ -53,7 +53,8 @@ class StreamTable {
   // By the first rule whose range holds the id, else the default.
   [[nodiscard]] const Profile& profile_for(std::uint32_t stream_id) const;
 
-  // The dynamic stream that has been without use longest, for at least `linger`; `in_use` says which are not to be touched.
+  // The dynamic stream that has been without use longest, for at least `linger`; `in_use` says which are not to be
+  // touched.
   template <class InUse>
   [[nodiscard]] const Stream* longest_unused(Nanos now, Nanos linger, InUse&& in_use) const {
     const Stream* found = nullptr;

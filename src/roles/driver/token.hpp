@@ -5,7 +5,8 @@
 
 namespace tensorpool::driver {
 
-// Whether the tokens are equal, in a time that depends on the offered one's length alone. An empty secret matches nothing.
+// Whether the tokens are equal, in a time that depends on the offered one's length alone. An empty secret matches
+// nothing.
 [[nodiscard]] inline bool token_matches(std::string_view secret, std::string_view offered) noexcept {
   if (secret.empty()) {
     return false;
