@@ -128,7 +128,7 @@ struct Part {
   T Owner::*member;
 };
 
-// How each type of member travels in a tail: var-data, groups and tags, defined below.
+// How each type of member travels in a tail: var-data, groups and tags, defined in message_codec.hpp.
 template <class T>
 struct PartOf;
 template <class T, std::uint32_t max_length>
