@@ -31,7 +31,8 @@ class Processor {
   }
 
   void tell_findings() {
-    for (const auto& [name, value] : work_.finding().items()) out_.extra()[name] = value;
+    const Json finding = work_.finding();
+    for (const auto& [name, value] : finding.items()) out_.extra()[name] = value;
     in_.extra()["unsuitable"] = unsuitable_;
   }
 
@@ -102,8 +103,9 @@ Status run_processor(const ProcessorOptions& options, const std::atomic<bool>& s
   const auto on_frame = [&](const Frame& frame) { processor.on_frame(frame); };
   Idle idle(IdleMode::sleep, 100 * nanos_per_micro);
   while (!stop.load(std::memory_order_relaxed)) {
-    idle.idle(consumer->poll(on_frame));
-    processor.tell_findings();
+    const int work = consumer->poll(on_frame);
+    if (work > 0) processor.tell_findings();
+    idle.idle(work);
     in.tick(monotonic_now());
     out.tick(monotonic_now());
   }
