@@ -117,8 +117,8 @@ void AttachSession::check_time(Nanos now) {
   }
   if (started_ && !attached_once_ && now >= deadline_) {
     return fail(now, make_error(ErrorCode::timed_out, "{}: no attachment within {} ms{}{}", name(),
-                           settings_.attach_timeout_ns / nanos_per_milli, last_refusal_.empty() ? "" : "; last answer: ",
-                           last_refusal_));
+                                settings_.attach_timeout_ns / nanos_per_milli,
+                                last_refusal_.empty() ? "" : "; last answer: ", last_refusal_));
   }
   if (lease_) check_lease(now);
   if (attempt_ && attached_once_ && !attempt_->quiet && now - attempt_->started >= attempt_limit_ns) {
@@ -139,8 +139,8 @@ void AttachSession::check_lease(Nanos now) {
                        silent_periods));
     begin_attempt(now, true);
   }
-  // A paused driver must not stop a camera, so the lease is honoured for one grace beyond its deadline. Each epoch has its
-  // own files, which makes writing on harmless.
+  // A paused driver must not stop a camera, so the lease is honoured for one grace beyond its deadline. Each epoch has
+  // its own files, which makes writing on harmless.
   const Nanos proven = std::min(lease_->last_keepalive, last_alive_);
   if (now - proven > 2 * lease_->duration_ns) {
     end_lease(true);
@@ -197,7 +197,11 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
   confirm_alive(now);
   settings_.stream_id = grant->layout.stream_id;
   const bool known = lease_ && lease_->lease_id == grant->lease_id && lease_->epoch == grant->layout.epoch;
-  lease_ = Lease{grant->lease_id, grant->layout.epoch, grant->lease_duration_ns, asked_at, now,
+  lease_ = Lease{grant->lease_id,
+                 grant->layout.epoch,
+                 grant->lease_duration_ns,
+                 asked_at,
+                 now,
                  now + std::min(grant->lease_duration_ns / lease_periods, settings_.announce_period_ns)};
   if (known) return;
   notify(Kind::granted);
@@ -212,8 +216,8 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
     if (!parting_) close();
     return;
   }
-  // While a lease is held the question was only whether the driver still knows it; "taken" says that it does, and any other
-  // refusal takes nothing away: the lease lasts as long as it can be proven.
+  // While a lease is held the question was only whether the driver still knows it; "taken" says that it does, and any
+  // other refusal takes nothing away: the lease lasts as long as it can be proven.
   const bool taken = id_taken || (rejected && response.error_message == protocol::refusal_producer_attached);
   if (lease_) {
     if (taken) confirm_alive(now);
@@ -228,8 +232,8 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
   const bool draining = rejected && response.error_message == protocol::refusal_draining;
   if (!attached_once_ && !draining) {
     const bool unsupported = response.code == protocol::ResponseCode::unsupported;
-    return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}", name(),
-                           last_refusal_));
+    return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}",
+                                name(), last_refusal_));
   }
   if (attached_once_) notify(Kind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
   back_off(now);
@@ -241,8 +245,8 @@ void AttachSession::on(const protocol::ShmDetachResponse& response) {
 
 // spec: wire 901:7; a revoke counts only if lease, stream, client and role are mine.
 void AttachSession::on(const protocol::ShmLeaseRevoked& revoked, Nanos now) {
-  const bool mine = revoked.client_id == client_id_ && revoked.stream_id == settings_.stream_id &&
-                    revoked.role == settings_.role;
+  const bool mine =
+      revoked.client_id == client_id_ && revoked.stream_id == settings_.stream_id && revoked.role == settings_.role;
   if (!mine || over_) return;
   if (closing_ && parting_ && parting_->lease_id == revoked.lease_id) return close();
   if (!lease_ || lease_->lease_id != revoked.lease_id) return;
@@ -269,7 +273,8 @@ void AttachSession::on_announce(std::uint64_t epoch, Nanos now) {
   if (epoch == lease_->epoch) return;
   if (settings_.role == protocol::Role::producer) {
     end_lease(true);
-    return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch), now);
+    return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch),
+                now);
   }
   // A new producer, or a driver that restarted and knows nothing of us: ask.
   lease_->epoch = epoch;
@@ -352,8 +357,8 @@ std::optional<AttachNotice> AttachSession::take_notice() {
 }
 
 std::string AttachSession::name() const {
-  return fmt::format("{} {} of stream {}", settings_.role == protocol::Role::producer ? "producer" : "consumer", client_id_,
-                     settings_.stream_id);
+  return fmt::format("{} {} of stream {}", settings_.role == protocol::Role::producer ? "producer" : "consumer",
+                     client_id_, settings_.stream_id);
 }
 
 }  // namespace tensorpool::detail

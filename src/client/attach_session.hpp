@@ -1,9 +1,10 @@
-// The life of one attachment as seen from the client: asks, waits, asks again, keeps the lease alive, loses it, starts over.
-// A pure core: it takes messages and `now`, and says what to send (due) and what happened (take_notice). It knows neither
-// Aeron nor shared memory; the Attachment around it sends, maps and reports.
+// The life of one attachment as seen from the client: asks, waits, asks again, keeps the lease alive, loses it, starts
+// over. A pure core: it takes messages and `now`, and says what to send (due) and what happened (take_notice). It knows
+// neither Aeron nor shared memory; the Attachment around it sends, maps and reports.
 //
-// What always holds: a response counts only for the correlation id that is outstanding (random 63 bits: the response names
-// no client); an OK is never undone by a later refusal; a lease that is given up is detached before a new one is asked for.
+// What always holds: a response counts only for the correlation id that is outstanding (random 63 bits: the response
+// names no client); an OK is never undone by a later refusal; a lease that is given up is detached before a new one is
+// asked for.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +61,8 @@ class AttachSession {
   // Gives the lease back; `closed` follows.
   void detach(Nanos now);
 
-  // The message to send now, if any. It stays due until sent() says that it went out: back-pressure is simply tried again.
+  // The message to send now, if any. It stays due until sent() says that it went out: back-pressure is simply tried
+  // again.
   [[nodiscard]] std::optional<Message> due(Nanos now);
   void sent(const Message& message, Nanos now);
 
@@ -97,7 +99,7 @@ class AttachSession {
     std::uint64_t lease_id = 0;
     std::uint64_t epoch = 0;
     Nanos duration_ns = 0;
-    Nanos asked_at = 0;       // when the attempt began
+    Nanos asked_at = 0;        // when the attempt began
     Nanos last_keepalive = 0;  // that went out
     Nanos next_keepalive = 0;
   };

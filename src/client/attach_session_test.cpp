@@ -277,7 +277,8 @@ TEST_F(AttachSessionTest, EndsOnAShutdownNoticeButNotOnAReplayedOne) {
   attach(session);
   session.on(protocol::ShmDriverShutdown{before, protocol::ShutdownReason::normal, {}}, now_);
   EXPECT_EQ(session.state(), State::attached);
-  session.on(protocol::ShmDriverShutdown{static_cast<std::uint64_t>(now_), protocol::ShutdownReason::admin, "bye"}, now_);
+  session.on(protocol::ShmDriverShutdown{static_cast<std::uint64_t>(now_), protocol::ShutdownReason::admin, "bye"},
+             now_);
   EXPECT_EQ(next_notice(session), Kind::shutdown);
   EXPECT_EQ(session.state(), State::backoff);
 }

@@ -92,14 +92,23 @@ void Attachment::detach(Nanos now) {
 void Attachment::handle(AttachNotice notice, Nanos now) {
   using Kind = AttachNotice::Kind;
   switch (notice.kind) {
-    case Kind::granted: return map(*notice.grant, now);
-    case Kind::failed: return ticket_->settle(explain(std::move(notice.error)));
+    case Kind::granted:
+      return map(*notice.grant, now);
+    case Kind::failed:
+      return ticket_->settle(explain(std::move(notice.error)));
     case Kind::refused:
-    case Kind::broken: return emit(EventKind::refused, std::move(notice.error.message));
-    case Kind::lost: withdraw(); return emit(EventKind::revoked, std::move(notice.error.message));
-    case Kind::shutdown: withdraw(); return emit(EventKind::driver_shutdown, std::move(notice.error.message));
-    case Kind::driver_silent: return emit(EventKind::driver_silent, std::move(notice.error.message));
-    case Kind::closed: return ticket_->settle(Error{ErrorCode::closed, "the client was closed"});
+    case Kind::broken:
+      return emit(EventKind::refused, std::move(notice.error.message));
+    case Kind::lost:
+      withdraw();
+      return emit(EventKind::revoked, std::move(notice.error.message));
+    case Kind::shutdown:
+      withdraw();
+      return emit(EventKind::driver_shutdown, std::move(notice.error.message));
+    case Kind::driver_silent:
+      return emit(EventKind::driver_silent, std::move(notice.error.message));
+    case Kind::closed:
+      return ticket_->settle(Error{ErrorCode::closed, "the client was closed"});
   }
 }
 
@@ -122,13 +131,13 @@ void Attachment::map(const Grant& grant, Nanos now) {
 // What was tried, and what usually is the reason that nobody answered.
 Error Attachment::explain(Error error) const {
   if (error.code != ErrorCode::timed_out) return error;
-  error.message += fmt::format(
-      " ({}). {}", context_.plane.describe(),
-      !context_.plane.up() ? fmt::format("The media driver is gone: {}", context_.plane.trouble())
-      : session_.last_refusal().empty()
-          ? "Nobody answered: is a tensorpool driver running in this aeron directory, with the same control channel and "
-            "stream id?"
-          : "The driver did answer, but never with a usable lease.");
+  error.message +=
+      fmt::format(" ({}). {}", context_.plane.describe(),
+                  !context_.plane.up() ? fmt::format("The media driver is gone: {}", context_.plane.trouble())
+                  : session_.last_refusal().empty() ? "Nobody answered: is a tensorpool driver running in this aeron "
+                                                      "directory, with the same control channel and "
+                                                      "stream id?"
+                                                    : "The driver did answer, but never with a usable lease.");
   return error;
 }
 

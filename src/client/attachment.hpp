@@ -1,5 +1,5 @@
-// One attachment of a client: the AttachSession says what to do, the Attachment does it: sends, maps regions, hands sessions
-// to the application's thread and tells the application. One subclass for each role. Conductor's thread only.
+// One attachment of a client: the AttachSession says what to do, the Attachment does it: sends, maps regions, hands
+// sessions to the application's thread and tells the application. One subclass for each role. Conductor's thread only.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,5 @@
-// Exponential back-off with jitter: each delay is drawn from the upper half of a bound that doubles up to a limit, so that
-// clients which lost the same peer at the same moment do not all come back at the same moment.
+// Exponential back-off with jitter: each delay is drawn from the upper half of a bound that doubles up to a limit, so
+// that clients which lost the same peer at the same moment do not all come back at the same moment.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// Which sequences of an epoch are still being filled. Claims complete in any order, descriptors go out in sequence order: a
-// frame that is ready waits here behind older claims that are open. One entry per slot, made with the session; nothing
-// allocates afterwards. Single thread.
+// Which sequences of an epoch are still being filled. Claims complete in any order, descriptors go out in sequence
+// order: a frame that is ready waits here behind older claims that are open. One entry per slot, made with the session;
+// nothing allocates afterwards. Single thread.
 #pragma once
 
 #include <cstdint>

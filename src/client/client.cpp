@@ -9,16 +9,26 @@ namespace tensorpool {
 
 std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
-    case EventKind::attached: return "attached";
-    case EventKind::remapped: return "remapped";
-    case EventKind::revoked: return "revoked";
-    case EventKind::refused: return "refused";
-    case EventKind::mapping_failed: return "mapping_failed";
-    case EventKind::driver_silent: return "driver_silent";
-    case EventKind::driver_shutdown: return "driver_shutdown";
-    case EventKind::media_driver_lost: return "media_driver_lost";
-    case EventKind::media_driver_back: return "media_driver_back";
-    case EventKind::log: return "log";
+    case EventKind::attached:
+      return "attached";
+    case EventKind::remapped:
+      return "remapped";
+    case EventKind::revoked:
+      return "revoked";
+    case EventKind::refused:
+      return "refused";
+    case EventKind::mapping_failed:
+      return "mapping_failed";
+    case EventKind::driver_silent:
+      return "driver_silent";
+    case EventKind::driver_shutdown:
+      return "driver_shutdown";
+    case EventKind::media_driver_lost:
+      return "media_driver_lost";
+    case EventKind::media_driver_back:
+      return "media_driver_back";
+    case EventKind::log:
+      return "log";
   }
   return "unknown";
 }

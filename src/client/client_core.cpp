@@ -23,8 +23,10 @@ constexpr Nanos question_interval_ns = 100 * nanos_per_milli;
 Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, RandomSource random) {
   const bool invoker = options.invoker;
   const Idle idle(IdleMode::sleep, options.conductor_nap_ns);
-  std::unique_ptr<ClientCore> core(new ClientCore(std::move(options), random ? std::move(random) : RandomSource(random_u64)));
-  if (auto opened = core->plane_.open(core->options_.wait && invoker ? core->options_.wait() : monotonic_now()); !opened) {
+  std::unique_ptr<ClientCore> core(
+      new ClientCore(std::move(options), random ? std::move(random) : RandomSource(random_u64)));
+  if (auto opened = core->plane_.open(core->options_.wait && invoker ? core->options_.wait() : monotonic_now());
+      !opened) {
     return opened.error();
   }
   if (!invoker) {
@@ -35,7 +37,10 @@ Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, Ra
 }
 
 ClientCore::ClientCore(ClientOptions options, RandomSource random)
-    : options_(std::move(options)), policy_{options_.allowed_base_dirs}, random_(std::move(random)), plane_(options_, random_) {}
+    : options_(std::move(options)),
+      policy_{options_.allowed_base_dirs},
+      random_(std::move(random)),
+      plane_(options_, random_) {}
 
 ClientCore::~ClientCore() {
   if (runner_) runner_->stop();
@@ -70,8 +75,8 @@ int ClientCore::do_work(Nanos now) noexcept {
   std::erase_if(attachments_, [](const auto& attachment) { return attachment->finished(); });
   if (malformed_ != malformed_told_ && now >= next_malformed_report_) {
     next_malformed_report_ = now + nanos_per_second;
-    emit(EventKind::log, fmt::format("{} malformed messages were ignored on the control, announce and QoS streams so far",
-                                     malformed_));
+    emit(EventKind::log,
+         fmt::format("{} malformed messages were ignored on the control, announce and QoS streams so far", malformed_));
     malformed_told_ = malformed_;
   }
   return work;
@@ -92,7 +97,8 @@ int ClientCore::take_new(Nanos now) {
 
 void ClientCore::follow_connection(Nanos now, int& work) {
   switch (plane_.tick(now, work)) {
-    case ControlPlane::Change::none: return;
+    case ControlPlane::Change::none:
+      return;
     case ControlPlane::Change::lost:
       for (auto& attachment : attachments_) attachment->on_connection_lost();
       return emit(EventKind::media_driver_lost,

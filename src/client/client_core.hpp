@@ -1,6 +1,6 @@
-// The conductor: one duty cycle drives the Aeron client, the control streams and every attachment. It runs on a thread of its
-// own, or on the caller's in invoker mode, and it alone opens, maps, unmaps, subscribes and publishes control messages.
-// Application threads only ask for attachments (under a lock, a cold path) and wait for their tickets.
+// The conductor: one duty cycle drives the Aeron client, the control streams and every attachment. It runs on a thread
+// of its own, or on the caller's in invoker mode, and it alone opens, maps, unmaps, subscribes and publishes control
+// messages. Application threads only ask for attachments (under a lock, a cold path) and wait for their tickets.
 #pragma once
 
 #include <atomic>
@@ -11,8 +11,8 @@
 
 #include "base/agent_runner.hpp"
 #include "client/attachment.hpp"
-#include "client/control_plane.hpp"
 #include "client/consumer_core.hpp"
+#include "client/control_plane.hpp"
 #include "client/producer_core.hpp"
 
 namespace tensorpool::detail {

@@ -23,8 +23,8 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos) {
     mapped_epoch_ = grant.layout.epoch;
     if (auto handed = hand_over(*std::move(regions)); !handed) return handed;
   }
-  emit(EventKind::attached, fmt::format("consumer {} reads stream {} epoch {}, {} slots", client_id(), grant.layout.stream_id,
-                                        mapped_epoch_, grant.layout.nslots));
+  emit(EventKind::attached, fmt::format("consumer {} reads stream {} epoch {}, {} slots", client_id(),
+                                        grant.layout.stream_id, mapped_epoch_, grant.layout.nslots));
   core_->set_attached(true);
   return {};
 }
@@ -53,13 +53,15 @@ void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& ann
   }
   if (auto handed = hand_over(*std::move(regions)); !handed) return complain(announce.epoch, handed.error().message);
   mapped_epoch_ = announce.epoch;
-  emit(EventKind::remapped, fmt::format("consumer {} follows stream {} to epoch {}", client_id(), stream_id(), mapped_epoch_));
+  emit(EventKind::remapped,
+       fmt::format("consumer {} follows stream {} to epoch {}", client_id(), stream_id(), mapped_epoch_));
 }
 
 // Once per epoch; the next announce tries again in silence.
 void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
   if (std::exchange(complained_epoch_, epoch) == epoch) return;
-  emit(EventKind::mapping_failed, fmt::format("stream {} epoch {} was announced, but cannot be used: {}", stream_id(), epoch, why));
+  emit(EventKind::mapping_failed,
+       fmt::format("stream {} epoch {} was announced, but cannot be used: {}", stream_id(), epoch, why));
 }
 
 void ConsumerAttachment::each_period(Nanos) {

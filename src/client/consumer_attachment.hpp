@@ -10,7 +10,8 @@ namespace tensorpool::detail {
 
 class ConsumerAttachment final : public Attachment {
  public:
-  ConsumerAttachment(ClientContext context, AttachSettings settings, RandomSource random, std::shared_ptr<ConsumerCore> core)
+  ConsumerAttachment(ClientContext context, AttachSettings settings, RandomSource random,
+                     std::shared_ptr<ConsumerCore> core)
       : Attachment(context, std::move(settings), std::move(random)), core_(std::move(core)) {}
   ~ConsumerAttachment() override { core_->set_attached(false); }
 

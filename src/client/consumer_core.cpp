@@ -16,10 +16,13 @@ constexpr int drain_limit = 4096;
 LossCause cause_of(shm::SlotFault fault) noexcept {
   switch (fault) {
     case shm::SlotFault::in_progress:
-    case shm::SlotFault::older: return LossCause::not_committed;
+    case shm::SlotFault::older:
+      return LossCause::not_committed;
     case shm::SlotFault::newer:
-    case shm::SlotFault::overwritten: return LossCause::overwritten;
-    default: return LossCause::invalid_header;
+    case shm::SlotFault::overwritten:
+      return LossCause::overwritten;
+    default:
+      return LossCause::invalid_header;
   }
 }
 
@@ -102,13 +105,17 @@ void ConsumerCore::find_start(ConsumerSession& session) noexcept {
   const auto range = shm::committed_range(*session.regions);
   if (!range) return;
   switch (options_.start) {
-    case StartAt::latest: return session.pending.on_found(range->newest);
-    case StartAt::next: return session.pending.begin_at(range->newest + 1);
-    case StartAt::oldest: return queue_found(session, range->oldest, range->newest);
+    case StartAt::latest:
+      return session.pending.on_found(range->newest);
+    case StartAt::next:
+      return session.pending.begin_at(range->newest + 1);
+    case StartAt::oldest:
+      return queue_found(session, range->oldest, range->newest);
   }
 }
 
-// After we fell out of the stream, or lost it and came back within the epoch: what is in the ring ahead of us was missed.
+// After we fell out of the stream, or lost it and came back within the epoch: what is in the ring ahead of us was
+// missed.
 void ConsumerCore::find_missed(ConsumerSession& session) noexcept {
   const auto range = shm::committed_range(*session.regions);
   if (!range || range->newest < session.pending.expected()) return;
@@ -188,12 +195,13 @@ void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor) no
 std::uint64_t ConsumerCore::skip_threshold(const ConsumerSession& session) const noexcept {
   if (options_.latest_only) return 0;
   std::uint64_t threshold = options_.skip_threshold != 0 ? options_.skip_threshold : session.regions->nslots() / 2;
-  if (options_.max_outstanding_seq_gap != 0) threshold = std::min<std::uint64_t>(threshold, options_.max_outstanding_seq_gap);
+  if (options_.max_outstanding_seq_gap != 0)
+    threshold = std::min<std::uint64_t>(threshold, options_.max_outstanding_seq_gap);
   return threshold;
 }
 
-// A reader that takes every frame in turn under overload always holds the one that is about to be overwritten; beyond the
-// threshold only the newest is worth reading (measured: 2 % valid frames against 100 %).
+// A reader that takes every frame in turn under overload always holds the one that is about to be overwritten; beyond
+// the threshold only the newest is worth reading (measured: 2 % valid frames against 100 %).
 void ConsumerCore::skip_ahead() noexcept {
   const std::uint64_t newest = current_->pending.back().seq;
   if (newest - current_->pending.front().seq <= skip_threshold(*current_)) return;

@@ -1,5 +1,6 @@
-// What stands behind a Consumer: the application's thread polls, the conductor hands it sessions and reads its counters.
-// Between the two there is one atomic pointer (sessions, both ways), two flags and the counters; nothing else is shared.
+// What stands behind a Consumer: the application's thread polls, the conductor hands it sessions and reads its
+// counters. Between the two there is one atomic pointer (sessions, both ways), two flags and the counters; nothing else
+// is shared.
 #pragma once
 
 #include <atomic>

@@ -305,7 +305,8 @@ class Balance : public ConsumerTest, public testing::WithParamInterface<int> {};
 TEST_P(Balance, HoldsUnderRandomDropsClaimsStallsAndEpochs) {
   std::mt19937_64 random(static_cast<std::uint64_t>(GetParam()));
   const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
-  attach({}, {.start = chance(50) ? StartAt::latest : StartAt::oldest, .skip_threshold = static_cast<std::uint32_t>(random() % 6)});
+  attach({}, {.start = chance(50) ? StartAt::latest : StartAt::oldest,
+              .skip_threshold = static_cast<std::uint32_t>(random() % 6)});
   std::vector<SlotClaim> claims;
   std::uint64_t delivered = 0;
   std::uint64_t last_epoch = 0;

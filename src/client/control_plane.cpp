@@ -14,8 +14,8 @@ using ChannelBuilder = Result<std::string> (*)(std::string_view);
 template <class Made>
 Status assign(Made& place, Result<Made> made, std::string_view what, const ChannelOptions& channel) {
   if (!made) {
-    return make_error(made.error().code, "cannot open the {} on {} stream {}: {}", what, channel.channel, channel.stream_id,
-                      made.error().message);
+    return make_error(made.error().code, "cannot open the {} on {} stream {}: {}", what, channel.channel,
+                      channel.stream_id, made.error().message);
   }
   place = *std::move(made);
   return {};
@@ -66,13 +66,17 @@ Status ControlPlane::connect(Nanos now) {
 
 Status ControlPlane::subscribe(Wires& wires) {
   auto& connection = wires.connection;
-  auto made = subscribe_to(connection, wires.control_in, "control subscription", options_.control, transport::control_channel);
+  auto made =
+      subscribe_to(connection, wires.control_in, "control subscription", options_.control, transport::control_channel);
   if (made && !same_stream(options_.announce, options_.control)) {
-    made = subscribe_to(connection, wires.announce_in, "announce subscription", options_.announce, transport::announce_channel);
+    made = subscribe_to(connection, wires.announce_in, "announce subscription", options_.announce,
+                        transport::announce_channel);
   }
   if (made) made = subscribe_to(connection, wires.qos_in, "QoS subscription", options_.qos, transport::qos_channel);
   if (made) made = publish_on(connection, wires.qos_out, "QoS publication", options_.qos, transport::qos_channel);
-  if (made) made = publish_on(connection, wires.control_out, "control publication", options_.control, transport::control_channel);
+  if (made)
+    made =
+        publish_on(connection, wires.control_out, "control publication", options_.control, transport::control_channel);
   return made;
 }
 

@@ -1,6 +1,6 @@
 // The client's side of the message plane but for the descriptors: one Aeron connection, one control publication for all
-// attachments (exclusive: a shared one falls silent when any process dies inside a claim), the control, announce and QoS
-// streams. It notices that the media driver is gone and comes back by itself. Conductor's thread only.
+// attachments (exclusive: a shared one falls silent when any process dies inside a claim), the control, announce and
+// QoS streams. It notices that the media driver is gone and comes back by itself. Conductor's thread only.
 #pragma once
 
 #include <cstdint>

@@ -6,9 +6,12 @@ namespace tensorpool {
 
 std::string_view to_string(FrameLoss loss) noexcept {
   switch (loss) {
-    case FrameLoss::overwritten: return "overwritten";
-    case FrameLoss::buffer_too_small: return "buffer too small";
-    case FrameLoss::wrong_type: return "wrong type";
+    case FrameLoss::overwritten:
+      return "overwritten";
+    case FrameLoss::buffer_too_small:
+      return "buffer too small";
+    case FrameLoss::wrong_type:
+      return "wrong type";
   }
   return "unknown";
 }

@@ -11,7 +11,8 @@ struct FrameAccess {
   // Calls `use(const Frame&)` and returns whether the frame was whole to the end of its use. What the user accepted by
   // copy_to or read counts as delivered, whatever happened to the slot afterwards.
   template <class Use>
-  static bool lend(const shm::RegionSet& regions, const PendingFrame& pending, const shm::SlotView& slot, Use&& use) noexcept {
+  static bool lend(const shm::RegionSet& regions, const PendingFrame& pending, const shm::SlotView& slot,
+                   Use&& use) noexcept {
     Frame frame;
     frame.commit_word_ = slot.commit_word;
     frame.payload_ = slot.payload;

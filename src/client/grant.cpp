@@ -121,9 +121,9 @@ Result<Grant> grant_from(const protocol::ShmAttachResponse& response, const Expe
 }
 
 Result<shm::RegionLayout> layout_from(const protocol::ShmPoolAnnounce& announce) {
-  auto layout = layout_of({announce.stream_id, announce.epoch, announce.layout_version, announce.header_nslots,
-                           announce.header_slot_bytes},
-                          announce.payload_pools, announce.header_region_uri);
+  auto layout = layout_of(
+      {announce.stream_id, announce.epoch, announce.layout_version, announce.header_nslots, announce.header_slot_bytes},
+      announce.payload_pools, announce.header_region_uri);
   if (!layout) return broken("announce of stream {}: {}", announce.stream_id, layout.error().message);
   return layout;
 }

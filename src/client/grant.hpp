@@ -1,5 +1,6 @@
-// What an attach response or an announce means once it is found to be complete and consistent. Everything in those messages
-// is foreign: nothing is mapped, and no state changes, before it went through here. (behaviour.md, Client and attach session)
+// What an attach response or an announce means once it is found to be complete and consistent. Everything in those
+// messages is foreign: nothing is mapped, and no state changes, before it went through here. (behaviour.md, Client and
+// attach session)
 #pragma once
 
 #include <cstdint>
@@ -28,14 +29,15 @@ struct Expectation {
 };
 
 // An OK response; a protocol_error names the field that is missing or wrong.
-[[nodiscard]] Result<Grant> grant_from(const protocol::ShmAttachResponse& response, const Expectation& expected, Nanos now);
+[[nodiscard]] Result<Grant> grant_from(const protocol::ShmAttachResponse& response, const Expectation& expected,
+                                       Nanos now);
 
 // An announce; the same checks, without a lease.
 [[nodiscard]] Result<shm::RegionLayout> layout_from(const protocol::ShmPoolAnnounce& announce);
 
-// Whether an announce is recent enough to act on: at most `window_ns` old in its own clock domain, and, in CLOCK_MONOTONIC,
-// not from before `listening_since`, when a replay of an old log could have brought it.
-[[nodiscard]] bool is_fresh(const protocol::ShmPoolAnnounce& announce, Nanos window_ns, Nanos listening_since, Nanos now,
-                            Nanos realtime) noexcept;
+// Whether an announce is recent enough to act on: at most `window_ns` old in its own clock domain, and, in
+// CLOCK_MONOTONIC, not from before `listening_since`, when a replay of an old log could have brought it.
+[[nodiscard]] bool is_fresh(const protocol::ShmPoolAnnounce& announce, Nanos window_ns, Nanos listening_since,
+                            Nanos now, Nanos realtime) noexcept;
 
 }  // namespace tensorpool::detail

@@ -10,13 +10,20 @@ std::uint64_t ConsumerStats::lost_total() const noexcept {
 
 std::string_view to_string(LossCause cause) noexcept {
   switch (cause) {
-    case LossCause::gap: return "gap";
-    case LossCause::skipped: return "skipped";
-    case LossCause::overwritten: return "overwritten";
-    case LossCause::late: return "late";
-    case LossCause::not_committed: return "not_committed";
-    case LossCause::invalid_header: return "invalid_header";
-    case LossCause::unmapped: return "unmapped";
+    case LossCause::gap:
+      return "gap";
+    case LossCause::skipped:
+      return "skipped";
+    case LossCause::overwritten:
+      return "overwritten";
+    case LossCause::late:
+      return "late";
+    case LossCause::not_committed:
+      return "not_committed";
+    case LossCause::invalid_header:
+      return "invalid_header";
+    case LossCause::unmapped:
+      return "unmapped";
   }
   return "unknown";
 }

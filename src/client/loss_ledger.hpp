@@ -1,6 +1,7 @@
 // The consumer's books: every sequence from the first one on gets exactly one entry, in order, epoch after epoch.
 // Written by the application's thread, read by anybody. Invariant, after every call:
-//   accounted = delivered + abandoned + sum(lost), and within an epoch last_seq - first_seq + 1 = what was entered for it.
+//   accounted = delivered + abandoned + sum(lost), and within an epoch last_seq - first_seq + 1 = what was entered for
+//   it.
 #pragma once
 
 #include <array>

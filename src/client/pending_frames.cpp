@@ -14,7 +14,8 @@ PendingFrames::PendingFrames(const shm::RegionSet& regions)
 PendingFrames::Verdict PendingFrames::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
   const std::uint64_t seq = descriptor.seq;
   if (seq < expected_) return Verdict::repeated;
-  // Descriptors follow their commit, so the slot holds this sequence, a later one, or at the very least the one a lap before.
+  // Descriptors follow their commit, so the slot holds this sequence, a later one, or at the very least the one a lap
+  // before.
   const std::uint64_t in_slot = protocol::seq_of(reader_.commit_word_value(seq));
   if (seq >= nslots_ && in_slot < seq - nslots_) return Verdict::implausible;
   PendingFrame& frame = push(seq);
@@ -46,8 +47,8 @@ void PendingFrames::classify_hole(PendingFrame& behind, bool announced) const no
   if (!started_ || behind.seq == expected_) return;
   const std::uint64_t missing = behind.seq - expected_;
   std::uint64_t abandoned = 0;
-  // Only what a lap has not yet overwritten can still be told. A claim that is merely open looks like one given up, but no
-  // later descriptor is sent before it is settled; a frame that was found without a descriptor proves nothing.
+  // Only what a lap has not yet overwritten can still be told. A claim that is merely open looks like one given up, but
+  // no later descriptor is sent before it is settled; a frame that was found without a descriptor proves nothing.
   if (announced) {
     for (std::uint64_t seq = behind.seq - std::min(missing, nslots_ - 1); seq < behind.seq; ++seq) {
       if (reader_.commit_word_value(seq) == protocol::in_progress_word(seq)) ++abandoned;

@@ -1,10 +1,10 @@
-// Frames whose descriptors arrived and that wait for their turn: a ring of as many entries as the region has slots, made when
-// the session is built, so that draining the descriptor stream never allocates. Single thread.
+// Frames whose descriptors arrived and that wait for their turn: a ring of as many entries as the region has slots,
+// made when the session is built, so that draining the descriptor stream never allocates. Single thread.
 //
-// It also decides what each descriptor means for the sequence: too low is a repeat and ignored; a jump is a hole, and each
-// missing sequence was either given up by the producer (its slot still says "in progress" for exactly that sequence, although
-// a later descriptor exists) or its descriptor is lost. Holes travel with the frame behind them, so that the books are
-// written in order.
+// It also decides what each descriptor means for the sequence: too low is a repeat and ignored; a jump is a hole, and
+// each missing sequence was either given up by the producer (its slot still says "in progress" for exactly that
+// sequence, although a later descriptor exists) or its descriptor is lost. Holes travel with the frame behind them, so
+// that the books are written in order.
 #pragma once
 
 #include <cstdint>

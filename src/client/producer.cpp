@@ -8,14 +8,22 @@ namespace tensorpool {
 
 std::string_view to_string(PublishStatus status) noexcept {
   switch (status) {
-    case PublishStatus::ok: return "ok";
-    case PublishStatus::no_consumer: return "no_consumer";
-    case PublishStatus::descriptor_dropped: return "descriptor_dropped";
-    case PublishStatus::not_attached: return "not_attached";
-    case PublishStatus::too_large: return "too_large";
-    case PublishStatus::invalid_layout: return "invalid_layout";
-    case PublishStatus::claims_exhausted: return "claims_exhausted";
-    case PublishStatus::stale_claim: return "stale_claim";
+    case PublishStatus::ok:
+      return "ok";
+    case PublishStatus::no_consumer:
+      return "no_consumer";
+    case PublishStatus::descriptor_dropped:
+      return "descriptor_dropped";
+    case PublishStatus::not_attached:
+      return "not_attached";
+    case PublishStatus::too_large:
+      return "too_large";
+    case PublishStatus::invalid_layout:
+      return "invalid_layout";
+    case PublishStatus::claims_exhausted:
+      return "claims_exhausted";
+    case PublishStatus::stale_claim:
+      return "stale_claim";
   }
   return "unknown";
 }
@@ -52,7 +60,8 @@ PublishStatus SlotClaim::commit(const TensorLayout& layout, const FrameInfo& inf
   return std::move(*this).commit(layout, layout.extent_bytes(), info);
 }
 
-PublishStatus SlotClaim::commit(const TensorLayout& layout, std::size_t payload_bytes, const FrameInfo& info) && noexcept {
+PublishStatus SlotClaim::commit(const TensorLayout& layout, std::size_t payload_bytes,
+                                const FrameInfo& info) && noexcept {
   if (session_ == nullptr) return PublishStatus::stale_claim;
   return core_->commit(*this, layout, payload_bytes, info);
 }
@@ -73,7 +82,8 @@ Producer::~Producer() {
   if (core_) core_->close();
 }
 
-PublishStatus Producer::publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info) noexcept {
+PublishStatus Producer::publish(const TensorLayout& layout, std::span<const std::byte> payload,
+                                const FrameInfo& info) noexcept {
   return core_->publish(layout, payload, info);
 }
 

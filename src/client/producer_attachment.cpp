@@ -25,9 +25,10 @@ Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
   const bool again = std::exchange(mapped_epoch_, grant.layout.epoch) != 0;
   core_->set_ids(grant.layout.stream_id, client_id(), grant.node_id);
   // The application hears of the new epoch before it can see it.
-  emit(EventKind::attached, fmt::format("producer {} writes stream {} epoch {}, {} slots", client_id(), grant.layout.stream_id,
-                                        grant.layout.epoch, grant.layout.nslots));
-  if (again) emit(EventKind::remapped, fmt::format("stream {} goes on in epoch {}", grant.layout.stream_id, grant.layout.epoch));
+  emit(EventKind::attached, fmt::format("producer {} writes stream {} epoch {}, {} slots", client_id(),
+                                        grant.layout.stream_id, grant.layout.epoch, grant.layout.nslots));
+  if (again)
+    emit(EventKind::remapped, fmt::format("stream {} goes on in epoch {}", grant.layout.stream_id, grant.layout.epoch));
   auto session = std::make_unique<ProducerSession>(regions_, publication_, core_->options().min_readable_slots);
   const auto untaken = core_->sessions.offer(std::move(session));
   core_->set_attached(true);
@@ -64,9 +65,10 @@ void ProducerAttachment::watch_claims(Nanos now) {
   const std::uint64_t fresh = refused - std::exchange(refusals_told_, refused);
   if (!oldest) return;
   emit(EventKind::log,
-       fmt::format("stream {}: {} frames were refused because too few slots would stay readable; the oldest open claim is "
-                   "sequence {}, open for at least {} ms. Commit or drop it, or attach with fewer min_readable_slots",
-                   stream_id(), fresh, *oldest, (now - oldest_claim_since_) / nanos_per_milli));
+       fmt::format(
+           "stream {}: {} frames were refused because too few slots would stay readable; the oldest open claim is "
+           "sequence {}, open for at least {} ms. Commit or drop it, or attach with fewer min_readable_slots",
+           stream_id(), fresh, *oldest, (now - oldest_claim_since_) / nanos_per_milli));
 }
 
 void ProducerAttachment::report_qos() {

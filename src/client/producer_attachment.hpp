@@ -1,5 +1,5 @@
-// The conductor's side of a producer: maps each granted epoch for writing, refreshes the activity time, reports QoS, and
-// watches whether anybody reads the stream.
+// The conductor's side of a producer: maps each granted epoch for writing, refreshes the activity time, reports QoS,
+// and watches whether anybody reads the stream.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,8 @@ namespace tensorpool::detail {
 
 class ProducerAttachment final : public Attachment {
  public:
-  ProducerAttachment(ClientContext context, AttachSettings settings, RandomSource random, std::shared_ptr<ProducerCore> core)
+  ProducerAttachment(ClientContext context, AttachSettings settings, RandomSource random,
+                     std::shared_ptr<ProducerCore> core)
       : Attachment(context, std::move(settings), std::move(random)), core_(std::move(core)) {}
   ~ProducerAttachment() override { core_->set_attached(false); }
 

@@ -47,7 +47,8 @@ void ProducerCore::pick_up() noexcept {
 }
 
 bool ProducerCore::pick_up_attached() noexcept {
-  // In this order: the conductor offers a session before it says "attached", so whoever reads that finds the session too.
+  // In this order: the conductor offers a session before it says "attached", so whoever reads that finds the session
+  // too.
   const bool attached = attached_.load(std::memory_order_acquire);
   pick_up();
   return attached && current_ != nullptr;
@@ -139,7 +140,8 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
     return PublishStatus::invalid_layout;
   }
   const Nanos timestamp = stamp(info);
-  session.writer.commit(claim.seq_, claim.pool_, {static_cast<std::uint32_t>(bytes), timestamp, info.meta_version, &layout});
+  session.writer.commit(claim.seq_, claim.pool_,
+                        {static_cast<std::uint32_t>(bytes), timestamp, info.meta_version, &layout});
   published_.add();
   const std::uint64_t seq = claim.seq_;
   session.claims.ready(seq, describe(seq, timestamp, info));
@@ -175,7 +177,8 @@ void ProducerCore::note_progress(const ProducerSession& session) noexcept {
 
 // --- Descriptors ---
 
-protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, Nanos timestamp, const FrameInfo& info) const noexcept {
+protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, Nanos timestamp,
+                                                 const FrameInfo& info) const noexcept {
   protocol::FrameDescriptor descriptor;
   descriptor.stream_id = current_->regions->stream_id();
   descriptor.epoch = current_->regions->epoch();
@@ -194,7 +197,8 @@ PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) no
   }
   // Never waited for: the frame is in the ring, its consumers see a gap.
   descriptors_dropped_.add();
-  return result == transport::OfferResult::not_connected ? PublishStatus::no_consumer : PublishStatus::descriptor_dropped;
+  return result == transport::OfferResult::not_connected ? PublishStatus::no_consumer
+                                                         : PublishStatus::descriptor_dropped;
 }
 
 // Sends what no open claim holds back. The status is that of `seq`; ok if it stays queued.
@@ -210,7 +214,8 @@ PublishStatus ProducerCore::flush(std::uint64_t seq) noexcept {
 
 // --- Ids and counters ---
 
-void ProducerCore::set_ids(std::uint32_t stream_id, std::uint32_t client_id, std::optional<std::uint32_t> node_id) noexcept {
+void ProducerCore::set_ids(std::uint32_t stream_id, std::uint32_t client_id,
+                           std::optional<std::uint32_t> node_id) noexcept {
   stream_id_.store(stream_id, std::memory_order_relaxed);
   client_id_.store(client_id, std::memory_order_relaxed);
   node_id_.store(node_id ? std::uint64_t{*node_id} + 1 : 0, std::memory_order_relaxed);

@@ -1,6 +1,6 @@
-// What stands behind a Producer and its claims: the application's thread publishes, the conductor hands it sessions, keeps
-// the lease and reads its counters. Between the two there is one atomic pointer (sessions, both ways), some flags and the
-// counters. A session goes back to the conductor, and is unmapped, only when no claim on it is open.
+// What stands behind a Producer and its claims: the application's thread publishes, the conductor hands it sessions,
+// keeps the lease and reads its counters. Between the two there is one atomic pointer (sessions, both ways), some flags
+// and the counters. A session goes back to the conductor, and is unmapped, only when no claim on it is open.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@
 
 namespace tensorpool::detail {
 
-// How many sequences may lie between the oldest open claim and the newest frame, so that `min_readable` slots (0 = half the
-// ring) stay readable.
+// How many sequences may lie between the oldest open claim and the newest frame, so that `min_readable` slots (0 = half
+// the ring) stay readable.
 [[nodiscard]] std::uint32_t claim_span(std::uint32_t nslots, std::uint32_t min_readable) noexcept;
 
 // One epoch of a stream, mapped for writing. Built and destroyed by the conductor, used by the application's thread.
@@ -103,8 +103,8 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
 
   // The application's thread only; counters may be read anywhere.
   ProducerSession* current_ = nullptr;
-  CounterCell published_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_, claims_refused_,
-      not_attached_, epoch_, next_seq_, oldest_open_;
+  CounterCell published_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
+      claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_;
 };
 
 }  // namespace tensorpool::detail

@@ -124,7 +124,8 @@ TEST_F(ProducerTest, RefusesClaimsBeforeTooFewSlotsStayReadable) {
   EXPECT_EQ(producer->claim(1).error(), PublishStatus::claims_exhausted);
   run(client, 3 * nanos_per_second);
   ASSERT_NE(last(EventKind::log), nullptr);
-  EXPECT_NE(last(EventKind::log)->message.find("sequence 0, open for"), std::string::npos) << last(EventKind::log)->message;
+  EXPECT_NE(last(EventKind::log)->message.find("sequence 0, open for"), std::string::npos)
+      << last(EventKind::log)->message;
   commit(std::move(claims[0]));
   EXPECT_TRUE(producer->claim(1));
 }
@@ -159,7 +160,8 @@ TEST_F(ProducerTest, KeepsAnEndedEpochMappedForItsOpenClaims) {
   driver->revoke(driver->lease_of(protocol::Role::producer), protocol::LeaseRevokeReason::revoked);
   run(client, 500 * ms);
   ASSERT_TRUE(producer->attached());
-  EXPECT_EQ(count(EventKind::remapped), 4);  // the producer once; the consumer for its epoch, the idle one and the new one
+  EXPECT_EQ(count(EventKind::remapped),
+            4);  // the producer once; the consumer for its epoch, the idle one and the new one
   EXPECT_EQ(publish(0), PublishStatus::ok);
   EXPECT_GT(producer->stats().epoch, old_epoch);
   std::fill(stale.payload().begin(), stale.payload().end(), std::byte{0xAB});

@@ -1,5 +1,5 @@
-// For the client's tests: a small driver on the in-memory twin that does what a test tells it, and a bench that runs it, a
-// client in invoker mode and a clock, all on one thread.
+// For the client's tests: a small driver on the in-memory twin that does what a test tells it, and a bench that runs
+// it, a client in invoker mode and a clock, all on one thread.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -50,7 +50,8 @@ class ScriptedDriver {
   void connect() {
     control_in_ = {};
     control_out_ = {};
-    connection_ = std::make_unique<transport::Connection>(transport::Connection::open({.aeron_dir = aeron_dir_}).value());
+    connection_ =
+        std::make_unique<transport::Connection>(transport::Connection::open({.aeron_dir = aeron_dir_}).value());
     control_in_ = connection_->add_subscription("aeron:ipc", 1000).value();
     control_out_ = connection_->add_publication("aeron:ipc", 1000).value();
     drain_ = connection_->add_subscription("aeron:ipc?tether=false", 1100).value();
@@ -72,9 +73,9 @@ class ScriptedDriver {
   Nanos now = 0;
   bool paused = false;
   bool announcing = true;
-  std::string refuse_with;                               // every attach
+  std::string refuse_with;                                  // every attach
   std::function<void(protocol::ShmAttachResponse&)> spoil;  // every OK
-  int answers = 1;                                       // how often each request is answered
+  int answers = 1;                                          // how often each request is answered
   std::vector<protocol::ShmAttachRequest> attaches;
   std::vector<protocol::ShmDetachRequest> detaches;
   std::vector<protocol::ShmLeaseKeepalive> keepalives;
@@ -94,7 +95,8 @@ class ScriptedDriver {
   void revoke(std::uint64_t lease_id, protocol::LeaseRevokeReason reason) {
     const Lease lease = leases.at(lease_id);
     leases.erase(lease_id);
-    send(protocol::ShmLeaseRevoked{static_cast<std::uint64_t>(now), lease.id, lease.stream_id, lease.client_id, lease.role, reason, {}});
+    send(protocol::ShmLeaseRevoked{
+        static_cast<std::uint64_t>(now), lease.id, lease.stream_id, lease.client_id, lease.role, reason, {}});
     if (lease.role == protocol::Role::producer) {
       bump(lease.stream_id);
       announce_all();
@@ -114,7 +116,8 @@ class ScriptedDriver {
     protocol::ShmPoolAnnounce announce;
     announce.stream_id = layout.stream_id;
     for (const auto& [id, lease] : leases) {
-      if (lease.role == protocol::Role::producer && lease.stream_id == layout.stream_id) announce.producer_id = lease.client_id;
+      if (lease.role == protocol::Role::producer && lease.stream_id == layout.stream_id)
+        announce.producer_id = lease.client_id;
     }
     announce.epoch = layout.epoch;
     announce.announce_timestamp_ns = static_cast<std::uint64_t>(now);
@@ -152,8 +155,9 @@ class ScriptedDriver {
 
  private:
   void read(std::span<const std::byte> bytes) {
-    static_cast<void>(protocol::dispatch<protocol::ShmAttachRequest, protocol::ShmDetachRequest, protocol::ShmLeaseKeepalive,
-                                         protocol::ConsumerHello, protocol::QosConsumer, protocol::QosProducer>(bytes, *this));
+    static_cast<void>(
+        protocol::dispatch<protocol::ShmAttachRequest, protocol::ShmDetachRequest, protocol::ShmLeaseKeepalive,
+                           protocol::ConsumerHello, protocol::QosConsumer, protocol::QosProducer>(bytes, *this));
   }
 
   // The same answer to the same question.
@@ -164,7 +168,8 @@ class ScriptedDriver {
     std::string refusal = refuse_with;
     for (const auto& [id, lease] : leases) {
       if (lease.client_id == request.client_id) refusal = "client_id already attached";
-      if (lease.role == protocol::Role::producer && request.role == lease.role && lease.stream_id == request.stream_id) {
+      if (lease.role == protocol::Role::producer && request.role == lease.role &&
+          lease.stream_id == request.stream_id) {
         refusal = "producer already attached";
       }
     }
