@@ -1,9 +1,10 @@
 // Connection: one Aeron client, run by its caller (agent-invoker mode): every Aeron callback happens inside do_work().
 //
 // Owner and thread: the conductor's thread opens it, calls do_work() at least every 100 ms and adds resources. A pause
-// longer than the media driver's client liveness time-out (3 s) makes it closed for good; open a new one. Application
-// threads may meanwhile offer on its publications, poll its subscriptions and set its counters: Aeron swaps a
-// subscription's image list by one pointer and keeps what a poller may still see for the resource linger time (3 s).
+// longer than the media driver's client liveness time-out (3 s) makes it closed for good; open a new one.
+// Application threads may meanwhile offer on its publications, poll its subscriptions and set its counters, one thread
+// per object: none of that enters Aeron's conductor. A change of images swaps one pointer, and an image that went away
+// stays mapped until its poller has finished a poll without it.
 //
 // Whoever holds a Publication, Subscription or Counter keeps the client beneath alive, so the order of destruction is
 // free. Once the Connection is gone or closed, offers answer `closed` and polls answer 0. What was added should still
@@ -32,7 +33,7 @@ struct ConnectionOptions {
   std::string client_name = "tensorpool";          // shown by Aeron's tools; cut to 100 characters
   Nanos driver_timeout_ns = 2 * nanos_per_second;  // media driver silent for so long: closed
   Nanos keepalive_interval_ns = 200 * nanos_per_milli;
-  Nanos add_timeout_ns = 5 * nanos_per_second;  // how long add_*() may pump do_work
+  Nanos add_timeout_ns = 5 * nanos_per_second;  // for add_*(); Aeron itself gives up after driver_timeout_ns
   // Called inside do_work (or add_*) with Aeron's error code and text; may be empty. Must not throw nor touch the
   // Connection.
   std::function<void(int code, std::string_view message)> on_error = {};
