@@ -130,13 +130,15 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   ReceivingEnd end(*consumer, voice_of(options), std::move(log), monotonic_now());
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end);
-  if (options.count == 0) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
+  if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
   auto finished = end.finish(monotonic_now());
   if (options.each) fmt::print(stderr, "{}\n", end.summary());
   if (!finished) return finished;
   if (check.failure()) return *check.failure();
   if (end.wrong_content() != 0) {
-    return make_error(ErrorCode::protocol_error, "stream {}: {} of {} frames did not hold the pattern of their sequence",
+    return make_error(ErrorCode::protocol_error,
+                      "stream {}: {} of {} frames did not hold the pattern of their sequence; a stream that is not published by "
+                      "`tp publish pattern` is verified with --against and its producer's --crc-log",
                       options.consumer.stream_id, end.wrong_content(), check.received());
   }
   if (options.verify && !options.against.empty()) return compare(options, check.kept());
