@@ -10,6 +10,7 @@
 #include <charconv>
 #include <climits>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -116,24 +117,38 @@ Status check_names(const StoreOptions& options) {
   return {};
 }
 
+// The one component of a path directly below /dev/shm, else nothing.
+std::optional<std::string> name_in_dev_shm(std::string path) {
+  constexpr std::string_view parent = "/dev/shm/";
+  if (path.compare(0, parent.size(), parent) != 0) return std::nullopt;
+  path.erase(0, parent.size());
+  while (!path.empty() && path.back() == '/') path.pop_back();
+  if (path.empty() || path == "." || path == ".." || path.find('/') != std::string::npos) return std::nullopt;
+  return path;
+}
+
+// Makes base_dir with mode 0755 whatever the umask: consumers that run as other users pass through it.
+Status make_base(const std::string& path, SystemCalls& calls) {
+  if (calls.make_directory_at(AT_FDCWD, path.c_str(), 0755) != 0) {
+    if (errno == EEXIST) return {};
+    return errno_error(errno, "cannot create shm.base_dir {}", path);
+  }
+  const UniqueFd made(calls.open_at(AT_FDCWD, path.c_str(), directory_flags, 0));
+  if (made && calls.change_mode(made.get(), 0755) == 0) return {};
+  return errno_error(errno, "cannot set the mode of shm.base_dir {} to 755", path);
+}
+
 // base_dir with its links resolved. Made if it is missing directly below /dev/shm, where no package makes directories.
 Result<std::string> resolve_base(const std::string& base_dir, SystemCalls& calls) {
   std::array<char, PATH_MAX> resolved;
   if (::realpath(base_dir.c_str(), resolved.data()) != nullptr) return std::string(resolved.data());
-  constexpr std::string_view shm = "/dev/shm/";
-  std::string name = base_dir.substr(0, shm.size()) == shm ? base_dir.substr(shm.size()) : "";
-  while (!name.empty() && name.back() == '/') name.pop_back();
-  const bool is_directly_below = !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
-  if (errno != ENOENT || !is_directly_below) {
-    return errno_error(errno, "shm.base_dir {} cannot be used; create it, or set shm.base_dir", base_dir);
+  const int error = errno;
+  if (error != ENOENT || !name_in_dev_shm(base_dir)) {
+    return errno_error(error, "shm.base_dir {} cannot be used; create it, or set shm.base_dir", base_dir);
   }
-  const std::string made = std::string(shm) + name;
-  if (calls.make_directory_at(AT_FDCWD, made.c_str(), 0755) != 0 && errno != EEXIST) {
-    return errno_error(errno, "cannot create shm.base_dir {}", made);
-  }
-  if (::realpath(made.c_str(), resolved.data()) == nullptr)
-    return errno_error(errno, "cannot use shm.base_dir {}", made);
-  return std::string(resolved.data());
+  if (Status made = make_base(base_dir, calls); !made) return made.error();
+  if (::realpath(base_dir.c_str(), resolved.data()) != nullptr) return std::string(resolved.data());
+  return errno_error(errno, "shm.base_dir {} cannot be used", base_dir);
 }
 
 // A sticky directory may be everybody's: nobody can rename or remove what is another's there.

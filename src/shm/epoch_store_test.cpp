@@ -132,8 +132,11 @@ TEST(EpochStore, CreatesAMissingBaseOnlyDirectlyBelowDevShm) {
   const TempDir unique("tensorpool-test", "/dev/shm");
   const std::string missing = unique.path() + "-made";
   {
+    const mode_t before = ::umask(077);
     const auto store = EpochStore::open(options_in(missing));
+    ::umask(before);
     ASSERT_TRUE(store.has_value());
+    EXPECT_EQ(fs::status(missing).permissions(), static_cast<fs::perms>(0755)) << "whatever the umask";
     EXPECT_EQ(store->namespace_dir(), missing + "/tensorpool-test/default");
     EXPECT_TRUE(fs::is_directory(store->namespace_dir()));
   }

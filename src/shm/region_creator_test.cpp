@@ -26,6 +26,7 @@ class FaultyCalls : public SystemCalls {
   std::uint64_t largest_piece = 0;
   std::uint64_t locked_bytes = 0;
   int reserve_error = 0;
+  int lock_error = 0;
   std::optional<std::uint64_t> huge_page_bytes;
 
   int open_at(int d, const char* p, int f, mode_t m) override {
@@ -50,6 +51,7 @@ class FaultyCalls : public SystemCalls {
   }
   int lock(void*, std::size_t n) override {
     locked_bytes += n;
+    if (lock_error != 0) return errno = lock_error, -1;
     return fails() ? -1 : 0;
   }
   int rename_at(int d, const char* a, const char* b) override { return fails() ? -1 : SystemCalls::rename_at(d, a, b); }
@@ -253,7 +255,7 @@ TEST(RegionCreator, SaysWhatItNeedsWhenTheFileSystemIsFull) {
   EXPECT_EQ(tree(files.base_dir()), before);
 }
 
-TEST(RegionCreator, KeepsWhatItLockedAndNamesTheLimitIfItCannot) {
+TEST(RegionCreator, KeepsWhatItLockedUntilItsOwnerLetsGo) {
   FaultyCalls calls;
   RegionFiles files(calls);
   RegionSpec spec = small_spec();
@@ -267,6 +269,22 @@ TEST(RegionCreator, KeepsWhatItLockedAndNamesTheLimitIfItCannot) {
     EXPECT_NE(calls.read_text("/proc/self/maps")->find(files.base_dir()), std::string::npos);
   }
   EXPECT_EQ(calls.read_text("/proc/self/maps")->find(files.base_dir()), std::string::npos);
+}
+
+TEST(RegionCreator, NamesTheLimitWhenItCannotLock) {
+  FaultyCalls calls;
+  RegionFiles files(calls);
+  const auto before = tree(files.base_dir());
+  RegionSpec spec = small_spec();
+  spec.mlock = true;
+  calls.lock_error = ENOMEM;
+  auto creator = RegionCreator::begin(files.store(), spec);
+  ASSERT_TRUE(creator.has_value());
+  const auto progress = run(*creator);
+  ASSERT_FALSE(progress.has_value());
+  EXPECT_NE(progress.error().message.find("ulimit -l"), std::string::npos) << progress.error().message;
+  EXPECT_NE(progress.error().message.find("policies.mlock_shm"), std::string::npos) << progress.error().message;
+  EXPECT_EQ(tree(files.base_dir()), before);
 }
 
 TEST(RegionCreator, NeverTouchesAnEpochThatExists) {
