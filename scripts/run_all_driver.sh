@@ -33,12 +33,12 @@ trap 'asked=1' INT TERM
 say() { printf 'run_all_driver: %s\n' "$*" >&2; }
 alive() { [[ -n ${pid_of[$1]-} ]] && kill -0 "${pid_of[$1]}" 2>/dev/null; }
 
-# start NAME OUTPUT COMMAND...: in a session of its own, so that Ctrl-C reaches this script alone, which ends all in order;
-# killed when this script is.
+# start NAME COMMAND...: in a session of its own, so that Ctrl-C reaches this script alone, which ends all in order; killed
+# when this script is.
 start() {
-  local name=$1 output=$2
-  shift 2
-  setsid setpriv --pdeathsig KILL "$@" <"$logs/hold" >>"$output" {hold}>&- &
+  local name=$1
+  shift
+  setsid setpriv --pdeathsig KILL "$@" <"$logs/hold" {hold}>&- &
   pid_of[$name]=$!
 }
 
@@ -106,7 +106,7 @@ while read -r name id profile; do
   if [[ $profile == *raw* || ($id -ge 1000 && $id -le 1999) ]]; then raw[$id]=$name; fi
 done <<<"$streams"
 
-start driver /dev/stderr "$bin/tp" driver run "$config"
+start driver "$bin/tp" driver run "$config" >&2
 driver_answers() { "$bin/tp" driver status --config "$config" >/dev/null 2>&1 || ! alive driver || [[ $asked -eq 1 ]]; }
 wait_until 30 driver_answers || say "the driver does not answer"
 if ! alive driver; then
@@ -118,18 +118,18 @@ fi
 while read -r name id profile; do
   [[ -n ${raw[$id]-} ]] || continue
   cameras+=("$name")
-  start "$name" "$logs/$name.out" "$bin/tp" publish pattern --config "$config" --stream "$id" --size 1920x1080 --dtype uint16 \
-    --rate 30 --crc-log "$logs/$id.crc" --hold --format json
+  start "$name" "$bin/tp" publish pattern --config "$config" --stream "$id" --size 1920x1080 --dtype uint16 \
+    --rate 30 --crc-log "$logs/$id.crc" --hold --format json >"$logs/$name.out"
 done <<<"$streams"
 kinds=(bin2 threshold)
 while read -r name id profile; do
   [[ -n ${raw[$id]-} || -z ${raw[$((id - 1000))]-} ]] && continue
   kind=${kinds[${#processors[@]} % 2]}
   processors+=("$name")
-  start "$name" "$logs/$name.out" "$bin/demo_processor" --config "$config" --kind "$kind" --in $((id - 1000)) --out "$id" \
-    --out-crc-log "$logs/$id.crc" --hold --format json
+  start "$name" "$bin/demo_processor" --config "$config" --kind "$kind" --in $((id - 1000)) --out "$id" \
+    --out-crc-log "$logs/$id.crc" --hold --format json >"$logs/$name.out"
   consumers+=("$name.consumer")
-  start "$name.consumer" /dev/stdout "$bin/tp" consume --config "$config" --stream "$id" --create --verify \
+  start "$name.consumer" "$bin/tp" consume --config "$config" --stream "$id" --create --verify \
     --against "$logs/$id.crc"
 done <<<"$streams"
 say "${#cameras[@]} cameras, ${#processors[@]} processors, ${#consumers[@]} consumers; Ctrl-C ends them"

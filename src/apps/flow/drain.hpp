@@ -10,15 +10,15 @@
 
 namespace tensorpool::apps {
 
-// Polls until nothing came for 50 ms, at most 2 s.
+// Takes what waits: polls until three polls in a row, a millisecond apart, found nothing; at most a second, because a stream
+// that goes on may never be empty.
 template <class F>
 void drain(Consumer& consumer, F&& on_frame) {
   Idle idle(IdleMode::sleep, nanos_per_milli);
   const Nanos started = monotonic_now();
-  Nanos last_work = started;
-  for (Nanos now = started; now - last_work < 50 * nanos_per_milli && now - started < 2 * nanos_per_second; now = monotonic_now()) {
+  for (int empty = 0; empty < 3 && monotonic_now() - started < nanos_per_second;) {
     const int work = consumer.poll(on_frame);
-    if (work > 0) last_work = now;
+    empty = work > 0 ? 0 : empty + 1;
     idle.idle(work);
   }
 }

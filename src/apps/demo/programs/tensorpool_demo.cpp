@@ -67,7 +67,12 @@ int run_demo(const Arguments& arguments) {
     directory->keep();
     fmt::print(stderr, "tensorpool_demo: everything of this run stays in {}\n", directory->path());
   }
-  if (arguments.format == "json") print_json({{"event", "run"}, {"directory", directory->path()}});
+  if (arguments.format == "json") {
+    print_json({{"event", "run"}, {"directory", directory->path()}});
+  } else {
+    print_line(fmt::format("Three cameras, three processors, three consumers and their driver, for {:g} s in {}; Ctrl-C ends it early.\n",
+                           arguments.seconds, directory->path()));
+  }
   const Verdict verdict = run(arguments, {own_directory(), arguments.config, arguments.images, directory->path()});
   print_verdict(verdict, arguments.format == "json");
   return verdict.holds() ? 0 : 1;
