@@ -13,12 +13,13 @@ Balance balance(const ProducerStats& producer, const ConsumerStats& consumer) {
     result.faults.push_back(fmt::format(text, std::forward<A>(arguments)...));
   };
   if (producer.published + producer.abandoned != producer.next_seq - producer.first_seq) {
-    fault("its producer used the sequences {} to {}, but published {} and abandoned {}", producer.first_seq, producer.next_seq,
-          producer.published, producer.abandoned);
+    fault("its producer used the sequences {} to {}, but published {} and abandoned {}", producer.first_seq,
+          producer.next_seq, producer.published, producer.abandoned);
   }
   if (consumer.delivered == 0) fault("nothing was delivered");
   if (consumer.epoch != producer.epoch) {
-    fault("it ended in epoch {} while its producer was in {}: the stream was remapped during the run", consumer.epoch, producer.epoch);
+    fault("it ended in epoch {} while its producer was in {}: the stream was remapped during the run", consumer.epoch,
+          producer.epoch);
     return result;
   }
   if (producer.next_seq <= consumer.last_seq) {
@@ -37,12 +38,13 @@ Balance balance(const ProducerStats& producer, const ConsumerStats& consumer) {
 
 void check_content(Balance& balance, const CrcComparison& comparison) {
   if (!comparison.all_right()) {
-    balance.faults.push_back(fmt::format("{} frames differ from what was sent, {} were never sent, {} came twice; first sequence {}",
-                                         comparison.different, comparison.unknown, comparison.repeated, comparison.example->seq));
+    balance.faults.push_back(
+        fmt::format("{} frames differ from what was sent, {} were never sent, {} came twice; first sequence {}",
+                    comparison.different, comparison.unknown, comparison.repeated, comparison.example->seq));
   }
   if (comparison.verified + comparison.different + comparison.unknown + comparison.repeated != balance.delivered) {
-    balance.faults.push_back(fmt::format("{} frames were delivered, but the content of {} was checked", balance.delivered,
-                                         comparison.verified));
+    balance.faults.push_back(fmt::format("{} frames were delivered, but the content of {} was checked",
+                                         balance.delivered, comparison.verified));
   }
 }
 

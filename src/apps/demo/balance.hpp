@@ -1,5 +1,6 @@
 // The account of one consumer against its producer's own final figures: every sequence from the first that the consumer
-// counted to the last that the producer used was delivered, or abandoned by the producer, or lost for exactly one cause.
+// counted to the last that the producer used was delivered, or abandoned by the producer, or lost for exactly one
+// cause.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ struct Balance {
   std::uint64_t sequences = 0;  // from the consumer's first to the producer's last
   std::uint64_t delivered = 0;
   std::uint64_t abandoned = 0;
-  std::uint64_t lost = 0;       // the causes that the consumer knows
-  std::uint64_t tail = 0;       // after the last that the consumer heard of
+  std::uint64_t lost = 0;           // the causes that the consumer knows
+  std::uint64_t tail = 0;           // after the last that the consumer heard of
   std::vector<std::string> faults;  // why it does not hold; empty = it does
 };
 

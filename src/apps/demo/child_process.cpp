@@ -84,8 +84,12 @@ Result<ChildProcess> ChildProcess::start(ChildCommand command) {
   if (!log) return errno_error(errno, "cannot create {}", child.command_.log_path);
 
   std::vector<std::string> environment = environment_with(child.command_.environment);
-  const Prepared prepared{pointers(child.command_.arguments), pointers(environment), input->read.get(), output->write.get(),
-                          log.get(), ::getpid()};
+  const Prepared prepared{pointers(child.command_.arguments),
+                          pointers(environment),
+                          input->read.get(),
+                          output->write.get(),
+                          log.get(),
+                          ::getpid()};
   child.pid_ = ::fork();
   if (child.pid_ < 0) return errno_error(errno, "cannot start {}", child.command_.name);
   if (child.pid_ == 0) become(prepared);
@@ -97,8 +101,12 @@ Result<ChildProcess> ChildProcess::start(ChildCommand command) {
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : command_(std::move(other.command_)), pid_(std::exchange(other.pid_, -1)), input_(std::move(other.input_)),
-      output_(std::move(other.output_)), partial_line_(std::move(other.partial_line_)), exit_status_(other.exit_status_) {}
+    : command_(std::move(other.command_)),
+      pid_(std::exchange(other.pid_, -1)),
+      input_(std::move(other.input_)),
+      output_(std::move(other.output_)),
+      partial_line_(std::move(other.partial_line_)),
+      exit_status_(other.exit_status_) {}
 
 ChildProcess::~ChildProcess() {
   if (pid_ <= 0 || exit_status_) return;

@@ -12,7 +12,8 @@ namespace {
 class Child : public testing::Test {
  protected:
   ChildProcess start(const std::string& script, std::vector<std::string> environment = {}) {
-    auto child = ChildProcess::start({"child", {"/bin/sh", "-c", script}, std::move(environment), directory_.path() + "/log"});
+    auto child =
+        ChildProcess::start({"child", {"/bin/sh", "-c", script}, std::move(environment), directory_.path() + "/log"});
     EXPECT_TRUE(child) << child.error().message;
     return std::move(*child);
   }

@@ -59,7 +59,8 @@ void DemoDirectory::keep() noexcept {
 
 void remove_abandoned_directories(const std::string& parent) {
   std::error_code error;
-  for (fs::directory_iterator entry(parent, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
+  for (fs::directory_iterator entry(parent, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
     const std::string path = entry->path().string();
     if (entry->path().filename().string().rfind(prefix, 0) != 0 || !is_mine(path)) continue;
     // Without its lock file a directory is being made right now, or was kept on purpose.

@@ -29,10 +29,10 @@ std::vector<const Station*> consumers_by_stream(const std::deque<Station>& stati
 std::string row_of(const Station& consumer, const Station* producer) {
   const ConsumerEnd& in = consumer.in();
   const std::string losses = describe_losses(in.stats);
-  std::string row = fmt::format("{:>6}  {:<11} {:<14} {:>7.1f} {:>8.1f} {:>8.2f} {:>8.2f}   {:<12}", consumer.plan().in_stream_id,
-                                producer == nullptr ? "" : producer->plan().command.name, consumer.plan().command.name, in.hz,
-                                in.megabytes_per_s, millis(in.latency_p50_ns), millis(in.latency_p99_ns),
-                                losses.empty() ? "-" : losses);
+  std::string row = fmt::format("{:>6}  {:<11} {:<14} {:>7.1f} {:>8.1f} {:>8.2f} {:>8.2f}   {:<12}",
+                                consumer.plan().in_stream_id, producer == nullptr ? "" : producer->plan().command.name,
+                                consumer.plan().command.name, in.hz, in.megabytes_per_s, millis(in.latency_p50_ns),
+                                millis(in.latency_p99_ns), losses.empty() ? "-" : losses);
   if (producer != nullptr) row += "  " + describe_notes(producer->out().notes);
   while (!row.empty() && row.back() == ' ') row.pop_back();
   return row;
@@ -68,8 +68,8 @@ std::string describe_notes(const Json& notes) {
 }
 
 std::vector<std::string> table_rows(const std::deque<Station>& stations) {
-  std::vector<std::string> rows{fmt::format("{:>6}  {:<11} {:<14} {:>7} {:>8} {:>8} {:>8}   {:<12}", "stream", "from", "to", "Hz",
-                                            "MB/s", "p50 ms", "p99 ms", "lost")};
+  std::vector<std::string> rows{fmt::format("{:>6}  {:<11} {:<14} {:>7} {:>8} {:>8} {:>8}   {:<12}", "stream", "from",
+                                            "to", "Hz", "MB/s", "p50 ms", "p99 ms", "lost")};
   while (rows[0].back() == ' ') rows[0].pop_back();
   for (const Station* consumer : consumers_by_stream(stations)) {
     rows.push_back(row_of(*consumer, producer_of(stations, consumer->plan().in_stream_id)));

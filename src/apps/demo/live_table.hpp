@@ -1,5 +1,5 @@
-// The state of the pipeline while it runs: a table that is redrawn in place on a terminal, plain lines elsewhere, or one
-// JSON object a second.
+// The state of the pipeline while it runs: a table that is redrawn in place on a terminal, plain lines elsewhere, or
+// one JSON object a second.
 #pragma once
 
 #include <deque>

@@ -17,8 +17,8 @@ constexpr Nanos listen_ns = 20 * nanos_per_milli;
 
 Error ended_error(Station& station) {
   const std::string words = station.child().last_words();
-  return make_error(ErrorCode::unavailable, "{} ended with status {}{}{}", station.child().name(), *station.child().exit_status(),
-                    words.empty() ? "" : ", saying:\n", words);
+  return make_error(ErrorCode::unavailable, "{} ended with status {}{}{}", station.child().name(),
+                    *station.child().exit_status(), words.empty() ? "" : ", saying:\n", words);
 }
 
 }  // namespace
@@ -49,7 +49,8 @@ void Orchestra::finish() {
   for (const auto kind : {Station::Kind::camera, Station::Kind::processor, Station::Kind::consumer}) stop_kind(kind);
   for (Station& station : stations_) {
     station.child().close_input();  // lets go those who held their stream for others
-    if (station.plan().kind == Station::Kind::service && &station != &stations_.front()) station.child().signal(SIGTERM);
+    if (station.plan().kind == Station::Kind::service && &station != &stations_.front())
+      station.child().signal(SIGTERM);
   }
   const auto all_but_driver = [this] {
     return std::all_of(stations_.begin() + (stations_.empty() ? 0 : 1), stations_.end(),
@@ -59,8 +60,11 @@ void Orchestra::finish() {
   if (!stations_.empty()) stations_.front().child().signal(SIGTERM);
   wait_for_end([this] { return stations_.empty() || stations_.front().child().has_ended(); }, end_limit_ns);
   for (Station& station : stations_) station.child().signal(SIGKILL);  // who has ended is not there to hear it
-  wait_for_end([this] { return std::all_of(stations_.begin(), stations_.end(), [](Station& s) { return s.child().has_ended(); }); },
-               end_limit_ns);
+  wait_for_end(
+      [this] {
+        return std::all_of(stations_.begin(), stations_.end(), [](Station& s) { return s.child().has_ended(); });
+      },
+      end_limit_ns);
 }
 
 Status Orchestra::add(Station::Plan plan) {
@@ -127,11 +131,13 @@ void Orchestra::stop_kind(Station::Kind kind) {
   for (Station& station : stations_) {
     if (station.plan().kind == kind) station.child().signal(SIGINT);
   }
-  wait_for_end([this, kind] {
-    return std::all_of(stations_.begin(), stations_.end(), [kind](Station& station) {
-      return station.plan().kind != kind || station.summarized() || station.child().has_ended();
-    });
-  }, end_limit_ns);
+  wait_for_end(
+      [this, kind] {
+        return std::all_of(stations_.begin(), stations_.end(), [kind](Station& station) {
+          return station.plan().kind != kind || station.summarized() || station.child().has_ended();
+        });
+      },
+      end_limit_ns);
 }
 
 void Orchestra::wait_for_end(const std::function<bool()>& done, Nanos limit) {

@@ -21,8 +21,8 @@ class Orchestra {
   [[nodiscard]] Status start();
   // Lets it run for `seconds` or until `stop`, and shows it. An error is a program that ended on its own.
   [[nodiscard]] Status play(double seconds);
-  // Ends all: cameras first, then processors, then consumers, each when it has taken what waited. Each says its final figures
-  // before the next is asked; producers stay attached until all have. What does not end in time is killed.
+  // Ends all: cameras first, then processors, then consumers, each when it has taken what waited. Each says its final
+  // figures before the next is asked; producers stay attached until all have. What does not end in time is killed.
   void finish();
 
   [[nodiscard]] std::deque<Station>& stations() noexcept { return stations_; }

@@ -47,8 +47,8 @@ Station::Plan processor(const PipelinePaths& paths, std::uint32_t in_stream_id, 
   plan.out_log = crc_log(paths, kind, "out");
   plan.command = command(paths, kind, "demo_processor",
                          {"--config", paths.config, "--kind", kind, "--in", std::to_string(plan.in_stream_id), "--out",
-                          std::to_string(plan.out_stream_id), "--in-crc-log", plan.in_log, "--out-crc-log", plan.out_log,
-                          "--hold", "--format", "json"});
+                          std::to_string(plan.out_stream_id), "--in-crc-log", plan.in_log, "--out-crc-log",
+                          plan.out_log, "--hold", "--format", "json"});
   return plan;
 }
 
@@ -58,8 +58,9 @@ Station::Plan consumer(const PipelinePaths& paths, std::uint32_t stream_id) {
   plan.kind = Station::Kind::consumer;
   plan.in_stream_id = stream_id;
   plan.in_log = crc_log(paths, name, "in");
-  plan.command = command(paths, name, "tp",
-                         {"consume", "--stream", std::to_string(stream_id), "--crc-log", plan.in_log, "--format", "json"});
+  plan.command =
+      command(paths, name, "tp",
+              {"consume", "--stream", std::to_string(stream_id), "--crc-log", plan.in_log, "--format", "json"});
   return plan;
 }
 
@@ -72,7 +73,8 @@ Station::Plan driver_plan(const PipelinePaths& paths) {
 }
 
 Station::Plan fake_camera_plan(const PipelinePaths& paths) {
-  return {.command = command(paths, "gige-camera", "fake_gige_camera", {"--rate", "50", "--width", "320", "--height", "240"})};
+  return {.command =
+              command(paths, "gige-camera", "fake_gige_camera", {"--rate", "50", "--width", "320", "--height", "240"})};
 }
 
 std::vector<Station::Plan> camera_plans(const PipelinePaths& paths) {

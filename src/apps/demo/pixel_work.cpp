@@ -35,9 +35,12 @@ std::optional<TensorLayout> PixelWork::output_of(const TensorLayout& in, std::si
   const std::int32_t height = in.dims[0];
   const std::int32_t width = in.dims[1];
   switch (kind_) {
-    case WorkKind::background: return TensorLayout::row_major(Dtype::int16, {height, width});
-    case WorkKind::threshold: return TensorLayout::row_major(Dtype::uint8, {height, width});
-    case WorkKind::bin2: break;
+    case WorkKind::background:
+      return TensorLayout::row_major(Dtype::int16, {height, width});
+    case WorkKind::threshold:
+      return TensorLayout::row_major(Dtype::uint8, {height, width});
+    case WorkKind::bin2:
+      break;
   }
   if (in.dtype != Dtype::uint16 || height < 2 || width < 2) return std::nullopt;
   return TensorLayout::row_major(Dtype::uint16, {height / 2, width / 2});
@@ -46,11 +49,13 @@ std::optional<TensorLayout> PixelWork::output_of(const TensorLayout& in, std::si
 template <class T>
 void PixelWork::run(std::span<const T> in, const TensorLayout& in_layout, std::span<std::byte> out) {
   switch (kind_) {
-    case WorkKind::background: return background_.subtract(in, as<std::int16_t>(out));
+    case WorkKind::background:
+      return background_.subtract(in, as<std::int16_t>(out));
     case WorkKind::threshold:
       threshold_ = otsu_threshold(histogram_of(in));
       return mask_above(in, threshold_, as<std::uint8_t>(out));
-    case WorkKind::bin2: break;
+    case WorkKind::bin2:
+      break;
   }
   if constexpr (sizeof(T) == 2) {
     const auto height = static_cast<std::size_t>(in_layout.dims[0]);
@@ -74,8 +79,10 @@ Json PixelWork::finding() const {
     case WorkKind::background:
       if (centroid_.weight <= 0) return Json::object();
       return {{"centroid", {rounded(centroid_.x), rounded(centroid_.y)}}};
-    case WorkKind::threshold: return {{"threshold", threshold_}};
-    case WorkKind::bin2: break;
+    case WorkKind::threshold:
+      return {{"threshold", threshold_}};
+    case WorkKind::bin2:
+      break;
   }
   return Json::object();
 }

@@ -25,7 +25,8 @@ class PixelWork {
   [[nodiscard]] std::optional<TensorLayout> output_of(const TensorLayout& in, std::size_t bytes) const noexcept;
 
   // Does the work. Leaves no trace in this object but what keep() will use, because the input may turn out to be lost.
-  // REQUIRES: output_of(in_layout) gave `out_layout`, T is its element type, and the spans are as long as the layouts say.
+  // REQUIRES: output_of(in_layout) gave `out_layout`, T is its element type, and the spans are as long as the layouts
+  // say.
   template <class T>
   void run(std::span<const T> in, const TensorLayout& in_layout, std::span<std::byte> out);
 

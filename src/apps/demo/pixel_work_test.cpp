@@ -7,7 +7,9 @@
 namespace tensorpool::apps {
 namespace {
 
-TensorLayout image(Dtype dtype, std::int32_t height, std::int32_t width) { return TensorLayout::row_major(dtype, {height, width}); }
+TensorLayout image(Dtype dtype, std::int32_t height, std::int32_t width) {
+  return TensorLayout::row_major(dtype, {height, width});
+}
 
 std::optional<TensorLayout> output(WorkKind kind, const TensorLayout& in) {
   return PixelWork(kind).output_of(in, in.extent_bytes());

@@ -1,5 +1,5 @@
-// A stage between two streams: reads each frame where it lies, writes its result straight into a claimed slot of the other
-// stream, and passes the capture time on, so that latency downstream is from the camera.
+// A stage between two streams: reads each frame where it lies, writes its result straight into a claimed slot of the
+// other stream, and passes the capture time on, so that latency downstream is from the camera.
 #pragma once
 
 #include <atomic>
@@ -16,8 +16,8 @@ struct ProcessorOptions {
   std::uint32_t in_stream_id = 0;
   std::uint32_t out_stream_id = 0;
   bool json = false;
-  bool hold = false;         // after the last frame, stay attached until standard input ends
-  std::string in_crc_log;    // empty = none
+  bool hold = false;       // after the last frame, stay attached until standard input ends
+  std::string in_crc_log;  // empty = none
   std::string out_crc_log;
 };
 

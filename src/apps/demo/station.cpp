@@ -6,8 +6,8 @@
 namespace tensorpool::apps {
 namespace {
 
-constexpr std::array<std::string_view, 8> ordinary_fields = {"event", "role", "stream", "client_id", "hz", "megabytes_per_s",
-                                                             "stats", "epochs"};
+constexpr std::array<std::string_view, 8> ordinary_fields = {"event",           "role",  "stream", "client_id", "hz",
+                                                             "megabytes_per_s", "stats", "epochs"};
 
 void take_common(const Json& line, EndFigures& end) {
   end.attached = true;

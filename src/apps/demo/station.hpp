@@ -1,4 +1,5 @@
-// One program of the pipeline and what it has told so far: what it takes from which stream, what it gives to which stream.
+// One program of the pipeline and what it has told so far: what it takes from which stream, what it gives to which
+// stream.
 #pragma once
 
 #include <optional>
@@ -12,7 +13,7 @@ namespace tensorpool::apps {
 // The newest figures of one end of a station.
 struct EndFigures {
   bool attached = false;
-  bool final = false;         // its summary has come
+  bool final = false;  // its summary has come
   double hz = 0;
   double megabytes_per_s = 0;
   Nanos latency_p50_ns = 0;

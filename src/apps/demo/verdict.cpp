@@ -45,7 +45,8 @@ void note_ending(Station& station, std::vector<std::string>& faults) {
   const int status = station.child().exit_status().value_or(-1);
   if (status == 0) return;
   const std::string words = station.child().last_words();
-  faults.push_back(fmt::format("{} ended with status {}{}{}", station.child().name(), status, words.empty() ? "" : ", saying:\n", words));
+  faults.push_back(fmt::format("{} ended with status {}{}{}", station.child().name(), status,
+                               words.empty() ? "" : ", saying:\n", words));
 }
 
 Json json_of(const Verdict& verdict) {
@@ -66,15 +67,16 @@ Json json_of(const Verdict& verdict) {
                          {"latency_p99_ns", one.end.latency_p99_ns},
                          {"ok", sum.faults.empty()}});
   }
-  return {{"event", "summary"}, {"ok", verdict.holds()}, {"consumers", std::move(consumers)}, {"faults", verdict.faults}};
+  return {
+      {"event", "summary"}, {"ok", verdict.holds()}, {"consumers", std::move(consumers)}, {"faults", verdict.faults}};
 }
 
 std::string line_of(const ConsumerVerdict& one) {
   const Balance& sum = one.balance;
   const std::string losses = describe_losses(one.stats);
-  return fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6} + {:>5}   {:>9}   {}{}", one.stream_id, one.name, sum.sequences,
-                     sum.delivered, sum.abandoned, sum.lost, sum.tail, one.verified, sum.faults.empty() ? "ok" : "WRONG",
-                     losses.empty() ? "" : " (lost: " + losses + ")");
+  return fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6} + {:>5}   {:>9}   {}{}", one.stream_id, one.name,
+                     sum.sequences, sum.delivered, sum.abandoned, sum.lost, sum.tail, one.verified,
+                     sum.faults.empty() ? "ok" : "WRONG", losses.empty() ? "" : " (lost: " + losses + ")");
 }
 
 }  // namespace
@@ -99,8 +101,8 @@ Verdict judge(std::deque<Station>& stations, std::vector<std::string> faults) {
 void print_verdict(const Verdict& verdict, bool json) {
   if (json) return print_json(json_of(verdict));
   print_line("");
-  print_line(fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6} + {:>5}   {:>9}", "stream", "consumer", "sequences",
-                         "delivered", "abandoned", "lost", "tail", "verified"));
+  print_line(fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6} + {:>5}   {:>9}", "stream", "consumer",
+                         "sequences", "delivered", "abandoned", "lost", "tail", "verified"));
   for (const ConsumerVerdict& one : verdict.consumers) print_line(line_of(one));
   print_line("");
   for (const std::string& fault : verdict.faults) fmt::print(stderr, "demo: {}\n", fault);

@@ -1,4 +1,5 @@
-// What the run proved: the account of every consumer, the content of every delivered frame, and how every program ended.
+// What the run proved: the account of every consumer, the content of every delivered frame, and how every program
+// ended.
 #pragma once
 
 #include <deque>

@@ -48,10 +48,10 @@ class CrcLogWriter {
 [[nodiscard]] Result<std::vector<CrcRecord>> read_crc_log(const std::string& path);
 
 struct CrcComparison {
-  std::uint64_t verified = 0;      // delivered with the length and CRC that were sent
-  std::uint64_t different = 0;     // delivered with others
-  std::uint64_t unknown = 0;       // delivered, but never sent
-  std::uint64_t repeated = 0;      // delivered more than once
+  std::uint64_t verified = 0;          // delivered with the length and CRC that were sent
+  std::uint64_t different = 0;         // delivered with others
+  std::uint64_t unknown = 0;           // delivered, but never sent
+  std::uint64_t repeated = 0;          // delivered more than once
   std::optional<CrcRecord> example{};  // the first delivered record that is not right
   [[nodiscard]] bool all_right() const noexcept { return different + unknown + repeated == 0; }
 };

@@ -63,7 +63,8 @@ TEST_F(CrcLogFile, NamesAPathThatCannotBeOpened) {
 
 TEST(CrcComparison, TellsEveryKindOfDifferenceApart) {
   const std::vector<CrcRecord> sent{{9, 3, 30, 8}, {9, 1, 10, 8}, {9, 2, 20, 8}, {10, 1, 11, 8}};
-  const std::vector<CrcRecord> delivered{{9, 1, 10, 8}, {9, 3, 31, 8}, {9, 2, 20, 7}, {9, 4, 40, 8}, {9, 1, 10, 8}, {10, 1, 11, 8}};
+  const std::vector<CrcRecord> delivered{{9, 1, 10, 8}, {9, 3, 31, 8}, {9, 2, 20, 7},
+                                         {9, 4, 40, 8}, {9, 1, 10, 8}, {10, 1, 11, 8}};
   const auto result = compare_crc_logs(sent, delivered);
   EXPECT_EQ(result.verified, 2U);
   EXPECT_EQ(result.different, 2U);

@@ -10,8 +10,8 @@
 
 namespace tensorpool::apps {
 
-// Takes what waits: polls until three polls in a row, a millisecond apart, found nothing; at most a second, because a stream
-// that goes on may never be empty.
+// Takes what waits: polls until three polls in a row, a millisecond apart, found nothing; at most a second, because a
+// stream that goes on may never be empty.
 template <class F>
 void drain(Consumer& consumer, F&& on_frame) {
   Idle idle(IdleMode::sleep, nanos_per_milli);

@@ -39,7 +39,8 @@ void LatencyHistogram::reset() noexcept {
 Nanos LatencyHistogram::percentile(double percent) const noexcept {
   if (count_ == 0) return 0;
   const double share = std::clamp(percent, 0.0, 100.0) / 100.0;
-  const auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_))));
+  const auto rank =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_))));
   std::uint64_t passed = 0;
   for (std::size_t i = 0; i < buckets; ++i) {
     passed += counts_[i];

@@ -1,5 +1,5 @@
-// Frame contents that follow from the sequence number alone, so that whoever receives a frame can check every byte of it
-// without having seen its producer. Any mixture of two frames is recognized.
+// Frame contents that follow from the sequence number alone, so that whoever receives a frame can check every byte of
+// it without having seen its producer. Any mixture of two frames is recognized.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,9 @@ enum class Pattern : std::uint8_t {
 
 void fill_pattern(std::span<std::byte> frame, std::uint64_t seq, Pattern pattern) noexcept;
 
-// Offset of a byte that is wrong (within a word of the first one), or nothing if the frame is one of the patterns of `seq`.
-[[nodiscard]] std::optional<std::size_t> find_pattern_fault(std::span<const std::byte> frame, std::uint64_t seq) noexcept;
+// Offset of a byte that is wrong (within a word of the first one), or nothing if the frame is one of the patterns of
+// `seq`.
+[[nodiscard]] std::optional<std::size_t> find_pattern_fault(std::span<const std::byte> frame,
+                                                            std::uint64_t seq) noexcept;
 
 }  // namespace tensorpool::apps

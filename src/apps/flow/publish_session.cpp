@@ -18,10 +18,12 @@ Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& o
   if (!client) return client.error();
   auto producer = client->attach_producer(options.producer);
   if (!producer) return producer.error();
-  return std::make_unique<PublishSession>(std::move(*client), std::move(*producer), options.json, std::move(log), monotonic_now());
+  return std::make_unique<PublishSession>(std::move(*client), std::move(*producer), options.json, std::move(log),
+                                          monotonic_now());
 }
 
-Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes, const std::atomic<bool>& stop) {
+Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes,
+                                                     const std::atomic<bool>& stop) {
   while (!stop.load(std::memory_order_relaxed)) {
     auto claim = session.producer.claim(bytes);
     if (claim) return std::optional(std::move(*claim));
@@ -39,10 +41,11 @@ Status finish_publishing(PublishSession& session, const PublishOptions& options)
 }
 
 Error too_large_error(const Producer& producer, std::size_t bytes) {
-  return make_error(ErrorCode::invalid_argument,
-                    "stream {}: a frame of {} bytes fits no pool, the largest takes {}; publish smaller frames or give the "
-                    "stream's profile a pool with a larger stride_bytes",
-                    producer.stream_id(), bytes, producer.max_payload_bytes());
+  return make_error(
+      ErrorCode::invalid_argument,
+      "stream {}: a frame of {} bytes fits no pool, the largest takes {}; publish smaller frames or give the "
+      "stream's profile a pool with a larger stride_bytes",
+      producer.stream_id(), bytes, producer.max_payload_bytes());
 }
 
 void nap(Nanos duration) noexcept {

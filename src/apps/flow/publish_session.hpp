@@ -17,8 +17,8 @@ struct PublishOptions {
   double rate_hz = 30;      // 0 = flat out
   std::uint64_t count = 0;  // frames; 0 = until stopped
   bool json = false;
-  bool hold = false;        // after the last frame, stay attached until standard input ends
-  std::string crc_log;      // empty = none
+  bool hold = false;    // after the last frame, stay attached until standard input ends
+  std::string crc_log;  // empty = none
 };
 
 // Attached, with a line a second. Lives at one address, because `end` refers to `producer`.
@@ -34,8 +34,8 @@ struct PublishSession {
 // Connects, attaches and opens the CRC log.
 [[nodiscard]] Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options);
 
-// Claims a slot for `bytes` as soon as there is one; nothing when `stop` came first. While there is none (driver gone, claims
-// exhausted) it goes on with its line a second. An error is a frame that no pool takes.
+// Claims a slot for `bytes` as soon as there is one; nothing when `stop` came first. While there is none (driver gone,
+// claims exhausted) it goes on with its line a second. An error is a frame that no pool takes.
 [[nodiscard]] Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes,
                                                                    const std::atomic<bool>& stop);
 

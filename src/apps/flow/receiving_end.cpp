@@ -45,7 +45,8 @@ Status ReceivingEnd::finish(Nanos now) {
 std::string ReceivingEnd::summary() const { return "summary of " + describe(meter_.overall(), all_); }
 
 Json ReceivingEnd::line(std::string_view event, Rate rate, const LatencyHistogram& latencies) const {
-  Json json{{"event", event}, {"role", "consumer"}, {"stream", consumer_.stream_id()}, {"client_id", consumer_.client_id()}};
+  Json json{
+      {"event", event}, {"role", "consumer"}, {"stream", consumer_.stream_id()}, {"client_id", consumer_.client_id()}};
   json["hz"] = rate.hz;
   json["megabytes_per_s"] = rate.megabytes_per_s;
   json["latency_p50_ns"] = latencies.percentile(50);
@@ -60,10 +61,10 @@ Json ReceivingEnd::line(std::string_view event, Rate rate, const LatencyHistogra
 std::string ReceivingEnd::describe(Rate rate, const LatencyHistogram& latencies) const {
   const ConsumerStats stats = consumer_.stats();
   const std::string losses = describe_losses(stats);
-  std::string text =
-      fmt::format("stream {}: {} frames, {:.1f} Hz, {:.1f} MB/s, latency p50 {:.0f} us, p99 {:.0f} us, abandoned {}, lost {}",
-                  consumer_.stream_id(), stats.delivered, rate.hz, rate.megabytes_per_s, micros(latencies.percentile(50)),
-                  micros(latencies.percentile(99)), stats.abandoned, losses.empty() ? "none" : losses);
+  std::string text = fmt::format(
+      "stream {}: {} frames, {:.1f} Hz, {:.1f} MB/s, latency p50 {:.0f} us, p99 {:.0f} us, abandoned {}, lost {}",
+      consumer_.stream_id(), stats.delivered, rate.hz, rate.megabytes_per_s, micros(latencies.percentile(50)),
+      micros(latencies.percentile(99)), stats.abandoned, losses.empty() ? "none" : losses);
   if (wrong_content_ != 0) text += fmt::format(", WRONG CONTENT {}", wrong_content_);
   for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, value.dump());
   return text;

@@ -34,7 +34,8 @@ Status SendingEnd::finish(Nanos now) {
 }
 
 Json SendingEnd::line(std::string_view event, Rate rate) const {
-  Json json{{"event", event}, {"role", "producer"}, {"stream", producer_.stream_id()}, {"client_id", producer_.client_id()}};
+  Json json{
+      {"event", event}, {"role", "producer"}, {"stream", producer_.stream_id()}, {"client_id", producer_.client_id()}};
   json["hz"] = rate.hz;
   json["megabytes_per_s"] = rate.megabytes_per_s;
   json["stats"] = to_json(producer_.stats());
@@ -46,9 +47,10 @@ Json SendingEnd::line(std::string_view event, Rate rate) const {
 void SendingEnd::print(std::string_view event, Rate rate) const {
   if (json_) return print_json(line(event, rate));
   const ProducerStats stats = producer_.stats();
-  std::string text = fmt::format("stream {}: {} frames, {:.1f} Hz, {:.1f} MB/s, abandoned {}, descriptors dropped {}, claims refused {}",
-                                 producer_.stream_id(), stats.published, rate.hz, rate.megabytes_per_s, stats.abandoned,
-                                 stats.descriptors_dropped, stats.claims_refused);
+  std::string text = fmt::format(
+      "stream {}: {} frames, {:.1f} Hz, {:.1f} MB/s, abandoned {}, descriptors dropped {}, claims refused {}",
+      producer_.stream_id(), stats.published, rate.hz, rate.megabytes_per_s, stats.abandoned, stats.descriptors_dropped,
+      stats.claims_refused);
   if (stats.not_attached != 0) text += fmt::format(", not attached {}", stats.not_attached);
   for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, value.dump());
   if (event == "summary") {

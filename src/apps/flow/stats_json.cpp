@@ -29,10 +29,10 @@ constexpr Field<ProducerStats> producer_fields[] = {
 };
 
 constexpr Field<ConsumerStats> consumer_fields[] = {
-    {"delivered", &ConsumerStats::delivered}, {"abandoned", &ConsumerStats::abandoned},
+    {"delivered", &ConsumerStats::delivered},     {"abandoned", &ConsumerStats::abandoned},
     {"wrong_epoch", &ConsumerStats::wrong_epoch}, {"malformed", &ConsumerStats::malformed},
-    {"remaps", &ConsumerStats::remaps}, {"first_seq", &ConsumerStats::first_seq},
-    {"last_seq", &ConsumerStats::last_seq}, {"accounted", &ConsumerStats::accounted},
+    {"remaps", &ConsumerStats::remaps},           {"first_seq", &ConsumerStats::first_seq},
+    {"last_seq", &ConsumerStats::last_seq},       {"accounted", &ConsumerStats::accounted},
 };
 
 std::string name_of(std::size_t cause) { return std::string(to_string(static_cast<LossCause>(cause))); }
@@ -89,14 +89,16 @@ std::optional<ConsumerStats> consumer_stats_from(const Json& json) {
   for (const auto& [name, member] : consumer_fields) whole = whole && take(json, name, stats.*member);
   const auto lost = whole ? json.find("lost") : json.end();
   whole = whole && lost != json.end() && lost->is_object();
-  for (std::size_t cause = 0; cause < loss_causes; ++cause) whole = whole && take(*lost, name_of(cause), stats.lost[cause]);
+  for (std::size_t cause = 0; cause < loss_causes; ++cause)
+    whole = whole && take(*lost, name_of(cause), stats.lost[cause]);
   return whole ? std::optional(stats) : std::nullopt;
 }
 
 std::string describe_losses(const ConsumerStats& stats) {
   std::string text;
   for (std::size_t cause = 0; cause < loss_causes; ++cause) {
-    if (stats.lost[cause] != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(cause), stats.lost[cause]);
+    if (stats.lost[cause] != 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(cause), stats.lost[cause]);
   }
   return text;
 }

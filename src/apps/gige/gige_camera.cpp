@@ -17,22 +17,27 @@ PixelShape shape_of(ArvPixelFormat format) {
     case ARV_PIXEL_FORMAT_BAYER_GR_8:
     case ARV_PIXEL_FORMAT_BAYER_RG_8:
     case ARV_PIXEL_FORMAT_BAYER_GB_8:
-    case ARV_PIXEL_FORMAT_BAYER_BG_8: return {Dtype::uint8, 1};
+    case ARV_PIXEL_FORMAT_BAYER_BG_8:
+      return {Dtype::uint8, 1};
     case ARV_PIXEL_FORMAT_MONO_10:
     case ARV_PIXEL_FORMAT_MONO_12:
     case ARV_PIXEL_FORMAT_MONO_14:
-    case ARV_PIXEL_FORMAT_MONO_16: return {Dtype::uint16, 1};
+    case ARV_PIXEL_FORMAT_MONO_16:
+      return {Dtype::uint16, 1};
     case ARV_PIXEL_FORMAT_RGB_8_PACKED:
-    case ARV_PIXEL_FORMAT_BGR_8_PACKED: return {Dtype::uint8, 3};
-    default: return {Dtype::bytes, 0};
+    case ARV_PIXEL_FORMAT_BGR_8_PACKED:
+      return {Dtype::uint8, 3};
+    default:
+      return {Dtype::bytes, 0};
   }
 }
 
-// A whole image comes as one burst, and the receiving socket holds about 200 KiB by default, counted with what each packet
-// costs to keep: few large packets waste the least of it.
+// A whole image comes as one burst, and the receiving socket holds about 200 KiB by default, counted with what each
+// packet costs to keep: few large packets waste the least of it.
 constexpr gint loopback_packet_bytes = 8192;
 
-// On loopback a packet socket would see every packet twice, and needs a capability; a plain socket is fast enough there.
+// On loopback a packet socket would see every packet twice, and needs a capability; a plain socket is fast enough
+// there.
 bool is_loopback(const std::string& address) { return address.rfind("127.", 0) == 0; }
 
 }  // namespace
@@ -46,10 +51,11 @@ Result<GigeCamera> GigeCamera::open(const CameraOptions& options) {
   AravisError error;
   camera.camera_.reset(arv_camera_new(options.address.c_str(), error.out()));
   if (!camera.camera_ || error) {
-    return make_error(ErrorCode::not_found,
-                      "no GigE Vision camera answers at {}: {}; check that it has power, is on this network and is not held by "
-                      "another program",
-                      options.address, error.text());
+    return make_error(
+        ErrorCode::not_found,
+        "no GigE Vision camera answers at {}: {}; check that it has power, is on this network and is not held by "
+        "another program",
+        options.address, error.text());
   }
   if (auto configured = camera.configure(options); !configured) return configured.error();
   return camera;
@@ -78,7 +84,8 @@ Status GigeCamera::configure(const CameraOptions& options) {
   }
   AravisError error;
   payload_bytes_ = arv_camera_get_payload(camera_.get(), error.out());
-  if (error) return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", address_, error.text());
+  if (error)
+    return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", address_, error.text());
   return {};
 }
 
@@ -92,7 +99,8 @@ Status GigeCamera::open_stream() {
 Status GigeCamera::start() {
   AravisError error;
   arv_camera_start_acquisition(camera_.get(), error.out());
-  if (error) return make_error(ErrorCode::unavailable, "camera {}: cannot start acquisition: {}", address_, error.text());
+  if (error)
+    return make_error(ErrorCode::unavailable, "camera {}: cannot start acquisition: {}", address_, error.text());
   return {};
 }
 
@@ -105,11 +113,13 @@ void GigeCamera::close_stream() noexcept {
 }
 
 void GigeCamera::queue(std::span<std::byte> memory, std::uint64_t tag) {
-  arv_stream_push_buffer(stream_.get(), arv_buffer_new_full(memory.size(), memory.data(), GSIZE_TO_POINTER(tag), nullptr));
+  arv_stream_push_buffer(stream_.get(),
+                         arv_buffer_new_full(memory.size(), memory.data(), GSIZE_TO_POINTER(tag), nullptr));
 }
 
 GObjectHandle<ArvBuffer> GigeCamera::pop(Nanos wait) noexcept {
-  return GObjectHandle<ArvBuffer>(arv_stream_timeout_pop_buffer(stream_.get(), static_cast<guint64>(wait / nanos_per_micro)));
+  return GObjectHandle<ArvBuffer>(
+      arv_stream_timeout_pop_buffer(stream_.get(), static_cast<guint64>(wait / nanos_per_micro)));
 }
 
 GigeCamera::Counts GigeCamera::counts() const noexcept {
@@ -120,9 +130,7 @@ GigeCamera::Counts GigeCamera::counts() const noexcept {
   return {closed_.completed + completed, closed_.incomplete + failures, closed_.no_buffer + underruns};
 }
 
-std::uint64_t tag_of(ArvBuffer* buffer) noexcept {
-  return GPOINTER_TO_SIZE(arv_buffer_get_user_data(buffer));
-}
+std::uint64_t tag_of(ArvBuffer* buffer) noexcept { return GPOINTER_TO_SIZE(arv_buffer_get_user_data(buffer)); }
 
 bool is_whole(ArvBuffer* buffer) noexcept { return arv_buffer_get_status(buffer) == ARV_BUFFER_STATUS_SUCCESS; }
 

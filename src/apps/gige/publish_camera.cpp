@@ -40,7 +40,8 @@ class CameraPublisher {
     return camera_.start();
   }
 
-  // Claims anew for every buffer that came back. None now (driver gone, claims exhausted) is tried again at the next turn.
+  // Claims anew for every buffer that came back. None now (driver gone, claims exhausted) is tried again at the next
+  // turn.
   Status top_up() {
     const std::size_t wanted = std::min(options_.in_flight, session_.producer.max_claims());
     while (in_flight_.size() < wanted) {

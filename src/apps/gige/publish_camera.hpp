@@ -2,15 +2,15 @@
 // together straight in shared memory.
 #pragma once
 
-#include "apps/gige/gige_camera.hpp"
 #include "apps/flow/publish_session.hpp"
+#include "apps/gige/gige_camera.hpp"
 
 namespace tensorpool::apps {
 
 struct CameraPublishOptions {
-  PublishOptions publish;      // its rate is not used: the camera has its own
+  PublishOptions publish;  // its rate is not used: the camera has its own
   CameraOptions camera;
-  std::size_t in_flight = 8;   // buffers queued at the camera, at most; fewer if the ring is small
+  std::size_t in_flight = 8;  // buffers queued at the camera, at most; fewer if the ring is small
 };
 
 // Runs until `count` frames are out or `stop` is set.

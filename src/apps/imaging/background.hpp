@@ -15,8 +15,8 @@ struct Centroid {
   double weight = 0;
 };
 
-// Keeps a running mean of each pixel and gives the difference of each new frame to it. The first frame is the background
-// of itself. Works on uint8 and uint16 frames of one size; another size starts over.
+// Keeps a running mean of each pixel and gives the difference of each new frame to it. The first frame is the
+// background of itself. Works on uint8 and uint16 frames of one size; another size starts over.
 class Background {
  public:
   // Each frame moves the mean by 1/2^shift of the difference.

@@ -2,7 +2,8 @@
 
 namespace tensorpool::apps {
 
-void bin_2x2(std::span<const std::uint16_t> in, std::size_t width, std::size_t height, std::span<std::uint16_t> out) noexcept {
+void bin_2x2(std::span<const std::uint16_t> in, std::size_t width, std::size_t height,
+             std::span<std::uint16_t> out) noexcept {
   const std::size_t out_width = width / 2;
   for (std::size_t y = 0; y < height / 2; ++y) {
     const std::uint16_t* upper = in.data() + 2 * y * width;

@@ -48,7 +48,8 @@ Result<std::vector<std::string>> list_images(const std::string& directory) {
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     if (is_image_name(entry->path())) paths.push_back(entry->path().string());
   }
-  if (error) return make_error(ErrorCode::not_found, "cannot read the image directory {}: {}", directory, error.message());
+  if (error)
+    return make_error(ErrorCode::not_found, "cannot read the image directory {}: {}", directory, error.message());
   if (paths.empty()) {
     return make_error(ErrorCode::not_found, "{} holds no image; it must hold .png, .tif or .tiff files", directory);
   }

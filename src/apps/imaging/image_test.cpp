@@ -42,7 +42,9 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ImageFile,
 
 class ImageDirectory : public testing::Test {
  protected:
-  void write(const std::string& name, const std::string& content) { std::ofstream(path(name), std::ios::binary) << content; }
+  void write(const std::string& name, const std::string& content) {
+    std::ofstream(path(name), std::ios::binary) << content;
+  }
   [[nodiscard]] std::string path(const std::string& name) const { return directory_.path() + "/" + name; }
   TempDir directory_{"tp_images"};
 };

@@ -80,8 +80,8 @@ TEST(Centroid, OfNothingHasNoWeight) {
 }
 
 TEST(Binning, RoundsTheMeanOfFour) {
-  const Words in{1, 2, 10, 20,  //
-                 3, 4, 30, 41,  //
+  const Words in{1, 2, 10,    20,     //
+                 3, 4, 30,    41,     //
                  0, 0, 65535, 65535,  //
                  0, 1, 65535, 65535};
   Words out(4);

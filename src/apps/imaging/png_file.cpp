@@ -79,8 +79,9 @@ bool write_rows(Writer& writer, std::FILE* file, const TensorLayout& layout, png
   png_init_io(writer.png, file);
   const int bits = layout.dtype == Dtype::uint16 ? 16 : 8;
   const int colour = layout.ndims == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY;
-  png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(layout.dims[1]), static_cast<png_uint_32>(layout.dims[0]),
-               bits, colour, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(layout.dims[1]),
+               static_cast<png_uint_32>(layout.dims[0]), bits, colour, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
   png_write_info(writer.png, writer.info);
   if (bits == 16) png_set_swap(writer.png);
   png_write_image(writer.png, rows);
@@ -125,7 +126,8 @@ Status save_png(const std::string& path, const Image& image) {
   const bool plain = image.layout.dtype == Dtype::uint8 || image.layout.dtype == Dtype::uint16;
   const bool grey = image.layout.ndims == 2;
   if (!plain || !(grey || (image.layout.ndims == 3 && image.layout.dims[2] == 3))) {
-    return make_error(ErrorCode::unsupported, "a PNG file holds 8 or 16 bit grey or RGB, not {}", image.layout.describe());
+    return make_error(ErrorCode::unsupported, "a PNG file holds 8 or 16 bit grey or RGB, not {}",
+                      image.layout.describe());
   }
   const File file(std::fopen(path.c_str(), "wbe"));
   if (!file) return errno_error(errno, "cannot create {}", path);

@@ -14,7 +14,8 @@ Histogram histogram_of(std::span<const T> pixels) noexcept {
   std::array<Histogram, 4> parts{};
   const std::size_t quads = pixels.size() / 4 * 4;
   for (std::size_t i = 0; i < quads; i += 4) {
-    for (std::size_t part = 0; part < 4; ++part) ++parts[part][static_cast<std::size_t>(pixels[i + part] >> bin_shift<T>)];
+    for (std::size_t part = 0; part < 4; ++part)
+      ++parts[part][static_cast<std::size_t>(pixels[i + part] >> bin_shift<T>)];
   }
   for (std::size_t i = quads; i < pixels.size(); ++i) ++parts[0][static_cast<std::size_t>(pixels[i] >> bin_shift<T>)];
   for (std::size_t bin = 0; bin < histogram_bins; ++bin) parts[0][bin] += parts[1][bin] + parts[2][bin] + parts[3][bin];
@@ -48,7 +49,7 @@ std::size_t otsu_threshold(const Histogram& histogram) noexcept {
 
 template <class T>
 void mask_above(std::span<const T> in, std::size_t bin, std::span<std::uint8_t> out) noexcept {
-  const auto limit = static_cast<std::uint32_t>(((bin + 1) << bin_shift<T>) - 1);  // the highest value of the bin
+  const auto limit = static_cast<std::uint32_t>(((bin + 1) << bin_shift<T>)-1);  // the highest value of the bin
   for (std::size_t i = 0; i < in.size(); ++i) out[i] = in[i] > limit ? std::uint8_t{255} : std::uint8_t{0};
 }
 template void mask_above(std::span<const std::uint8_t>, std::size_t, std::span<std::uint8_t>) noexcept;

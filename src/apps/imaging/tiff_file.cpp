@@ -60,7 +60,8 @@ std::string fault_of(const TiffShape& shape) {
 }
 
 // Copies the wanted channels of `count` pixels; further samples (alpha) are dropped.
-void keep_channels(const std::byte* from, std::size_t from_bytes, std::byte* to, std::size_t to_bytes, std::size_t count) {
+void keep_channels(const std::byte* from, std::size_t from_bytes, std::byte* to, std::size_t to_bytes,
+                   std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) std::memcpy(to + i * to_bytes, from + i * from_bytes, to_bytes);
 }
 
@@ -69,7 +70,8 @@ bool read_scanlines(TIFF* tiff, const TiffShape& shape, std::byte* pixels, std::
   if (line.size() < shape.width * shape.pixel_bytes()) return false;
   for (std::uint32_t y = 0; y < shape.height; ++y) {
     if (TIFFReadScanline(tiff, line.data(), y, 0) < 0) return false;
-    keep_channels(line.data(), shape.pixel_bytes(), pixels + std::size_t{y} * shape.width * pixel_bytes, pixel_bytes, shape.width);
+    keep_channels(line.data(), shape.pixel_bytes(), pixels + std::size_t{y} * shape.width * pixel_bytes, pixel_bytes,
+                  shape.width);
   }
   return true;
 }
@@ -80,7 +82,8 @@ bool read_tiles(TIFF* tiff, const TiffShape& shape, std::byte* pixels, std::size
   TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &tile_width);
   TIFFGetField(tiff, TIFFTAG_TILELENGTH, &tile_height);
   std::vector<std::byte> tile(static_cast<std::size_t>(TIFFTileSize(tiff)));
-  if (tile_width == 0 || tile_height == 0 || tile.size() < std::size_t{tile_width} * tile_height * shape.pixel_bytes()) return false;
+  if (tile_width == 0 || tile_height == 0 || tile.size() < std::size_t{tile_width} * tile_height * shape.pixel_bytes())
+    return false;
   for (std::uint32_t top = 0; top < shape.height; top += tile_height) {
     for (std::uint32_t left = 0; left < shape.width; left += tile_width) {
       if (TIFFReadTile(tiff, tile.data(), left, top, 0, 0) < 0) return false;
@@ -105,7 +108,8 @@ Result<Image> load_tiff(const std::string& path) {
   }
   const int channels = shape.photometric == PHOTOMETRIC_RGB ? 3 : 1;
   Image image;
-  image.layout = image_layout(static_cast<std::int32_t>(shape.width), static_cast<std::int32_t>(shape.height), channels, shape.bits);
+  image.layout = image_layout(static_cast<std::int32_t>(shape.width), static_cast<std::int32_t>(shape.height), channels,
+                              shape.bits);
   const std::uint64_t bytes = image.layout.extent_bytes();
   if (bytes > std::numeric_limits<std::int32_t>::max()) {
     return make_error(ErrorCode::unsupported, "cannot use the TIFF file {}: {} are too many bytes", path, bytes);
@@ -122,7 +126,8 @@ Status save_tiff(const std::string& path, const Image& image) {
   const TensorLayout& layout = image.layout;
   const bool plain = layout.dtype == Dtype::uint8 || layout.dtype == Dtype::uint16;
   if (!plain || !(layout.ndims == 2 || (layout.ndims == 3 && layout.dims[2] == 3))) {
-    return make_error(ErrorCode::unsupported, "a TIFF file is written for 8 or 16 bit grey or RGB, not {}", layout.describe());
+    return make_error(ErrorCode::unsupported, "a TIFF file is written for 8 or 16 bit grey or RGB, not {}",
+                      layout.describe());
   }
   const Tiff tiff = open_quietly(path, "w");
   if (!tiff) return make_error(ErrorCode::io_error, "cannot create the TIFF file {}", path);

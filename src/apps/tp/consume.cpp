@@ -43,22 +43,27 @@ int run_consume(const Invocation& invocation, const ConsumeArguments& arguments)
 
 void register_consume(Registry& registry) {
   const auto arguments = std::make_shared<ConsumeArguments>();
-  CLI::App& command = registry.add(registry.top(), "consume", "Receive a stream, and check what comes",
-                                   "tp consume --stream 1001 --verify --each --format json --count 10",
-                                   [arguments](const Invocation& invocation) { return run_consume(invocation, *arguments); });
+  CLI::App& command =
+      registry.add(registry.top(), "consume", "Receive a stream, and check what comes",
+                   "tp consume --stream 1001 --verify --each --format json --count 10",
+                   [arguments](const Invocation& invocation) { return run_consume(invocation, *arguments); });
   ConsumeOptions& options = arguments->options;
   command.add_option("--stream", arguments->stream_id, "stream to receive; else the only one of the configuration");
   command.add_option("--count", options.count, "frames; 0: until stopped")->capture_default_str();
-  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(CLI::NonNegativeNumber);
+  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")
+      ->check(CLI::NonNegativeNumber);
   command.add_flag("--each", options.each, "a line for each frame instead of one a second");
   command.add_flag("--create", options.consumer.create, "let the driver make the stream if it is not there");
   command.add_flag("--latest-only", options.consumer.latest_only, "only ever the newest frame");
   command.add_option("--start", arguments->start, "where to begin: latest committed frame, next, or oldest readable")
       ->check(CLI::IsMember({"latest", "next", "oldest"}))
       ->capture_default_str();
-  command.add_option("--crc-log", options.crc_log, "append epoch, sequence, CRC32C and length of each frame to this file");
-  auto* verify = command.add_flag("--verify", options.verify, "check every byte against the pattern of `tp publish pattern`");
-  command.add_option("--against", options.against, "with --verify: check against this CRC log of the producer, at the end")
+  command.add_option("--crc-log", options.crc_log,
+                     "append epoch, sequence, CRC32C and length of each frame to this file");
+  auto* verify =
+      command.add_flag("--verify", options.verify, "check every byte against the pattern of `tp publish pattern`");
+  command
+      .add_option("--against", options.against, "with --verify: check against this CRC log of the producer, at the end")
       ->needs(verify);
   command.add_option("--save", options.save_dir, "write every frame into this directory: PNG for images, else .bin")
       ->check(CLI::ExistingDirectory);

@@ -59,9 +59,9 @@ class FrameCheck {
   void say(const Frame& frame, bool ok) const {
     const TensorLayout& layout = frame.layout();
     if (!options_.json) {
-      return print_line(fmt::format("stream {} epoch {} seq {} timestamp {} {} {} bytes{}", frame.stream_id(), frame.epoch(),
-                                    frame.seq(), frame.timestamp_ns(), layout.describe(), frame.size_bytes(),
-                                    ok ? "" : " WRONG CONTENT"));
+      return print_line(fmt::format("stream {} epoch {} seq {} timestamp {} {} {} bytes{}", frame.stream_id(),
+                                    frame.epoch(), frame.seq(), frame.timestamp_ns(), layout.describe(),
+                                    frame.size_bytes(), ok ? "" : " WRONG CONTENT"));
     }
     print_json({{"stream", frame.stream_id()},
                 {"epoch", std::to_string(frame.epoch())},
@@ -82,8 +82,8 @@ class FrameCheck {
   std::optional<Error> failure_;
 };
 
-void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& stop, Consumer& consumer, FrameCheck& check,
-                        ReceivingEnd& end) {
+void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& stop, Consumer& consumer,
+                        FrameCheck& check, ReceivingEnd& end) {
   Idle idle(IdleMode::sleep, idle_nap_ns);
   const Nanos started = monotonic_now();
   const Nanos limit = static_cast<Nanos>(options.seconds * 1e9);
@@ -101,11 +101,12 @@ Status compare(const ConsumeOptions& options, const std::vector<CrcRecord>& rece
   if (!sent) return sent.error();
   const CrcComparison result = compare_crc_logs(std::move(*sent), received);
   if (result.all_right()) return {};
-  return make_error(ErrorCode::protocol_error,
-                    "stream {}: of {} frames, {} differ from what {} says was sent, {} were never sent, {} came twice; the "
-                    "first is sequence {} of epoch {}",
-                    options.consumer.stream_id, received.size(), result.different, options.against, result.unknown,
-                    result.repeated, result.example->seq, result.example->epoch);
+  return make_error(
+      ErrorCode::protocol_error,
+      "stream {}: of {} frames, {} differ from what {} says was sent, {} were never sent, {} came twice; the "
+      "first is sequence {} of epoch {}",
+      options.consumer.stream_id, received.size(), result.different, options.against, result.unknown, result.repeated,
+      result.example->seq, result.example->epoch);
 }
 
 ReceivingEnd::Voice voice_of(const ConsumeOptions& options) {
@@ -136,10 +137,11 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   if (!finished) return finished;
   if (check.failure()) return *check.failure();
   if (end.wrong_content() != 0) {
-    return make_error(ErrorCode::protocol_error,
-                      "stream {}: {} of {} frames did not hold the pattern of their sequence; a stream that is not published by "
-                      "`tp publish pattern` is verified with --against and its producer's --crc-log",
-                      options.consumer.stream_id, end.wrong_content(), check.received());
+    return make_error(
+        ErrorCode::protocol_error,
+        "stream {}: {} of {} frames did not hold the pattern of their sequence; a stream that is not published by "
+        "`tp publish pattern` is verified with --against and its producer's --crc-log",
+        options.consumer.stream_id, end.wrong_content(), check.received());
   }
   if (options.verify && !options.against.empty()) return compare(options, check.kept());
   return {};

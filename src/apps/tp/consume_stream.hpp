@@ -13,13 +13,13 @@ struct ConsumeOptions {
   ClientOptions client;
   ConsumerOptions consumer;
   bool json = false;
-  bool each = false;         // one line a frame instead of one a second
-  bool verify = false;       // against `against` when given, else every frame must be a pattern of its sequence
-  std::string against;       // the producer's CRC log, read at the end
-  std::string crc_log;       // own log; empty = none
-  std::string save_dir;      // every frame becomes a file there; empty = none
-  std::uint64_t count = 0;   // frames; 0 = until stopped
-  double seconds = 0;        // 0 = until stopped
+  bool each = false;        // one line a frame instead of one a second
+  bool verify = false;      // against `against` when given, else every frame must be a pattern of its sequence
+  std::string against;      // the producer's CRC log, read at the end
+  std::string crc_log;      // own log; empty = none
+  std::string save_dir;     // every frame becomes a file there; empty = none
+  std::uint64_t count = 0;  // frames; 0 = until stopped
+  double seconds = 0;       // 0 = until stopped
 };
 
 // Runs until `count` frames came, `seconds` passed or `stop` is set; then takes what already waits and ends.

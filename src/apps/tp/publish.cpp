@@ -39,7 +39,8 @@ Result<Size> parse_size(const std::string& text) {
   const bool separated = width.ec == std::errc() && width.ptr != end && *width.ptr == 'x';
   const auto height = separated ? std::from_chars(width.ptr + 1, end, size.height) : width;
   if (!separated || height.ec != std::errc() || height.ptr != end || size.width <= 0 || size.height <= 0) {
-    return make_error(ErrorCode::invalid_argument, "--size {}: not a size; write it as WIDTHxHEIGHT, such as 1920x1080", text);
+    return make_error(ErrorCode::invalid_argument, "--size {}: not a size; write it as WIDTHxHEIGHT, such as 1920x1080",
+                      text);
   }
   return size;
 }
@@ -47,7 +48,8 @@ Result<Size> parse_size(const std::string& text) {
 void add_publish_options(CLI::App& command, PublishArguments& arguments) {
   command.add_option("--stream", arguments.stream_id, "stream to publish; else the only one of the configuration");
   command.add_option("--count", arguments.count, "frames; 0: until stopped")->capture_default_str();
-  command.add_option("--crc-log", arguments.crc_log, "append epoch, sequence, CRC32C and length of each frame to this file");
+  command.add_option("--crc-log", arguments.crc_log,
+                     "append epoch, sequence, CRC32C and length of each frame to this file");
   command.add_flag("--hold", arguments.hold, "after the last frame, stay attached until standard input ends");
 }
 
@@ -118,9 +120,10 @@ int run_pattern(const Invocation& invocation, const PatternArguments& arguments)
 
 void register_pattern(Registry& registry, CLI::App& group) {
   const auto arguments = std::make_shared<PatternArguments>();
-  CLI::App& command = registry.add(group, "pattern", "Publish frames whose content follows from their sequence number",
-                                   "tp publish pattern --stream 1001 --size 1920x1080 --rate 30",
-                                   [arguments](const Invocation& invocation) { return run_pattern(invocation, *arguments); });
+  CLI::App& command =
+      registry.add(group, "pattern", "Publish frames whose content follows from their sequence number",
+                   "tp publish pattern --stream 1001 --size 1920x1080 --rate 30",
+                   [arguments](const Invocation& invocation) { return run_pattern(invocation, *arguments); });
   add_publish_options(command, arguments->publish);
   add_rate(command, arguments->publish);
   auto* size = command.add_option("--size", arguments->size, "WIDTHxHEIGHT")->capture_default_str();
@@ -129,7 +132,9 @@ void register_pattern(Registry& registry, CLI::App& group) {
       ->check(CLI::PositiveNumber)
       ->excludes(size)
       ->excludes(dtype);
-  command.add_option("--pattern", arguments->pattern, "words: no two words alike; byte: sequence % 256, as example_producer")
+  command
+      .add_option("--pattern", arguments->pattern,
+                  "words: no two words alike; byte: sequence % 256, as example_producer")
       ->check(CLI::IsMember({"words", "byte"}))
       ->capture_default_str();
 }
@@ -150,10 +155,12 @@ int run_images(const Invocation& invocation, const ImagesArguments& arguments) {
 
 void register_images(Registry& registry, CLI::App& group) {
   const auto arguments = std::make_shared<ImagesArguments>();
-  CLI::App& command = registry.add(group, "images", "Publish the PNG and TIFF files of a directory, over and over",
-                                   "tp publish images examples/data/starfield --stream 1002 --rate 60",
-                                   [arguments](const Invocation& invocation) { return run_images(invocation, *arguments); });
-  command.add_option("directory", arguments->directory, "8 or 16 bit, grey or RGB; in the order of their names")->required();
+  CLI::App& command =
+      registry.add(group, "images", "Publish the PNG and TIFF files of a directory, over and over",
+                   "tp publish images examples/data/starfield --stream 1002 --rate 60",
+                   [arguments](const Invocation& invocation) { return run_images(invocation, *arguments); });
+  command.add_option("directory", arguments->directory, "8 or 16 bit, grey or RGB; in the order of their names")
+      ->required();
   command.add_flag("--once", arguments->once, "end after the last image");
   add_publish_options(command, arguments->publish);
   add_rate(command, arguments->publish);
@@ -187,18 +194,21 @@ int run_camera(const Invocation& invocation, const CameraArguments& arguments) {
   return finish(publish_camera(options, stop_flag()));
 #else
   static_cast<void>(invocation), static_cast<void>(arguments);
-  return fail(make_error(ErrorCode::unsupported,
-                         "this tp was built without Aravis and knows no cameras; install libaravis-dev and build again"));
+  return fail(
+      make_error(ErrorCode::unsupported,
+                 "this tp was built without Aravis and knows no cameras; install libaravis-dev and build again"));
 #endif
 }
 
 void register_camera(Registry& registry, CLI::App& group) {
   const auto arguments = std::make_shared<CameraArguments>();
-  CLI::App& command = registry.add(group, "camera", "Publish a GigE Vision camera, whose packets land in shared memory",
-                                   "tp publish camera --address 192.168.1.20 --stream 1001",
-                                   [arguments](const Invocation& invocation) { return run_camera(invocation, *arguments); });
+  CLI::App& command =
+      registry.add(group, "camera", "Publish a GigE Vision camera, whose packets land in shared memory",
+                   "tp publish camera --address 192.168.1.20 --stream 1001",
+                   [arguments](const Invocation& invocation) { return run_camera(invocation, *arguments); });
   command.add_option("--address", arguments->address, "IP address of the camera")->capture_default_str();
-  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")->check(CLI::NonNegativeNumber);
+  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--size", arguments->size, "WIDTHxHEIGHT; else as the camera is set");
   command.add_option("--buffers", arguments->buffers, "claimed slots queued at the camera, at most")
       ->check(CLI::Range(1, 1024))

@@ -45,19 +45,24 @@ int main(int argc, char** argv) {
   using namespace tensorpool::apps;
   install_stop_signal();
   Arguments arguments;
-  CLI::App app{"Processes the images of one stream into another.\n"
-               "Example: demo_processor --config config/demo.toml --kind bin2 --in 1003 --out 2003"};
+  CLI::App app{
+      "Processes the images of one stream into another.\n"
+      "Example: demo_processor --config config/demo.toml --kind bin2 --in 1003 --out 2003"};
   app.add_option("--config", arguments.config, "configuration file; none: defaults and environment");
   app.add_option("--kind", arguments.kind,
-                 "background: difference to the running mean, and its centroid; bin2: 2x2 binning; threshold: mask of what is bright")
+                 "background: difference to the running mean, and its centroid; bin2: 2x2 binning; threshold: mask of "
+                 "what is bright")
       ->check(CLI::IsMember({"background", "bin2", "threshold"}))
       ->capture_default_str();
   app.add_option("--in", arguments.options.in_stream_id, "stream to read")->required();
   app.add_option("--out", arguments.options.out_stream_id, "stream to publish")->required();
-  app.add_option("--in-crc-log", arguments.options.in_crc_log, "append epoch, sequence, CRC32C and length of each frame read");
+  app.add_option("--in-crc-log", arguments.options.in_crc_log,
+                 "append epoch, sequence, CRC32C and length of each frame read");
   app.add_option("--out-crc-log", arguments.options.out_crc_log, "the same of each frame published");
   app.add_flag("--hold", arguments.options.hold, "after the last frame, stay attached until standard input ends");
-  app.add_option("--format", arguments.format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  app.add_option("--format", arguments.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return run(arguments);
 }

@@ -1,7 +1,8 @@
-// fake_gige_camera: Aravis' simulated GigE Vision camera as a process of its own. It speaks the network protocol (GVCP on
-// UDP port 3956, GVSP for the images), so that a program that opens it goes the whole way that a real camera's takes.
-#include <arv.h>
+// fake_gige_camera: Aravis' simulated GigE Vision camera as a process of its own. It speaks the network protocol (GVCP
+// on UDP port 3956, GVSP for the images), so that a program that opens it goes the whole way that a real camera's
+// takes.
 #include <arpa/inet.h>
+#include <arv.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -42,10 +43,11 @@ Status check_port_is_free(const std::string& address) {
   if (!probe) return errno_error(errno, "cannot open a UDP socket");
   if (::bind(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0) return {};
   if (errno != EADDRINUSE) return errno_error(errno, "cannot bind UDP {}:{}", address, control_port);
-  return make_error(ErrorCode::already_exists,
-                    "UDP port {} of {} is taken: another GigE camera simulator runs there (GigE Vision fixes the port); stop it "
-                    "first, `ss -lunp sport = :{}` names it",
-                    control_port, address, control_port);
+  return make_error(
+      ErrorCode::already_exists,
+      "UDP port {} of {} is taken: another GigE camera simulator runs there (GigE Vision fixes the port); stop it "
+      "first, `ss -lunp sport = :{}` names it",
+      control_port, address, control_port);
 }
 
 void configure(ArvFakeCamera* camera, const CameraSettings& settings) {
@@ -68,14 +70,15 @@ Status run(const CameraSettings& settings) {
   struct Unref {
     void operator()(ArvGvFakeCamera* camera) const { g_object_unref(camera); }
   };
-  const std::unique_ptr<ArvGvFakeCamera, Unref> camera(arv_gv_fake_camera_new(settings.address.c_str(), settings.serial.c_str()));
+  const std::unique_ptr<ArvGvFakeCamera, Unref> camera(
+      arv_gv_fake_camera_new(settings.address.c_str(), settings.serial.c_str()));
   if (!camera || arv_gv_fake_camera_is_running(camera.get()) == FALSE) {
-    return make_error(ErrorCode::unavailable, "the simulated camera did not start on {}; is it an address of this machine?",
-                      settings.address);
+    return make_error(ErrorCode::unavailable,
+                      "the simulated camera did not start on {}; is it an address of this machine?", settings.address);
   }
   configure(arv_gv_fake_camera_get_fake_camera(camera.get()), settings);
-  fmt::print("{{\"event\":\"ready\",\"address\":\"{}\",\"width\":{},\"height\":{},\"hz\":{}}}\n", settings.address, settings.width,
-             settings.height, settings.rate_hz);
+  fmt::print("{{\"event\":\"ready\",\"address\":\"{}\",\"width\":{},\"height\":{},\"hz\":{}}}\n", settings.address,
+             settings.width, settings.height, settings.rate_hz);
   std::fflush(stdout);
   signalfd_siginfo received;
   while (::read(wanted.get(), &received, sizeof received) < 0 && errno == EINTR) {
@@ -89,11 +92,14 @@ Status run(const CameraSettings& settings) {
 int main(int argc, char** argv) {
   using namespace tensorpool;
   apps::CameraSettings settings;
-  CLI::App app{"A simulated GigE Vision camera (Aravis) on this machine.\n"
-               "Example: fake_gige_camera --rate 60 --width 640 --height 480"};
+  CLI::App app{
+      "A simulated GigE Vision camera (Aravis) on this machine.\n"
+      "Example: fake_gige_camera --rate 60 --width 640 --height 480"};
   app.add_option("--address", settings.address, "IPv4 address of this machine to answer at")->capture_default_str();
   app.add_option("--serial", settings.serial, "Serial number")->capture_default_str();
-  app.add_option("--rate", settings.rate_hz, "Frames per second")->check(CLI::Range(0.1, 10'000.0))->capture_default_str();
+  app.add_option("--rate", settings.rate_hz, "Frames per second")
+      ->check(CLI::Range(0.1, 10'000.0))
+      ->capture_default_str();
   app.add_option("--width", settings.width, "Pixels")->check(CLI::Range(16U, 2048U))->capture_default_str();
   app.add_option("--height", settings.height, "Pixels")->check(CLI::Range(16U, 2048U))->capture_default_str();
   CLI11_PARSE(app, argc, argv);

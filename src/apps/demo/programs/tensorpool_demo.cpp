@@ -70,8 +70,9 @@ int run_demo(const Arguments& arguments) {
   if (arguments.format == "json") {
     print_json({{"event", "run"}, {"directory", directory->path()}});
   } else {
-    print_line(fmt::format("Three cameras, three processors, three consumers and their driver, for {:g} s in {}; Ctrl-C ends it early.\n",
-                           arguments.seconds, directory->path()));
+    print_line(fmt::format(
+        "Three cameras, three processors, three consumers and their driver, for {:g} s in {}; Ctrl-C ends it early.\n",
+        arguments.seconds, directory->path()));
   }
   const Verdict verdict = run(arguments, {own_directory(), arguments.config, arguments.images, directory->path()});
   print_verdict(verdict, arguments.format == "json");
@@ -85,13 +86,16 @@ int main(int argc, char** argv) {
   using namespace tensorpool::apps;
   install_stop_signal();
   Arguments arguments;
-  CLI::App app{"Runs three cameras, three processors and three consumers through one driver, and checks every frame.\n"
-               "Example: tensorpool_demo --seconds 5\n"
-               "Exit status 0 only if every count adds up and every delivered frame is the one that was sent."};
+  CLI::App app{
+      "Runs three cameras, three processors and three consumers through one driver, and checks every frame.\n"
+      "Example: tensorpool_demo --seconds 5\n"
+      "Exit status 0 only if every count adds up and every delivered frame is the one that was sent."};
   app.add_option("--seconds", arguments.seconds, "how long; Ctrl-C ends it early, verified all the same")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--format", arguments.format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  app.add_option("--format", arguments.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   app.add_flag("--keep", arguments.keep, "leave the logs and regions of the run where they are");
   app.add_option("--config", arguments.config, "the driver's configuration")->check(CLI::ExistingFile);
   app.add_option("--images", arguments.images, "the image camera's directory")->check(CLI::ExistingDirectory);
