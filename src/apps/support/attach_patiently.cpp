@@ -12,6 +12,7 @@ namespace tensorpool::apps {
 namespace {
 
 constexpr Nanos pause_ns = 100 * nanos_per_milli;
+constexpr int pauses_when_taken = 5;
 constexpr Nanos for_ever_ns = 10LL * 365 * 86400 * nanos_per_second;  // ten years
 
 Error stopped() { return {ErrorCode::closed, "stopped while waiting"}; }
@@ -91,7 +92,9 @@ Result<Producer> attach_patiently(Client& client, const ProducerOptions& options
     if (!voice.waiting_for(producer.error().message)) {
       return stopped();
     }
-    pause();
+    for (int i = 0; i < pauses_when_taken && !patience.stop(); ++i) {
+      pause();
+    }
   }
 }
 

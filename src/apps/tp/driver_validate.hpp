@@ -15,9 +15,9 @@ struct Verdict {
   std::string file;
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
-  std::optional<driver::Footprint> footprint;  // when there is no error
+  std::optional<driver::Footprint> footprint;   // when there is no error
   std::map<std::string, std::string> profiles;  // of each static stream, by its name
-  std::vector<std::string> notes;              // memory per stream and in sum, descriptor rate
+  std::vector<std::string> notes;               // memory per stream and in sum, descriptor rate
 
   [[nodiscard]] bool ok() const { return errors.empty(); }
 };

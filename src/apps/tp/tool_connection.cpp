@@ -8,7 +8,11 @@ Result<transport::Connection> connect_tool(const ClientOptions& client) {
   transport::ConnectionOptions options;
   options.aeron_dir = client.aeron_dir;
   options.client_name = "tp";
-  return transport::Connection::open(options);
+  Result<transport::Connection> connection = transport::Connection::open(options);
+  if (!connection && connection.error().code == ErrorCode::not_found) {
+    return Error{ErrorCode::unavailable, connection.error().message};  // for the exit status: nobody is there
+  }
+  return connection;
 }
 
 bool pump(transport::Connection& connection, Nanos deadline, const std::atomic<bool>& stop,

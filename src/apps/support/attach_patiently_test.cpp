@@ -1,0 +1,65 @@
+#include "apps/support/attach_patiently.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "apps/support/exit_code.hpp"
+#include "transport/loopback/faults.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+namespace loopback = transport::loopback;
+
+class Patient : public ::testing::Test {
+ protected:
+  void TearDown() override { loopback::remove_bus(options_.aeron_dir); }
+
+  // Gives up after `questions`; says its line each time.
+  Patience patience(int questions) {
+    return {[left = questions]() mutable { return --left < 0; },
+            [this](std::string_view line) { said_.emplace_back(line); }, 0};
+  }
+
+  ClientOptions options_ = [] {
+    ClientOptions options;
+    options.aeron_dir = "attach-patiently-test";
+    options.control = {"aeron:ipc", 15000};
+    return options;
+  }();
+  std::vector<std::string> said_;
+};
+
+TEST_F(Patient, SaysThatItWaitsForAMediaDriverAndHeedsAStop) {
+  const Result<Client> client = connect_patiently(options_, patience(2));
+  ASSERT_FALSE(client);
+  EXPECT_EQ(client.error().code, ErrorCode::closed);
+  ASSERT_FALSE(said_.empty());
+  EXPECT_EQ(said_[0].substr(0, 61), "waiting: there is no media driver in attach-patiently-test: n");
+}
+
+TEST_F(Patient, SaysWhichDriverItWaitsForAndHeedsAStop) {
+  loopback::start_media_driver(options_.aeron_dir);
+  Result<Client> client = connect_patiently(options_, patience(2));
+  ASSERT_TRUE(client);
+  const Result<Producer> producer = attach_patiently(*client, {.stream_id = 1}, patience(2));
+  ASSERT_FALSE(producer);
+  EXPECT_EQ(producer.error().code, ErrorCode::closed);
+  ASSERT_FALSE(said_.empty());
+  EXPECT_EQ(
+      said_[0],
+      "waiting: no answer yet from a tensorpool driver on control stream 15000 of aeron:ipc in attach-patiently-test");
+}
+
+TEST(ExitCode, TellsConfigurationSilenceRefusalAndFailureApart) {
+  EXPECT_EQ(exit_code_of(ErrorCode::invalid_config), 2);
+  EXPECT_EQ(exit_code_of(ErrorCode::timed_out), 3);
+  EXPECT_EQ(exit_code_of(ErrorCode::unavailable), 3);
+  EXPECT_EQ(exit_code_of(ErrorCode::refused), 4);
+  EXPECT_EQ(exit_code_of(ErrorCode::io_error), 1);
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
