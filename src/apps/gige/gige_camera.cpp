@@ -46,36 +46,46 @@ Result<GigeCamera> GigeCamera::open(const CameraOptions& options) {
   // Only network cameras: looking for USB ones would ask for devices that a container does not have.
   arv_disable_interface("USB3Vision");
   arv_disable_interface("Fake");
-  GigeCamera camera;
-  camera.address_ = options.address;
+  GigeCamera camera(options);
+  if (auto opened = camera.reopen(); !opened) return opened.error();
+  return camera;
+}
+
+Status GigeCamera::reopen() {
+  close_stream();
+  camera_.reset();
   AravisError error;
-  camera.camera_.reset(arv_camera_new(options.address.c_str(), error.out()));
-  if (!camera.camera_ || error) {
+  camera_.reset(arv_camera_new(options_.address.c_str(), error.out()));
+  if (!camera_ || error) {
     return make_error(
         ErrorCode::not_found,
         "no GigE Vision camera answers at {}: {}; check that it has power, is on this network and is not held by "
         "another program",
-        options.address, error.text());
+        options_.address, error.text());
   }
-  if (auto configured = camera.configure(options); !configured) return configured.error();
-  return camera;
+  return configure();
 }
 
-Status GigeCamera::configure(const CameraOptions& options) {
+bool GigeCamera::in_control() const noexcept {
+  return camera_ && arv_gv_device_is_controller(ARV_GV_DEVICE(arv_camera_get_device(camera_.get()))) != FALSE;
+}
+
+Status GigeCamera::configure() {
   const auto failed = [this](std::string_view what, const AravisError& error) {
-    return make_error(ErrorCode::invalid_argument, "camera {}: cannot set {}: {}", address_, what, error.text());
+    return make_error(ErrorCode::invalid_argument, "camera {}: cannot set {}: {}", options_.address, what,
+                      error.text());
   };
-  if (options.width > 0 && options.height > 0) {
+  if (options_.width > 0 && options_.height > 0) {
     AravisError error;
-    arv_camera_set_region(camera_.get(), 0, 0, options.width, options.height, error.out());
-    if (error) return failed(fmt::format("the region to {}x{}", options.width, options.height), error);
+    arv_camera_set_region(camera_.get(), 0, 0, options_.width, options_.height, error.out());
+    if (error) return failed(fmt::format("the region to {}x{}", options_.width, options_.height), error);
   }
-  if (options.rate_hz > 0) {
+  if (options_.rate_hz > 0) {
     AravisError error;
-    arv_camera_set_frame_rate(camera_.get(), options.rate_hz, error.out());
-    if (error) return failed(fmt::format("the frame rate to {} Hz", options.rate_hz), error);
+    arv_camera_set_frame_rate(camera_.get(), options_.rate_hz, error.out());
+    if (error) return failed(fmt::format("the frame rate to {} Hz", options_.rate_hz), error);
   }
-  if (is_loopback(address_)) {
+  if (is_loopback(options_.address)) {
     arv_camera_gv_set_stream_options(camera_.get(), ARV_GV_STREAM_OPTION_PACKET_SOCKET_DISABLED);
     arv_camera_gv_set_packet_size_adjustment(camera_.get(), ARV_GV_PACKET_SIZE_ADJUSTMENT_NEVER);
     AravisError error;
@@ -85,7 +95,8 @@ Status GigeCamera::configure(const CameraOptions& options) {
   AravisError error;
   payload_bytes_ = arv_camera_get_payload(camera_.get(), error.out());
   if (error)
-    return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", address_, error.text());
+    return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", options_.address,
+                      error.text());
   return {};
 }
 
@@ -93,14 +104,15 @@ Status GigeCamera::open_stream() {
   AravisError error;
   stream_.reset(arv_camera_create_stream(camera_.get(), nullptr, nullptr, error.out()));
   if (stream_ && !error) return {};
-  return make_error(ErrorCode::unavailable, "camera {}: cannot open its stream: {}", address_, error.text());
+  return make_error(ErrorCode::unavailable, "camera {}: cannot open its stream: {}", options_.address, error.text());
 }
 
 Status GigeCamera::start() {
   AravisError error;
   arv_camera_start_acquisition(camera_.get(), error.out());
   if (error)
-    return make_error(ErrorCode::unavailable, "camera {}: cannot start acquisition: {}", address_, error.text());
+    return make_error(ErrorCode::unavailable, "camera {}: cannot start acquisition: {}", options_.address,
+                      error.text());
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "apps/gige/aravis_handle.hpp"
 #include "tensorpool/tensor.hpp"
@@ -21,6 +22,11 @@ class GigeCamera {
  public:
   // Finds, opens and sets the camera. The error names its address and what to check.
   [[nodiscard]] static Result<GigeCamera> open(const CameraOptions& options);
+  // The same again for a camera that went away or that another program took meanwhile.
+  [[nodiscard]] Status reopen();
+  // False once the camera no longer obeys us: it lost power or network, or did not hear from us for its heartbeat's
+  // time.
+  [[nodiscard]] bool in_control() const noexcept;
 
   // Bytes of one image as the camera is set.
   [[nodiscard]] std::size_t payload_bytes() const noexcept { return payload_bytes_; }
@@ -44,10 +50,10 @@ class GigeCamera {
   [[nodiscard]] Counts counts() const noexcept;
 
  private:
-  GigeCamera() = default;
-  [[nodiscard]] Status configure(const CameraOptions& options);
+  explicit GigeCamera(CameraOptions options) : options_(std::move(options)) {}
+  [[nodiscard]] Status configure();
 
-  std::string address_;
+  CameraOptions options_;
   GObjectHandle<ArvCamera> camera_;
   GObjectHandle<ArvStream> stream_;
   std::size_t payload_bytes_ = 0;

@@ -1,7 +1,10 @@
 #include "apps/gige/publish_camera.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "apps/flow/crc32c.hpp"
 
@@ -9,6 +12,7 @@ namespace tensorpool::apps {
 namespace {
 
 constexpr Nanos pop_wait_ns = 50 * nanos_per_milli;
+constexpr Nanos reopen_wait_ns = nanos_per_second / 2;
 
 // The claims whose memory the camera holds, by the tag of their buffer. Cameras complete buffers in any order.
 class CameraPublisher {
@@ -21,9 +25,13 @@ class CameraPublisher {
   Status run(const std::atomic<bool>& stop) {
     if (auto started = start(); !started) return started;
     while (!stop.load(std::memory_order_relaxed) && (options_.publish.count == 0 || sent_ < options_.publish.count)) {
-      if (auto restarted = restart_if_remapped(); !restarted) return restarted;
-      if (const auto buffer = camera_.pop(pop_wait_ns)) complete(buffer.get());
-      if (auto queued = top_up(); !queued) return queued;
+      if (!running_ || is_remapped() || !camera_.in_control()) restart();
+      if (const auto buffer = running_ ? camera_.pop(pop_wait_ns) : nullptr) complete(buffer.get());
+      if (running_) {
+        if (auto queued = top_up(); !queued) return queued;
+      } else {
+        nap(reopen_wait_ns);
+      }
       count_camera_drops();
       session_.end.tick(monotonic_now());
     }
@@ -37,7 +45,31 @@ class CameraPublisher {
   Status start() {
     if (auto opened = camera_.open_stream(); !opened) return opened;
     if (auto queued = top_up(); !queued) return queued;
-    return camera_.start();
+    auto started = camera_.start();
+    running_ = started.has_value();
+    return started;
+  }
+
+  // A new epoch is other memory: what the camera still fills belongs to nobody any more.
+  [[nodiscard]] bool is_remapped() const {
+    const std::uint64_t epoch = session_.producer.stats().epoch;
+    return epoch != 0 && std::any_of(in_flight_.begin(), in_flight_.end(),
+                                     [epoch](const auto& entry) { return entry.second.epoch() != epoch; });
+  }
+
+  // A camera that is gone is looked for again and again: it may come back.
+  void restart() {
+    camera_.close_stream();
+    in_flight_.clear();
+    running_ = false;
+    auto started = camera_.in_control() ? Status() : camera_.reopen();
+    if (started) started = start();
+    if (started) {
+      ++restarts_;
+      said_why_ = false;
+    } else if (!std::exchange(said_why_, true)) {
+      fmt::print(stderr, "tp: {}; trying again until it answers\n", started.error().message);
+    }
   }
 
   // Claims anew for every buffer that came back. None now (driver gone, claims exhausted) is tried again at the next
@@ -75,18 +107,6 @@ class CameraPublisher {
     ++sent_;
   }
 
-  // A new epoch is other memory: what the camera still fills belongs to nobody any more.
-  Status restart_if_remapped() {
-    const std::uint64_t epoch = session_.producer.stats().epoch;
-    const bool stale = std::any_of(in_flight_.begin(), in_flight_.end(),
-                                   [epoch](const auto& entry) { return entry.second.epoch() != epoch; });
-    if (!stale || epoch == 0) return {};
-    camera_.close_stream();
-    in_flight_.clear();
-    ++restarts_;
-    return start();
-  }
-
   void count_camera_drops() {
     session_.end.extra()["camera_incomplete"] = incomplete_;
     session_.end.extra()["camera_no_buffer"] = camera_.counts().no_buffer;
@@ -101,6 +121,8 @@ class CameraPublisher {
   std::uint64_t sent_ = 0;
   std::uint64_t incomplete_ = 0;
   std::uint64_t restarts_ = 0;
+  bool running_ = false;   // images flow
+  bool said_why_ = false;  // of the failure that lasts
 };
 
 }  // namespace
