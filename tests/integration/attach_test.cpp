@@ -85,8 +85,8 @@ TEST_F(Attach, GivesEachProducerALaterEpoch) {
     EXPECT_EQ(stats.next_seq, 1U) << "each epoch starts at sequence 0";
     last = stats.epoch;
     { auto gone = std::move(*producer); }
-    ASSERT_TRUE(eventually([&] { return rig().epoch_of(Rig::stream) == last + 1; })) << "no idle epoch after the detach";
-    last = last + 1;
+    ASSERT_TRUE(eventually([&] { return rig().epoch_of(Rig::stream) > last; })) << "no idle epoch after the detach";
+    last = rig().epoch_of(Rig::stream);
   }
 }
 

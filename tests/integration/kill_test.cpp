@@ -22,18 +22,19 @@ class Kill : public RigTest {
 
 TEST_F(Kill, OfAProducerEndsItsLeaseAndTheNextOneIsFollowed) {
   rig().start();
-  EventLog events;
   auto consumer = rig().spawn_consumer();
   auto producer = rig().spawn_producer();
   ASSERT_TRUE(consumer->advances("delivered")) << consumer->output();
   const std::uint64_t epoch = rig().epoch_of(Rig::stream);
   producer->kill();
   ASSERT_TRUE(eventually([&] { return rig().driver_status().counts.expirations == 1; })) << "the lease did not expire";
-  ASSERT_TRUE(eventually([&] { return rig().epoch_of(Rig::stream) == epoch + 1; })) << "no idle epoch";
+  ASSERT_TRUE(eventually([&] { return rig().epoch_of(Rig::stream) > epoch; })) << "no idle epoch";
+  const std::uint64_t idle_epoch = rig().epoch_of(Rig::stream);
   EXPECT_EQ(rig().driver_status().leases.size(), 1U) << "only the consumer's is left";
   producer = rig().spawn_producer();
-  EXPECT_EQ(rig().epoch_of(Rig::stream), epoch + 2);
-  ASSERT_TRUE(eventually([&] { return consumer->value("epoch") == epoch + 2; })) << consumer->output();
+  const std::uint64_t new_epoch = rig().epoch_of(Rig::stream);
+  EXPECT_GT(new_epoch, idle_epoch);
+  ASSERT_TRUE(eventually([&] { return consumer->value("epoch") == new_epoch; })) << consumer->output();
   EXPECT_TRUE(consumer->advances("delivered", 20)) << consumer->output();
   EXPECT_GE(consumer->value("remaps"), 1U);
   expect_unharmed(*consumer);
