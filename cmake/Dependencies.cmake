@@ -9,6 +9,8 @@ find_package(tomlplusplus 3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
+  # Whatever uses it is a test: compiled once and run for a moment, it need not be as fast as what it tests.
+  target_compile_options(GTest::gtest_main INTERFACE $<$<CONFIG:RelWithDebInfo>:-O1> $<$<CONFIG:RelWithDebInfo>:-g1>)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
 endif()
 
