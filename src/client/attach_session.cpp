@@ -276,9 +276,10 @@ void AttachSession::on_announce(std::uint64_t epoch, Nanos now) {
     return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch),
                 now);
   }
-  // A new producer, or a driver that restarted and knows nothing of us: ask.
+  // A new producer, or a driver that restarted and knows nothing of us: the answer to the next keepalive tells. Asking by
+  // an attach would be refused in the good case, and a refusal harms some published drivers.
   lease_->epoch = epoch;
-  begin_attempt(now, true);
+  lease_->next_keepalive = now;
 }
 
 void AttachSession::on_mapped(Nanos now) {

@@ -322,6 +322,18 @@ TEST_F(AttachSessionTest, TakesTheLeaseOfADriverThatCameBackWithoutMemory) {
   EXPECT_EQ(session.state(), State::attached);
 }
 
+TEST_F(AttachSessionTest, LearnsByItsKeepaliveWhetherANewEpochsDriverKnowsAConsumer) {
+  auto session = make({.role = Role::consumer});
+  attach(session);
+  pump(session);
+  const std::size_t before = keepalives_.size();
+  session.on_announce(2, now_);
+  pump(session);
+  EXPECT_EQ(keepalives_.size(), before + 1);
+  EXPECT_EQ(attaches_.size(), 1u) << "a second attach of the same client is refused, and that harms some drivers";
+  EXPECT_EQ(session.state(), State::attached);
+}
+
 TEST_F(AttachSessionTest, DetachesTheOldLeaseBeforeItAsksForANewOne) {
   auto session = make({.role = Role::producer});
   attach(session);
