@@ -15,6 +15,7 @@ namespace tensorpool::transport {
 namespace {
 
 constexpr std::chrono::microseconds add_pause{50};
+constexpr Nanos link_time_ns = 100 * nanos_per_milli;
 constexpr std::chrono::milliseconds open_pause{10};
 constexpr std::uint64_t conductor_check_ns = 2'000'000;  // how often do_work looks at time-outs, at most
 constexpr std::size_t max_client_name = 100;
@@ -43,7 +44,7 @@ Status await_media_driver(const std::string& dir, Nanos timeout) {
       case MediaDriverState::no_permission:
         return Error{ErrorCode::permission_denied, probe.detail};
       case MediaDriverState::absent:
-        return Error{ErrorCode::not_found, probe.detail};
+        return Error{ErrorCode::unavailable, probe.detail};
       case MediaDriverState::stale:
         return Error{ErrorCode::unavailable, probe.detail};
       case MediaDriverState::silent:
@@ -104,6 +105,20 @@ Result<Resource*> await(Connection::Core& core, const Registration<Resource, Asy
                         label, dir, waited / nanos_per_milli);
     }
     if (!seen) return make_error(seen.error().code, "cannot add {} in {}: {}", label, dir, seen.error().message);
+    if (core.do_work() == 0) std::this_thread::sleep_for(add_pause);
+  }
+}
+
+// The media driver answers before it links those who subscribe already and opens the window, so the first offers would be
+// refused, and the first frames of a camera lost: waits for that next step. It is microseconds away unless the machine
+// is busy, so who is not linked soon is taken not to be there.
+void await_subscribers(Connection::Core& core, aeron_exclusive_publication_t* publication) {
+  const Nanos begun = monotonic_now();
+  const auto can_send = [&] {
+    return aeron_exclusive_publication_is_connected(publication) &&
+           aeron_exclusive_publication_position_limit(publication) > aeron_exclusive_publication_position(publication);
+  };
+  while (!can_send() && !core.closed.load(std::memory_order_acquire) && monotonic_now() - begun < link_time_ns) {
     if (core.do_work() == 0) std::this_thread::sleep_for(add_pause);
   }
 }
@@ -238,6 +253,7 @@ Result<Publication> Connection::add_publication(const std::string& channel, std:
   impl->max_message_length = constants.max_message_length;
   impl->session_id = constants.session_id;
   impl->stream_id = stream_id;
+  await_subscribers(*core_, impl->publication);
   return Publication(std::move(impl));
 }
 

@@ -58,7 +58,8 @@ class Connection {
   // The first terminal error, else the latest error; empty if there was none.
   [[nodiscard]] std::string last_error() const;
 
-  // An exclusive publication. Pumps do_work until the media driver answers, at most add_timeout_ns.
+  // An exclusive publication. Pumps do_work until the media driver answers, at most add_timeout_ns, and until those who
+  // subscribe already are connected, at most 100 ms.
   Result<Publication> add_publication(const std::string& channel, std::int32_t stream_id);
   Result<Subscription> add_subscription(const std::string& channel, std::int32_t stream_id);
   // REQUIRES: type_id >= 1000 (the rest is Aeron's), key of at most 112 bytes. The label is cut to 380 characters.

@@ -122,7 +122,7 @@ MediaDriverProbe no_permission(const std::string& dir, const std::string& path) 
 MediaDriverProbe absent(const std::string& dir, std::string_view what) {
   return {
       .state = MediaDriverState::absent,
-      .detail = fmt::format("there is no media driver in {}: {}; start one there (tensorpoold embeds one), or correct "
+      .detail = fmt::format("there is no media driver in {}: {}; start one there (`tp driver run` does), or correct "
                             "aeron_dir",
                             dir, what)};
 }

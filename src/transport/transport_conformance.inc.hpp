@@ -121,6 +121,17 @@ TEST_F(TransportConformance, ConnectsTwoClients) {
   EXPECT_EQ(subscription.images_lost(), 0U);
 }
 
+// The first frames of a camera must not be lost to a media driver that has not yet looked twice.
+TEST_F(TransportConformance, LetsANewPublicationSpeakAtOnce) {
+  Connection& connection = connect();
+  Subscription subscription = must(connection.add_subscription(small_channel, stream));
+  for (int i = 0; i < 100; ++i) {
+    Publication publication = must(connection.add_publication(small_channel, stream));
+    ASSERT_EQ(publication.offer(bytes_of("first")), OfferResult::ok) << "publication " << i;
+    subscription.poll([](auto) {}, 10);
+  }
+}
+
 TEST_F(TransportConformance, CutsLongMessagesAndPutsThemTogether) {
   Connection& connection = connect();
   Subscription whole = must(connection.add_subscription(small_channel, stream));
@@ -512,7 +523,7 @@ TEST_F(TransportConformance, SaysThatThereIsNoMediaDriver) {
   EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::absent);
   const auto connection = Connection::open({.aeron_dir = dir_});
   ASSERT_FALSE(connection);
-  EXPECT_EQ(connection.error().code, ErrorCode::not_found);
+  EXPECT_EQ(connection.error().code, ErrorCode::unavailable);
   EXPECT_NE(connection.error().message.find(dir_), std::string::npos) << connection.error().message;
   EXPECT_FALSE(read_counters(dir_));
 }

@@ -34,7 +34,7 @@ Result<Connection> Connection::open(const ConnectionOptions& options) {
   if (core->options.aeron_dir.empty()) core->options.aeron_dir = default_aeron_dir();
   core->bus = loopback::Bus::of(core->options.aeron_dir);
   core->generation = core->bus->generation();
-  if (core->generation == 0) return Error{ErrorCode::not_found, probe_media_driver(core->options.aeron_dir).detail};
+  if (core->generation == 0) return Error{ErrorCode::unavailable, probe_media_driver(core->options.aeron_dir).detail};
   core->client_id = core->bus->next_client_id();
   return Connection(std::move(core));
 }
