@@ -84,6 +84,7 @@ TEST_P(Balance, HoldsInEveryEpochByTheProducersFigures) {
     publish_pattern(*producer, 100);  // the end is a frame, which tells readers of all before it
     const ProducerStats last_words = producer->stats();
     EXPECT_EQ(last_words.first_seq, 0U);
+    EXPECT_EQ(last_words.descriptors_dropped, 0U) << "nobody is a window behind";
     EXPECT_EQ(last_words.published + last_words.abandoned, last_words.next_seq);
     for (Reader& reader : readers) {
       const auto stats = [&] { return reader.consumer.stats(); };
@@ -91,7 +92,7 @@ TEST_P(Balance, HoldsInEveryEpochByTheProducersFigures) {
           << stats().last_seq << " of " << last_words.next_seq;
       EXPECT_EQ(stats().accounted, stats().delivered + stats().abandoned + stats().lost_total());
       EXPECT_EQ(stats().accounted - reader.accounted, last_words.next_seq - stats().first_seq);
-      EXPECT_EQ(stats().first_seq, 0U) << "it was attached before the first frame";
+      EXPECT_LE(stats().first_seq, 1U) << "it was attached before the first frame; the newest of two may be its first";
       reader.accounted = stats().accounted;
       EXPECT_EQ(stats().delivered, reader.taken);
       EXPECT_EQ(stats().malformed, 0U);

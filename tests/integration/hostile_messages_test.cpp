@@ -1,5 +1,8 @@
 // Garbage on every stream: each of the 29 messages cut at each length, and with 2^31 or 65535 wherever a length or a count may
 // stand. Nobody crashes, the counters say what happened, and honest clients attach and read as before.
+#include <atomic>
+#include <thread>
+
 #include "protocol/enums.hpp"
 #include "support/forger.hpp"
 #include "support/rig.hpp"
@@ -146,15 +149,17 @@ TEST_F(HostileMessages, AreCountedAndHarmNobody) {
 
   const ClientOptions where = rig().client_options("");
   Forger forger(where);
-  for (int i = 0; i < 5; ++i) { forger.say_on(where.descriptor.stream_id, every_message()[0]);
-  printf("DEBUG2 %d\n", (int)eventually([&] { consumer->poll([](const Frame&) {}); return consumer->stats().malformed > 0; }, std::chrono::seconds(2)));
-  printf("driver malformed descr %lu, attached %d\n", rig().driver_status().counts.malformed_descriptors, consumer->attached()); }
+  std::atomic<bool> all_said{false};
+  std::thread reader([&] {
+    while (!all_said) {
+      if (consumer->poll([](const Frame&) {}) == 0) std::this_thread::yield();
+    }
+  });
   std::uint64_t said = 0;
   const auto everywhere = [&](std::span<const std::byte> bytes) {
     for (const std::int32_t stream : {where.control.stream_id, where.qos.stream_id, where.descriptor.stream_id}) {
       if (forger.say_on(stream, bytes)) ++said;
     }
-    consumer->poll([](const Frame&) {});
   };
   const auto messages = every_message();
   EXPECT_EQ(messages.size(), 29U);
@@ -164,8 +169,10 @@ TEST_F(HostileMessages, AreCountedAndHarmNobody) {
     const bool is_goodbye = peek(message)->template_id == goodbye.template_id && peek(message)->schema_id == goodbye.schema_id;
     every_fault(message, is_goodbye ? message_header_length + goodbye.block_length : 0, everywhere);
   }
+  EXPECT_TRUE(eventually([&] { return consumer->stats().malformed > 1000; }));
+  all_said = true;
+  reader.join();
   EXPECT_GT(said, 15000U);
-  printf("DEBUG malformed %lu delivered %lu wrong_epoch %lu\n", consumer->stats().malformed, consumer->stats().delivered, consumer->stats().wrong_epoch);
 
   // What follows travels behind the garbage on the same streams, so it has been read when this works.
   Client late = rig().connect("late");
@@ -188,7 +195,6 @@ TEST_F(HostileMessages, AreCountedAndHarmNobody) {
   for (const Fault fault : {Fault::too_short, Fault::bad_length, Fault::short_block, Fault::newer_version}) {
     EXPECT_GT(status.malformed_by_fault[static_cast<std::size_t>(fault)], 0U) << to_string(fault);
   }
-  EXPECT_GT(consumer->stats().malformed, 40U);
   EXPECT_TRUE(eventually([&] { return receiver_events.heard(EventKind::log, "malformed messages were ignored"); }))
       << receiver_events.text();
   EXPECT_EQ(rig().epoch_of(Rig::stream), epoch) << "garbage started an epoch" << sender_events.text();
