@@ -48,7 +48,7 @@ TEST_F(Attach, CarriesFramesThroughThreePoolsByteForByte) {
   Client sender = rig().connect("sender");
   Client receiver = rig().connect("receiver");
   auto producer = sender.attach_producer({.stream_id = Rig::stream});
-  auto consumer = receiver.attach_consumer({.stream_id = Rig::stream});
+  auto consumer = receiver.attach_consumer({.stream_id = Rig::stream, .start = StartAt::oldest});
   ASSERT_TRUE(producer && consumer);
   const std::vector<std::size_t> sizes{1, 1024, 1025, 65536, 65537, 1 << 20, 8, 4096, 512};
   for (const std::size_t size : sizes) EXPECT_TRUE(is_committed(publish_pattern(*producer, size)));
@@ -131,12 +131,14 @@ TEST_F(Attach, SaysWhatItTriedWhenNobodyAnswers) {
   ASSERT_FALSE(producer);
   EXPECT_EQ(producer.error().code, ErrorCode::timed_out);
   const std::string& message = producer.error().message;
-  for (const std::string& part : {rig().aeron_dir(), std::string("aeron:ipc"), std::string("4711"), std::string("300 ms")}) {
+  for (const std::string& part :
+       {rig().aeron_dir(), std::string("aeron:ipc"), std::string("4711"), std::string("300 ms")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks " << part;
   }
 }
 
-// Root passes every mode, so root's client becomes another user; anybody else's meets a directory that is closed to him.
+// Root passes every mode, so root's client becomes another user; anybody else's meets a directory that is closed to
+// him.
 TEST_F(Attach, TellsAnUnprivilegedUserAboutPermissions) {
   rig().start();
   const bool root = ::geteuid() == 0;
@@ -149,7 +151,8 @@ TEST_F(Attach, TellsAnUnprivilegedUserAboutPermissions) {
 
 TEST_F(Attach, LetsOneDriverServeANamespace) {
   rig().start();
-  Child second({TP_BINARY, "driver", "run", rig().config_path()}, {"DRIVER_CONTROL_STREAM_ID=2000", "DRIVER_AERON_DIR=" + rig().aeron_dir()});
+  Child second({TP_BINARY, "driver", "run", rig().config_path()},
+               {"DRIVER_CONTROL_STREAM_ID=2000", "DRIVER_AERON_DIR=" + rig().aeron_dir()});
   EXPECT_NE(second.wait(), 0);
   EXPECT_TRUE(second.said("another driver") || second.said("namespace")) << second.output();
   Client client = rig().connect("still served");
