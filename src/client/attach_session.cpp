@@ -30,7 +30,7 @@ std::uint32_t nonzero_u32(const RandomSource& random) {
 }  // namespace
 
 AttachSession::AttachSession(AttachSettings settings, RandomSource random)
-    : settings_(std::move(settings)),
+    : settings_(settings),
       random_(std::move(random)),
       client_id_(settings_.client_id != 0 ? settings_.client_id : nonzero_u32(random_)),
       automatic_id_(settings_.client_id == 0) {}
@@ -276,8 +276,8 @@ void AttachSession::on_announce(std::uint64_t epoch, Nanos now) {
     return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch),
                 now);
   }
-  // A new producer, or a driver that restarted and knows nothing of us: the answer to the next keepalive tells. Asking by
-  // an attach would be refused in the good case, and a refusal harms some published drivers.
+  // A new producer, or a driver that restarted and knows nothing of us: the answer to the next keepalive tells. Asking
+  // by an attach would be refused in the good case, and a refusal harms some published drivers.
   lease_->epoch = epoch;
   lease_->next_keepalive = now;
 }

@@ -29,7 +29,7 @@ Status AttachTicket::outcome() {
 }
 
 Attachment::Attachment(ClientContext context, AttachSettings settings, RandomSource random)
-    : context_(context), session_(std::move(settings), std::move(random)) {}
+    : context_(context), session_(settings, std::move(random)) {}
 
 int Attachment::do_work(Nanos now) {
   if (handle_closed() && session_.state() != AttachSession::State::detaching && !session_.over()) {

@@ -174,7 +174,7 @@ ClientCore::Pending<ProducerCore> ClientCore::begin_attach(const ProducerOptions
   wanted.desired_node_id = options.desired_node_id;
   auto core = std::make_shared<ProducerCore>(options);
   auto attachment =
-      std::make_unique<ProducerAttachment>(ClientContext{options_, plane_, policy_}, std::move(wanted), random_, core);
+      std::make_unique<ProducerAttachment>(ClientContext{options_, plane_, policy_}, wanted, random_, core);
   Pending<ProducerCore> pending{std::move(core), attachment->ticket()};
   add(std::move(attachment));
   return pending;
@@ -188,7 +188,7 @@ ClientCore::Pending<ConsumerCore> ClientCore::begin_attach(const ConsumerOptions
   wanted.create = options.create;
   auto core = std::make_shared<ConsumerCore>(options);
   auto attachment =
-      std::make_unique<ConsumerAttachment>(ClientContext{options_, plane_, policy_}, std::move(wanted), random_, core);
+      std::make_unique<ConsumerAttachment>(ClientContext{options_, plane_, policy_}, wanted, random_, core);
   Pending<ConsumerCore> pending{std::move(core), attachment->ticket()};
   add(std::move(attachment));
   return pending;

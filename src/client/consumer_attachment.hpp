@@ -12,7 +12,7 @@ class ConsumerAttachment final : public Attachment {
  public:
   ConsumerAttachment(ClientContext context, AttachSettings settings, RandomSource random,
                      std::shared_ptr<ConsumerCore> core)
-      : Attachment(context, std::move(settings), std::move(random)), core_(std::move(core)) {}
+      : Attachment(context, settings, std::move(random)), core_(std::move(core)) {}
   ~ConsumerAttachment() override { core_->set_attached(false); }
 
  protected:

@@ -14,7 +14,7 @@ class ProducerAttachment final : public Attachment {
  public:
   ProducerAttachment(ClientContext context, AttachSettings settings, RandomSource random,
                      std::shared_ptr<ProducerCore> core)
-      : Attachment(context, std::move(settings), std::move(random)), core_(std::move(core)) {}
+      : Attachment(context, settings, std::move(random)), core_(std::move(core)) {}
   ~ProducerAttachment() override { core_->set_attached(false); }
 
   void on_consumer_seen(Nanos now) override;

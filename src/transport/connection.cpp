@@ -44,7 +44,6 @@ Status await_media_driver(const std::string& dir, Nanos timeout) {
       case MediaDriverState::no_permission:
         return Error{ErrorCode::permission_denied, probe.detail};
       case MediaDriverState::absent:
-        return Error{ErrorCode::unavailable, probe.detail};
       case MediaDriverState::stale:
         return Error{ErrorCode::unavailable, probe.detail};
       case MediaDriverState::silent:
@@ -109,9 +108,9 @@ Result<Resource*> await(Connection::Core& core, const Registration<Resource, Asy
   }
 }
 
-// The media driver answers before it links those who subscribe already and opens the window, so the first offers would be
-// refused, and the first frames of a camera lost: waits for that next step. It is microseconds away unless the machine
-// is busy, so who is not linked soon is taken not to be there.
+// The media driver answers before it links those who subscribe already and opens the window, so the first offers would
+// be refused, and the first frames of a camera lost: waits for that next step. It is microseconds away unless the
+// machine is busy, so who is not linked soon is taken not to be there.
 void await_subscribers(Connection::Core& core, aeron_exclusive_publication_t* publication) {
   const Nanos begun = monotonic_now();
   const auto can_send = [&] {

@@ -1,5 +1,5 @@
-// Every sequence has one fate: whatever a producer, its consumers and those around them do, what a consumer delivered, what was
-// abandoned and each cause of loss add up to what the producer says it wrote.
+// Every sequence has one fate: whatever a producer, its consumers and those around them do, what a consumer delivered,
+// what was abandoned and each cause of loss add up to what the producer says it wrote.
 #include <random>
 #include <thread>
 
@@ -63,7 +63,8 @@ TEST_P(Balance, HoldsInEveryEpochByTheProducersFigures) {
   Client receiver = rig().connect("receiver");
   std::vector<Reader> readers;
   for (unsigned i = 0; i < 2; ++i) {
-    auto consumer = receiver.attach_consumer({.stream_id = Rig::stream, .start = StartAt::oldest, .latest_only = i == 1 && GetParam() % 2 == 0});
+    auto consumer = receiver.attach_consumer(
+        {.stream_id = Rig::stream, .start = StartAt::oldest, .latest_only = i == 1 && GetParam() % 2 == 0});
     ASSERT_TRUE(consumer) << consumer.error().message;
     readers.push_back({std::move(*consumer), std::minstd_rand(GetParam() + i)});
   }

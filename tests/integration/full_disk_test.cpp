@@ -1,6 +1,6 @@
-// Shared memory that runs out: the one attach is refused with figures and a remedy, nothing half-made is left, and whoever was
-// there before does not notice. Each test has a small tmpfs of its own: this program runs itself again in a mount namespace, which
-// needs no rights beyond user namespaces.
+// Shared memory that runs out: the one attach is refused with figures and a remedy, nothing half-made is left, and
+// whoever was there before does not notice. Each test has a small tmpfs of its own: this program runs itself again in a
+// mount namespace, which needs no rights beyond user namespaces.
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -28,8 +28,8 @@ void run_in_a_mount_namespace(const std::string& test) {
   ASSERT_TRUE(fs::exists(command[0])) << "this test needs the command unshare (Debian: util-linux)";
   Child inside(std::move(command));
   EXPECT_EQ(inside.wait(), 0) << inside.output();
-  EXPECT_TRUE(inside.said("[  PASSED  ] 1 test")) << "this test needs mount namespaces: run it as root, or allow user namespaces"
-                                                  << inside.output();
+  EXPECT_TRUE(inside.said("[  PASSED  ] 1 test"))
+      << "this test needs mount namespaces: run it as root, or allow user namespaces" << inside.output();
 }
 
 TEST(FullDisk, RefusesTheAttachThatDoesNotFit) { run_in_a_mount_namespace("RefusesTheAttachThatDoesNotFit"); }
@@ -72,8 +72,9 @@ TEST_F(FullDiskInside, DISABLED_RefusesTheAttachThatDoesNotFit) {
   const std::string& message = refused.error().message;
   // The ring (64 + 16 * 256 bytes) and the pool, in pages.
   const std::string needed = std::to_string(8192 + slots * stride + 4096);
-  for (const std::string& part : {"needs " + needed + " bytes in " + rig().base_dir(), std::string("bytes are free"),
-                                  std::string("the file system"), std::string("header_nslots"), std::string("shm.base_dir")}) {
+  for (const std::string& part :
+       {"needs " + needed + " bytes in " + rig().base_dir(), std::string("bytes are free"),
+        std::string("the file system"), std::string("header_nslots"), std::string("shm.base_dir")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks " << part;
   }
   const auto after = listing();  // a dead epoch may be gone, in the search for space

@@ -1,5 +1,5 @@
-// A driver that lies about files, and files that are not what was promised: the consumer says why it refuses, and goes on with
-// what it had.
+// A driver that lies about files, and files that are not what was promised: the consumer says why it refuses, and goes
+// on with what it had.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,7 +160,8 @@ TEST_F(HostileFiles, OnlyRegularFilesBelowAnAllowedDirectoryAreOpened) {
   for (const std::string& uri : uris) {
     auto response = grant_of(good, {});
     response.header_region_uri = uri;
-    // An answer that makes no sense is asked for again until the time is over; a file that is no good ends the attach at once.
+    // An answer that makes no sense is asked for again until the time is over; a file that is no good ends the attach
+    // at once.
     const std::string message = refusal(response, nanos_per_second / 2);
     EXPECT_NE(message, "attached") << uri;
     EXPECT_GT(message.size(), 20U) << "no reason for " << uri;
@@ -184,7 +185,8 @@ TEST_F(HostileFiles, AForgedAnnounceDoesNotTakeAwayWhatTheConsumerHas) {
     std::uint64_t read = 0;
     publish(layout, seq);
     EXPECT_TRUE(eventually([&] {
-      consumer->poll([&](const Frame& frame) { read = frame.epoch() == layout.epoch && frame.seq() == seq ? 1 : read; });
+      consumer->poll(
+          [&](const Frame& frame) { read = frame.epoch() == layout.epoch && frame.seq() == seq ? 1 : read; });
       return read == 1;
     })) << events.text();
     ++seq;
@@ -221,7 +223,8 @@ TEST_F(HostileFiles, AForgedAnnounceDoesNotTakeAwayWhatTheConsumerHas) {
 
   const RegionLayout next = make();
   ASSERT_TRUE(forger_->say(announce_of(next)));
-  EXPECT_TRUE(eventually([&] { return events.heard(EventKind::remapped); })) << "an honest announce of a later epoch is followed";
+  EXPECT_TRUE(eventually([&] { return events.heard(EventKind::remapped); }))
+      << "an honest announce of a later epoch is followed";
   seq = 0;
   still_reads(next);
 }

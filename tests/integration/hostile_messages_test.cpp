@@ -1,5 +1,5 @@
-// Garbage on every stream: each of the 29 messages cut at each length, and with 2^31 or 65535 wherever a length or a count may
-// stand. Nobody crashes, the counters say what happened, and honest clients attach and read as before.
+// Garbage on every stream: each of the 29 messages cut at each length, and with 2^31 or 65535 wherever a length or a
+// count may stand. Nobody crashes, the counters say what happened, and honest clients attach and read as before.
 #include <atomic>
 #include <thread>
 
@@ -28,7 +28,8 @@ Message of_stream() {
   return message;
 }
 
-// One of each, with an entry in each group and a text in each var-data; none of them means a stream or lease that exists.
+// One of each, with an entry in each group and a text in each var-data; none of them means a stream or lease that
+// exists.
 std::vector<std::vector<std::byte>> every_message() {
   const Bytes blob(5, std::byte{7});
   std::vector<std::vector<std::byte>> all;
@@ -165,8 +166,10 @@ TEST_F(HostileMessages, AreCountedAndHarmNobody) {
   EXPECT_EQ(messages.size(), 29U);
   const auto goodbye = ShmDriverShutdown{};
   for (const auto& message : messages) {
-    // A goodbye stamped with any time since the lease began is believed: who may write here is trusted. So its time stays.
-    const bool is_goodbye = peek(message)->template_id == goodbye.template_id && peek(message)->schema_id == goodbye.schema_id;
+    // A goodbye stamped with any time since the lease began is believed: who may write here is trusted. So its time
+    // stays.
+    const bool is_goodbye =
+        peek(message)->template_id == goodbye.template_id && peek(message)->schema_id == goodbye.schema_id;
     every_fault(message, is_goodbye ? message_header_length + goodbye.block_length : 0, everywhere);
   }
   EXPECT_TRUE(eventually([&] { return consumer->stats().malformed > 1000; }));

@@ -1,4 +1,5 @@
-// kill -9 of each process in turn, and what all the others do: who must notice does, who need not goes on, nobody else exits.
+// kill -9 of each process in turn, and what all the others do: who must notice does, who need not goes on, nobody else
+// exits.
 #include <signal.h>
 
 #include "support/rig.hpp"

@@ -1,5 +1,5 @@
-// Fifty lives of a whole system, each ended by killing somebody at a random moment: after one clean start and stop nothing is
-// left, and a process that lived through all of them has grown by nothing.
+// Fifty lives of a whole system, each ended by killing somebody at a random moment: after one clean start and stop
+// nothing is left, and a process that lived through all of them has grown by nothing.
 #include <signal.h>
 #include <unistd.h>
 
@@ -55,7 +55,8 @@ TEST_F(Leftovers, AreNoneAfterFiftyLivesThatEndedByKilling) {
     if (stage == 1) {
       ASSERT_TRUE(producer->await("peer is up")) << "run " << run << producer->output() << driver->output();
     } else if (stage == 2) {
-      ASSERT_TRUE(consumer->advances("delivered")) << "run " << run << consumer->output() << producer->output() << driver->output();
+      ASSERT_TRUE(consumer->advances("delivered"))
+          << "run " << run << consumer->output() << producer->output() << driver->output();
     }
     Child* const members[] = {driver.get(), producer.get(), consumer.get()};
     Child* const victim = members[random() % 3];
@@ -115,8 +116,8 @@ TEST_F(Leftovers, DoNotGrowInAProcessThatOutlivesTheOthers) {
   const std::size_t files = open_files();
   const std::size_t maps = mappings_below(rig().dir());
   for (int run = 0; run < runs / 5; ++run) life();
-  EXPECT_TRUE(settled(files + 1, maps + 2)) << files << " files became " << open_files() << ", " << maps << " mappings "
-                                            << mappings_below(rig().dir());
+  EXPECT_TRUE(settled(files + 1, maps + 2))
+      << files << " files became " << open_files() << ", " << maps << " mappings " << mappings_below(rig().dir());
 }
 
 }  // namespace

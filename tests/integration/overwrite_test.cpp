@@ -76,7 +76,8 @@ TEST_F(Overwrite, NoTornFrameIsEverAccepted) {
   const std::uint64_t wanted = number_from("TENSORPOOL_TORN_FRAMES", default_frames);
   const std::uint64_t smallest = number_from("TENSORPOOL_TORN_SMALLEST_BYTES", 256 << 10);
   const std::uint64_t largest = number_from("TENSORPOOL_TORN_LARGEST_BYTES", 1 << 20);
-  rig({.nslots = 4, .pools = {{1, static_cast<std::uint32_t>(largest)}}, .period_ms = 1000, .lease_periods = 30}).start();
+  rig({.nslots = 4, .pools = {{1, static_cast<std::uint32_t>(largest)}}, .period_ms = 1000, .lease_periods = 30})
+      .start();
   Client sender = rig().connect("sender");
   auto producer = sender.attach_producer({.stream_id = Rig::stream});
   ASSERT_TRUE(producer);
@@ -103,19 +104,21 @@ TEST_F(Overwrite, NoTornFrameIsEverAccepted) {
   }
   std::minstd_rand random(7);
   std::vector<std::byte> frame(largest);
-  const bool enough = eventually([&] {
-    for (int burst = 0; burst < 8; ++burst) {
-      const std::size_t bytes = smallest + random() % (largest - smallest + 1);
-      const auto seq = producer->stats().next_seq;
-      if (burst % 2 == 0) {
-        publish_pattern(*producer, bytes);
-      } else {
-        apps::fill_pattern(std::span(frame).first(bytes), seq, apps::Pattern::words);
-        producer->publish(TensorLayout::raw_bytes(static_cast<std::int32_t>(bytes)), std::span(frame).first(bytes));
-      }
-    }
-    return tally.accepted >= wanted;
-  }, std::chrono::minutes(30));
+  const bool enough = eventually(
+      [&] {
+        for (int burst = 0; burst < 8; ++burst) {
+          const std::size_t bytes = smallest + random() % (largest - smallest + 1);
+          const auto seq = producer->stats().next_seq;
+          if (burst % 2 == 0) {
+            publish_pattern(*producer, bytes);
+          } else {
+            apps::fill_pattern(std::span(frame).first(bytes), seq, apps::Pattern::words);
+            producer->publish(TensorLayout::raw_bytes(static_cast<std::int32_t>(bytes)), std::span(frame).first(bytes));
+          }
+        }
+        return tally.accepted >= wanted;
+      },
+      std::chrono::minutes(30));
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_TRUE(enough) << tally.accepted << " frames were accepted";
@@ -124,7 +127,8 @@ TEST_F(Overwrite, NoTornFrameIsEverAccepted) {
   RecordProperty("accepted", std::to_string(tally.accepted));
   std::printf("%llu frames accepted, %llu torn, %llu overwritten while they were read, %llu published\n",
               static_cast<unsigned long long>(tally.accepted), static_cast<unsigned long long>(tally.torn),
-              static_cast<unsigned long long>(tally.lost), static_cast<unsigned long long>(producer->stats().published));
+              static_cast<unsigned long long>(tally.lost),
+              static_cast<unsigned long long>(producer->stats().published));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// SIGSTOP and SIGCONT: processes that come back after everybody has given them up, or never noticed that they were away.
+// SIGSTOP and SIGCONT: processes that come back after everybody has given them up, or never noticed that they were
+// away.
 #include <signal.h>
 
 #include "support/rig.hpp"
@@ -69,7 +70,8 @@ TEST_F(Stop, OfTheDriverForLongerThanALeaseExpiresNobody) {
   EXPECT_EQ(driver->wait(), 0) << driver->output();
 }
 
-// Aeron evicts a reader that is a window behind; the ring laps it long before. Its own lease is long, so that it stays attached.
+// Aeron evicts a reader that is a window behind; the ring laps it long before. Its own lease is long, so that it stays
+// attached.
 TEST_F(Stop, OfALoneConsumerNeverHoldsUpTheProducerAndEveryMissedFrameIsCounted) {
   rig({.nslots = 16, .period_ms = 1000, .lease_periods = 60, .client_liveness_ns = 60 * nanos_per_second}).start();
   auto consumer = rig().spawn_consumer();

@@ -1,5 +1,5 @@
-// The user's three programs with the document's own configuration: whichever starts first, they find each other, and end by
-// count. Only directories are overridden, by environment, so that tests run side by side.
+// The user's three programs with the document's own configuration: whichever starts first, they find each other, and
+// end by count. Only directories are overridden, by environment, so that tests run side by side.
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -42,8 +42,8 @@ class UserFlow : public ::testing::Test {
 
   TempDir dir_{"tp-user", "/dev/shm"};
   std::string base_dir_ = dir_.path() + "/shm";
-  std::vector<std::string> environment_{
-      "DRIVER_AERON_DIR=" + dir_.path() + "/aeron", "SHM_BASE_DIR=" + base_dir_, "POLICIES_CLEANUP_SHM_ON_EXIT=true"};
+  std::vector<std::string> environment_{"DRIVER_AERON_DIR=" + dir_.path() + "/aeron", "SHM_BASE_DIR=" + base_dir_,
+                                        "POLICIES_CLEANUP_SHM_ON_EXIT=true"};
 };
 
 TEST_F(UserFlow, EndsByCountWhenTheDriverStartsFirst) {

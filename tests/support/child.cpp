@@ -29,7 +29,8 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& over
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text(*variable);
     const std::string_view name = text.substr(0, text.find('=') + 1);
-    const bool replaced = std::any_of(over.begin(), over.end(), [&](const auto& mine) { return mine.rfind(name, 0) == 0; });
+    const bool replaced =
+        std::any_of(over.begin(), over.end(), [&](const auto& mine) { return mine.rfind(name, 0) == 0; });
     if (!replaced) all.emplace_back(text);
   }
   return all;
@@ -92,7 +93,9 @@ void Child::close_input() noexcept {
 
 bool Child::running() { return !reap(false); }
 
-int Child::wait() { return eventually([this] { return !running(); }) ? *status_ : -1; }
+int Child::wait() {
+  return eventually([this] { return !running(); }) ? *status_ : -1;
+}
 
 bool Child::reap(bool block) {
   if (status_) return true;
@@ -115,7 +118,8 @@ bool Child::await(std::string_view text) {
 
 bool Child::said(std::string_view text) const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(lines_.begin(), lines_.end(), [&](const auto& line) { return line.find(text) != std::string::npos; });
+  return std::any_of(lines_.begin(), lines_.end(),
+                     [&](const auto& line) { return line.find(text) != std::string::npos; });
 }
 
 std::uint64_t Child::value(const std::string& name) const {

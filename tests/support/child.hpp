@@ -1,5 +1,6 @@
-// Child: a program that a test started. What it writes, on both outputs, is kept line by line; its standard input is a pipe for
-// commands, whose end tells our own programs to leave. It is killed at the latest with this object, or with this process.
+// Child: a program that a test started. What it writes, on both outputs, is kept line by line; its standard input is a
+// pipe for commands, whose end tells our own programs to leave. It is killed at the latest with this object, or with
+// this process.
 #pragma once
 
 #include <sys/types.h>

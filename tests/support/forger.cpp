@@ -27,7 +27,8 @@ std::string uri(const std::string& path) { return protocol::format_region_uri({p
 
 std::vector<protocol::PayloadPool> pools_of(const shm::RegionLayout& layout) {
   std::vector<protocol::PayloadPool> pools;
-  for (const auto& pool : layout.pools) pools.push_back({pool.pool_id, layout.nslots, pool.stride_bytes, uri(pool.path)});
+  for (const auto& pool : layout.pools)
+    pools.push_back({pool.pool_id, layout.nslots, pool.stride_bytes, uri(pool.path)});
   return pools;
 }
 
@@ -67,7 +68,8 @@ int Forger::do_work() {
   std::vector<protocol::ShmAttachRequest> asked;
   const int work = connection_.do_work() + requests_.poll_assembled(
                                                [&](std::span<const std::byte> bytes) {
-                                                 const auto request = protocol::decode<protocol::ShmAttachRequest>(bytes);
+                                                 const auto request =
+                                                     protocol::decode<protocol::ShmAttachRequest>(bytes);
                                                  if (request) asked.push_back(*request);
                                                },
                                                64);
@@ -75,7 +77,8 @@ int Forger::do_work() {
     if (!answer_) continue;
     const protocol::ShmAttachResponse response = answer_(request);
     std::vector<std::byte> bytes(protocol::encoded_length(response));
-    if (protocol::encode(response, bytes) == bytes.size()) voice(control_).publication.offer(bytes);  // the client repeats
+    if (protocol::encode(response, bytes) == bytes.size())
+      voice(control_).publication.offer(bytes);  // the client repeats
   }
   return work;
 }

@@ -1,5 +1,5 @@
-// Forger: somebody with access to the Aeron directory who says on its streams whatever a test wants, such as the words of a driver
-// that lies. It answers attach requests from a thread of its own.
+// Forger: somebody with access to the Aeron directory who says on its streams whatever a test wants, such as the words
+// of a driver that lies. It answers attach requests from a thread of its own.
 #pragma once
 
 #include <functional>
@@ -56,7 +56,8 @@ class Forger {
 };
 
 // What an honest driver would say of these regions.
-[[nodiscard]] protocol::ShmAttachResponse grant_of(const shm::RegionLayout& layout, const protocol::ShmAttachRequest& request);
+[[nodiscard]] protocol::ShmAttachResponse grant_of(const shm::RegionLayout& layout,
+                                                   const protocol::ShmAttachRequest& request);
 [[nodiscard]] protocol::ShmPoolAnnounce announce_of(const shm::RegionLayout& layout);
 
 }  // namespace tensorpool

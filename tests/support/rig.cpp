@@ -91,7 +91,8 @@ T need(Result<T> made) {
 
 }  // namespace
 
-Rig::Rig(const RigOptions& options) : dir_("tp-rig", "/dev/shm"), base_dir_(options.base_dir), client_liveness_ns_(options.client_liveness_ns) {
+Rig::Rig(const RigOptions& options)
+    : dir_("tp-rig", "/dev/shm"), base_dir_(options.base_dir), client_liveness_ns_(options.client_liveness_ns) {
   if (base_dir_.empty()) {
     base_dir_ = dir_.path() + "/shm";
     fs::create_directory(base_dir_);
@@ -163,8 +164,12 @@ std::unique_ptr<Child> Rig::spawn_driver() const {
   return child;
 }
 
-std::unique_ptr<Child> Rig::spawn_producer(std::vector<std::string> more) const { return spawn_peer("producer", std::move(more)); }
-std::unique_ptr<Child> Rig::spawn_consumer(std::vector<std::string> more) const { return spawn_peer("consumer", std::move(more)); }
+std::unique_ptr<Child> Rig::spawn_producer(std::vector<std::string> more) const {
+  return spawn_peer("producer", std::move(more));
+}
+std::unique_ptr<Child> Rig::spawn_consumer(std::vector<std::string> more) const {
+  return spawn_peer("consumer", std::move(more));
+}
 
 std::unique_ptr<Child> Rig::spawn_peer(const std::string& role, std::vector<std::string> more) const {
   std::vector<std::string> arguments{TEST_PEER, role, config_path()};
@@ -183,7 +188,9 @@ ClientOptions Rig::client_options(const std::string& name, EventLog* events) con
   return options;
 }
 
-Client Rig::connect(const std::string& name, EventLog* events) const { return need(Client::connect(client_options(name, events))); }
+Client Rig::connect(const std::string& name, EventLog* events) const {
+  return need(Client::connect(client_options(name, events)));
+}
 
 std::string Rig::files() const {
   return files_below(base_dir_) + (base_dir_.rfind(dir_.path(), 0) == 0 ? "" : files_below(dir_.path()));

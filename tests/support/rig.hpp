@@ -1,6 +1,6 @@
-// Rig: one tensorpool of a test's own, in its own Aeron directory, shared-memory directory and namespace below a temporary
-// directory, so that tests run side by side. Media driver and driver run in this process as threads, or as processes that the
-// test kills; whichever it is, one configuration file serves them all.
+// Rig: one tensorpool of a test's own, in its own Aeron directory, shared-memory directory and namespace below a
+// temporary directory, so that tests run side by side. Media driver and driver run in this process as threads, or as
+// processes that the test kills; whichever it is, one configuration file serves them all.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,14 +42,15 @@ struct RigOptions {
   std::vector<driver::PoolConfig> pools{{1, 4096}, {2, 65536}};
   std::uint32_t period_ms = 200;    // of announces and keepalives
   std::uint32_t lease_periods = 3;  // a lease lasts so many of them
-  Nanos client_liveness_ns = 3 * nanos_per_second;  // of start_media(): how long a stopped process keeps its Aeron client
-  std::string base_dir{};           // empty: one of the rig's own
-  std::string policies{};           // further lines of [policies]
+  Nanos client_liveness_ns =
+      3 * nanos_per_second;  // of start_media(): how long a stopped process keeps its Aeron client
+  std::string base_dir{};    // empty: one of the rig's own
+  std::string policies{};    // further lines of [policies]
 };
 
 class Rig {
  public:
-  static constexpr std::uint32_t stream = 1001;        // both static streams have the profile of the options
+  static constexpr std::uint32_t stream = 1001;  // both static streams have the profile of the options
   static constexpr std::uint32_t other_stream = 1002;
 
   explicit Rig(const RigOptions& options = {});

@@ -3,8 +3,8 @@
 //   test_peer producer CONFIG [stream=N bytes=N rate=HZ]   publishes frames of known content
 //   test_peer consumer CONFIG [stream=N]                   checks every byte, and the order of sequences and epochs
 // Both take uid=N: what they do, they do as that user.
-// It says "peer is up", then events as they happen and its figures every few milliseconds ("progress name=value ..."). Commands on
-// standard input: "pause", "resume"; its end is a clean end.
+// It says "peer is up", then events as they happen and its figures every few milliseconds ("progress name=value ...").
+// Commands on standard input: "pause", "resume"; its end is a clean end.
 #include <fmt/format.h>
 #include <grp.h>
 #include <poll.h>
@@ -115,9 +115,10 @@ int produce(Client& client, const Arguments& arguments) {
   Nanos slowest = 0;
   Progress progress([&] {
     const ProducerStats stats = producer->stats();
-    return fmt::format("published={} epoch={} next={} not_attached={} not_committed={} descriptors_dropped={} slowest_us={}",
-                       stats.published, stats.epoch, stats.next_seq, stats.not_attached, not_committed,
-                       stats.descriptors_dropped, slowest / 1000);
+    return fmt::format(
+        "published={} epoch={} next={} not_attached={} not_committed={} descriptors_dropped={} slowest_us={}",
+        stats.published, stats.epoch, stats.next_seq, stats.not_attached, not_committed, stats.descriptors_dropped,
+        slowest / 1000);
   });
   const Nanos period = nanos_per_second / static_cast<Nanos>(arguments.at("rate"));
   bool paused = false;
@@ -125,7 +126,8 @@ int produce(Client& client, const Arguments& arguments) {
     const Nanos before = monotonic_now();
     if (!paused) {
       const PublishStatus status = publish(*producer, arguments.at("bytes"));
-      not_committed += is_committed(status) || status == PublishStatus::not_attached || status == PublishStatus::stale_claim ? 0 : 1;
+      not_committed +=
+          is_committed(status) || status == PublishStatus::not_attached || status == PublishStatus::stale_claim ? 0 : 1;
     }
     const Nanos now = monotonic_now();
     slowest = std::max(slowest, now - before);
@@ -165,10 +167,11 @@ int consume(Client& client, const Arguments& arguments) {
     for (std::size_t cause = 0; cause < loss_causes; ++cause) {
       causes += fmt::format(" {}={}", to_string(static_cast<LossCause>(cause)), stats.lost[cause]);
     }
-    return fmt::format("delivered={} bad={} disorder={} epoch={} seq={} remaps={} wrong_epoch={} accounted={} abandoned={} "
-                       "first={} last={} lost={}{}",
-                       stats.delivered, seen.bad, seen.disorder, seen.epoch, seen.seq, stats.remaps, stats.wrong_epoch,
-                       stats.accounted, stats.abandoned, stats.first_seq, stats.last_seq, stats.lost_total(), causes);
+    return fmt::format(
+        "delivered={} bad={} disorder={} epoch={} seq={} remaps={} wrong_epoch={} accounted={} abandoned={} "
+        "first={} last={} lost={}{}",
+        stats.delivered, seen.bad, seen.disorder, seen.epoch, seen.seq, stats.remaps, stats.wrong_epoch,
+        stats.accounted, stats.abandoned, stats.first_seq, stats.last_seq, stats.lost_total(), causes);
   });
   bool paused = false;
   while (take_command(1, paused)) {

@@ -1,7 +1,7 @@
 #include "apps/demo/orchestra.hpp"
 
 #include <poll.h>
-#include <signal.h>
+#include <csignal>
 
 #include <algorithm>
 #include <filesystem>

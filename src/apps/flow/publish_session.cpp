@@ -35,7 +35,7 @@ Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, st
 }
 
 Status finish_publishing(PublishSession& session, const PublishOptions& options) {
-  const Status finished = session.end.finish(monotonic_now());
+  Status finished = session.end.finish(monotonic_now());
   if (options.hold) wait_for_end_of_input();
   return finished;
 }

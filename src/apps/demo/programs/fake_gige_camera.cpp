@@ -5,9 +5,9 @@
 #include <arv.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <csignal>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
