@@ -73,6 +73,8 @@ class ThreeTerminals(unittest.TestCase):
 
     def test_consumer_fails_on_other_bytes(self):
         driver, consumer = self.driver(), self.consumer(5)
+        while "serves control stream" not in (line := driver.stdout.readline()):  # tp does not wait for a driver
+            self.assertTrue(line, "the driver ended")
         other = self.start("tp", "publish", "pattern", "--config", CONFIG, "--size", "64x64", "--rate", "50", "--count", "0")
         self.assertIn("is wrong, it should be", self.expect_end(consumer, 1))
         self.stop(other, driver)
