@@ -1,6 +1,6 @@
 // test_peer: a process that a test starts, watches and kills.
 //   test_peer media AERON_DIR                              a media driver
-//   test_peer producer CONFIG [stream=N bytes=N rate=HZ]   publishes frames of known content
+//   test_peer producer CONFIG [stream=N bytes=N rate=HZ burst=N]  publishes frames of known content
 //   test_peer consumer CONFIG [stream=N]                   checks every byte, and the order of sequences and epochs
 // Both take uid=N: what they do, they do as that user.
 // It says "peer is up", then events as they happen and its figures every few milliseconds ("progress name=value ...").
@@ -40,7 +40,7 @@ int fail(const Error& error) {
 using Arguments = std::map<std::string, std::uint64_t>;
 
 Arguments arguments_of(const std::vector<std::string>& texts) {
-  Arguments out{{"stream", 1001}, {"bytes", 4000}, {"rate", 500}, {"uid", 0}};
+  Arguments out{{"stream", 1001}, {"bytes", 4000}, {"rate", 500}, {"burst", 1}, {"uid", 0}};
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     out[text.substr(0, equals)] = std::strtoull(text.c_str() + equals + 1, nullptr, 10);
@@ -124,7 +124,7 @@ int produce(Client& client, const Arguments& arguments) {
   bool paused = false;
   for (Nanos next = monotonic_now(); take_command(0, paused);) {
     const Nanos before = monotonic_now();
-    if (!paused) {
+    for (std::uint64_t i = paused ? 0 : arguments.at("burst"); i > 0; --i) {
       const PublishStatus status = publish(*producer, arguments.at("bytes"));
       not_committed +=
           is_committed(status) || status == PublishStatus::not_attached || status == PublishStatus::stale_claim ? 0 : 1;
