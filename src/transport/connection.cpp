@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "transport/context_init.hpp"
 #include "transport/core.hpp"
 #include "transport/error_text.hpp"
 #include "transport/media_driver.hpp"
@@ -138,7 +139,9 @@ void on_unavailable_image(void* images, aeron_subscription_t*, aeron_image_t*) {
 }  // namespace
 
 Status Connection::Core::start() {
-  if (aeron_context_init(&context) < 0) return last_aeron_error("cannot prepare an Aeron client");
+  if (with_context_init_lock([&] { return aeron_context_init(&context); }) < 0) {
+    return last_aeron_error("cannot prepare an Aeron client");
+  }
   const std::string name = options.client_name.substr(0, max_client_name);
   const auto timeout_ms = static_cast<std::uint64_t>(std::max<Nanos>(1, options.driver_timeout_ns / nanos_per_milli));
   const bool set =

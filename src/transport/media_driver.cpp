@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
 #include "transport/cnc.hpp"
+#include "transport/context_init.hpp"
 #include "transport/error_text.hpp"
 #include "transport/media_driver_directory.hpp"
 #include "transport/media_driver_probe.hpp"
@@ -81,7 +82,9 @@ using Driver = std::unique_ptr<aeron_driver_t, DriverClose>;
 // The settings of the design's section 1.5; every one is set, so that the environment's AERON_* cannot change them.
 Result<DriverContext> make_context(const MediaDriverOptions& options) {
   aeron_driver_context_t* raw = nullptr;
-  if (aeron_driver_context_init(&raw) < 0) return last_aeron_error("cannot prepare a media driver");
+  if (with_context_init_lock([&] { return aeron_driver_context_init(&raw); }) < 0) {
+    return last_aeron_error("cannot prepare a media driver");
+  }
   DriverContext context(raw);
   const auto ns = [](Nanos value) { return static_cast<std::uint64_t>(value); };
   const bool set =

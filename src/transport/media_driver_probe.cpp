@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "transport/cnc.hpp"
+#include "transport/context_init.hpp"
 #include "transport/error_text.hpp"
 
 namespace tensorpool::transport {
@@ -190,7 +191,7 @@ MediaDriverProbe probe_media_driver(const std::string& aeron_dir) {
 
 std::string default_aeron_dir() {
   std::array<char, 1024> path{};
-  const int length = aeron_default_path(path.data(), path.size());
+  const int length = with_context_init_lock([&] { return aeron_default_path(path.data(), path.size()); });
   return length > 0 && static_cast<std::size_t>(length) < path.size() ? std::string(path.data())
                                                                       : std::string("/dev/shm/aeron");
 }
