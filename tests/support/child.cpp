@@ -94,7 +94,10 @@ void Child::close_input() noexcept {
 bool Child::running() { return !reap(false); }
 
 int Child::wait() {
-  return eventually([this] { return !running(); }) ? *status_ : -1;
+  if (!eventually([this] { return !running(); })) return -1;
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, watchdog, [this] { return ended_; });  // its last words may still be under way
+  return *status_;
 }
 
 bool Child::reap(bool block) {
