@@ -3,32 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
-#include <new>
 
 #include "client/scripted_driver_test.hpp"
-
-namespace {
-
-thread_local std::uint64_t allocations = 0;
-
-// Neither is inlined: the compiler would see free() meet what it takes for the library's operator new.
-[[gnu::noinline]] void* counted_allocation(std::size_t size) {
-  ++allocations;
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void give_back(void* memory) { std::free(memory); }
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted_allocation(size); }
-void* operator new[](std::size_t size) { return counted_allocation(size); }
-void operator delete(void* memory) noexcept { give_back(memory); }
-void operator delete[](void* memory) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { give_back(memory); }
+#include "support/allocation_counter.hpp"
 
 namespace tensorpool::detail {
 namespace {
@@ -41,9 +18,10 @@ class AllocationTest : public StreamBench {
   template <class Round>
   static std::uint64_t measure(Round&& round) {
     for (int i = 0; i < 100; ++i) round();
-    const std::uint64_t before = allocations;
-    for (int i = 0; i < frames; ++i) round();
-    return allocations - before;
+    const auto rounds = [&] {
+      for (int i = 0; i < frames; ++i) round();
+    };
+    return test::allocations_of(rounds).count;
   }
 };
 

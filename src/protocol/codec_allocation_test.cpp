@@ -1,42 +1,14 @@
-// The hot messages allocate nothing, and a hostile count or length buys no memory. This file counts every allocation of
-// the test program by replacing operator new.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+// The hot messages allocate nothing, and a hostile count or length buys no memory.
 #include "protocol/golden_test.hpp"
 #include "protocol/shm_layout.hpp"
-
-namespace {
-
-std::atomic<std::size_t> allocated_bytes{0};
-
-// Neither is inlined: the compiler would see free() meet what it takes for the library's operator new.
-[[gnu::noinline]] void* counted_allocation(std::size_t size) {
-  allocated_bytes.fetch_add(size, std::memory_order_relaxed);
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void give_back(void* memory) { std::free(memory); }
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted_allocation(size); }
-void* operator new[](std::size_t size) { return counted_allocation(size); }
-void operator delete(void* memory) noexcept { give_back(memory); }
-void operator delete[](void* memory) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { give_back(memory); }
+#include "support/allocation_counter.hpp"
 
 namespace tensorpool::protocol {
 namespace {
 
 template <class Work>
 std::size_t bytes_allocated_by(Work&& work) {
-  const std::size_t before = allocated_bytes.load(std::memory_order_relaxed);
-  work();
-  return allocated_bytes.load(std::memory_order_relaxed) - before;
+  return test::allocations_of(work).bytes;
 }
 
 static_assert(noexcept(decode<FrameDescriptor>({})));

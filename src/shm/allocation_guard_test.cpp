@@ -1,39 +1,10 @@
-// spec: the hot path allocates nothing (style.md). Counts every operator new of this executable while a guard is open.
+// spec: the hot path allocates nothing (style.md).
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <new>
 
 #include "shm/slot_reader.hpp"
 #include "shm/slot_writer.hpp"
+#include "support/allocation_counter.hpp"
 #include "support/region_files.hpp"
-
-namespace {
-thread_local std::size_t allocations = 0;
-
-// Not inlined: the compiler would otherwise see free() meet what it takes for the library's operator new.
-[[gnu::noinline]] void* take(std::size_t size) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void give(void* memory) noexcept { std::free(memory); }
-
-void* take_or_throw(std::size_t size) {
-  if (void* memory = take(size)) return memory;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-void* operator new(std::size_t size) { return take_or_throw(size); }
-void* operator new[](std::size_t size) { return take_or_throw(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return take(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return take(size); }
-void operator delete(void* memory) noexcept { give(memory); }
-void operator delete[](void* memory) noexcept { give(memory); }
-void operator delete(void* memory, std::size_t) noexcept { give(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { give(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { give(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { give(memory); }
 
 namespace tensorpool::shm {
 namespace {
@@ -48,7 +19,7 @@ TEST(HotPath, AllocatesNothing) {
   const TensorLayout layout = TensorLayout::raw_bytes(1000);
   SlotView view;
   bool good = true;
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations_of_this_thread().count;
   for (std::uint64_t seq = 0; seq < 100; ++seq) {
     const int pool = writer.pool_for(payload.size());
     writer.copy_in(pool, writer.begin(seq, pool), payload);
@@ -59,7 +30,7 @@ TEST(HotPath, AllocatesNothing) {
     regions->touch_activity(static_cast<Nanos>(seq));
     writer.abandon(seq + 1);
   }
-  const std::size_t after = allocations;
+  const std::size_t after = test::allocations_of_this_thread().count;
   EXPECT_EQ(after - before, 0U);
   EXPECT_TRUE(good);
 }
