@@ -51,11 +51,16 @@ function(tensorpool_layer)
   if(tests AND BUILD_TESTING)
     add_executable(${arg_NAME}_test ${tests} ${arg_TEST_EXTRA})
     target_link_libraries(${arg_NAME}_test PRIVATE ${library} GTest::gtest_main)
-    target_include_directories(${arg_NAME}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_include_directories(${arg_NAME}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests") # "support/..."
     tensorpool_link(${arg_NAME}_test PRIVATE ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS})
     gtest_discover_tests(${arg_NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60)
   endif()
+endfunction()
+
+# tensorpool_on_aeron(<target> <layer or target>...): a program that really talks. What calls the transport stands before it,
+# the driver and the client last: a linker reads static libraries once.
+function(tensorpool_on_aeron target)
+  tensorpool_link(${target} PRIVATE ${ARGN} driver client transport)
 endfunction()
 
 # tensorpool_fuzz(<name> <file> LINK <layer or target>...)

@@ -26,7 +26,7 @@ LAYERS = {
 VOCABULARY = {"result", "time", "types", "tensor"}
 
 AERON = re.compile(r"^aeron")
-GENERATED = re.compile(r"(^|/)generated/")
+BYTE_LAYOUT = re.compile(r"(^|/)(message_layout|message_codec|payload_pool_layout)\.hpp$")
 APP_INCLUDE = re.compile(r"^(toml\+\+/|toml\.hpp$|CLI/|CLI11|iostream$)")
 STANDARD_INCLUDE = re.compile(r"^[a-z0-9_]+$")
 
@@ -90,13 +90,12 @@ def target_of(path, include, root):
 def check_include(path, include, root):
     """Yields the reasons why `path` may not include `include`."""
     layer, role = layer_of(path)
-    is_test = path.startswith("tests/") or re.search(r"_(test|fuzz)\.cpp$", path)
     in_application = re.match(r"(src/apps|examples|tests|benchmarks)/", path)
 
     if AERON.match(include) and not (path.startswith("src/transport/") and not path.startswith("src/transport/loopback/")):
         yield "Aeron is known only to src/transport"
-    if GENERATED.search(include) and not (is_test or re.match(r"src/protocol/[^/]*_codec[^/]*\.cpp$", path)):
-        yield "generated codecs are included only by src/protocol/*_codec*.cpp"
+    if BYTE_LAYOUT.search(include) and not path.startswith("src/protocol/"):
+        yield "the layout of bytes on the wire stays in src/protocol; use protocol/codec.hpp"
     if include == "sys/mman.h" and not path.startswith("src/shm/"):
         yield "memory is mapped only in src/shm"
     if APP_INCLUDE.match(include) and not in_application:
@@ -143,7 +142,7 @@ def check(root):
             here = Path(directory).relative_to(root).as_posix()
             found += [f"{here}/{name}: a directory named {name} says nothing about what is in it"
                       for name in subdirectories if name in FORBIDDEN_DIRECTORIES]
-            subdirectories[:] = sorted(name for name in subdirectories if name != "generated")
+            subdirectories.sort()
             for name in sorted(files):
                 path = f"{here}/{name}"
                 if name.endswith(SOURCE):

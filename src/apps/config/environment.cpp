@@ -1,24 +1,13 @@
 #include "apps/config/environment.hpp"
 
 #include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdlib>
+
+#include "base/user.hpp"
 
 namespace tensorpool::apps {
 namespace {
-
-std::string effective_user() {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    return found->pw_name;
-  }
-  return std::to_string(geteuid());
-}
 
 Result<std::string> variable(const std::string& name, const Environment& environment) {
   std::optional<std::string> value = environment.get(name);
@@ -40,7 +29,7 @@ Environment process_environment() {
             const char* value = std::getenv(name.c_str());
             return value == nullptr ? std::nullopt : std::optional<std::string>(value);
           },
-          effective_user};
+          effective_user_name};
 }
 
 Result<std::string> expand(std::string_view text, const Environment& environment) {

@@ -1,12 +1,8 @@
 #include "roles/driver/driver_start.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
-
-#include <array>
-
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "base/user.hpp"
 #include "transport/media_driver.hpp"
 
 namespace tensorpool::driver {
@@ -18,16 +14,6 @@ struct Backing {
   bool hugepages = false;
   std::uint64_t page_bytes = 4096;
 };
-
-std::string effective_user_name() {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    return found->pw_name;
-  }
-  return std::to_string(::geteuid());
-}
 
 void fill_in(DriverDeps& deps, const DriverConfig& config) {
   if (deps.system_calls == nullptr) {
