@@ -27,15 +27,6 @@ inline void say(std::string_view line) {
   std::fflush(stdout);
 }
 
-// Prints "<program>: <why>" and returns the exit status; being stopped while waiting is no failure.
-inline int give_up(std::string_view program, const Error& error) {
-  if (error.code == ErrorCode::closed && stop_requested()) {
-    return exit_ok;
-  }
-  fmt::print(stderr, "{}: {}\n", program, error.message);
-  return exit_code_of(error.code);
-}
-
 inline std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -99,7 +99,8 @@ Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t want
     return streams.front().stream_id;
   }
   if (streams.empty()) {
-    return make_error(ErrorCode::invalid_config, "{}: no stream is configured; set {}", config.file, key);
+    return make_error(ErrorCode::invalid_config, "{}no stream is configured; set {}",
+                      config.file.empty() ? "" : config.file + ": ", key);
   }
   std::vector<std::string> names;
   for (const driver::StaticStream& stream : streams) {

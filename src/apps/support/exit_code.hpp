@@ -1,6 +1,8 @@
 // The exit statuses of all our programs; docs/tp.md documents them.
 #pragma once
 
+#include <string_view>
+
 #include "tensorpool/result.hpp"
 
 namespace tensorpool::apps {
@@ -27,5 +29,9 @@ enum ExitCode : int {
       return exit_failed;
   }
 }
+
+// Says on standard error why the program ends; its exit status. Who was stopped by a signal while he waited has not
+// failed.
+int give_up(std::string_view program, const Error& error);
 
 }  // namespace tensorpool::apps

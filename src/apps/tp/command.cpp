@@ -153,9 +153,6 @@ int Registry::run(int argc, const char* const* argv, Environment environment) {
   return chosen_ ? chosen_(Invocation(*common_, std::move(environment))) : exit_usage;
 }
 
-int fail(const Error& error) {
-  fmt::print(stderr, "tp: {}\n", error.message);
-  return exit_code_of(error.code);
-}
+int fail(const Error& error) { return give_up("tp", error); }
 
 }  // namespace tensorpool::apps::tp

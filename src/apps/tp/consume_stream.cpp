@@ -96,10 +96,11 @@ void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& 
   }
 }
 
-Status compare(const ConsumeOptions& options, const std::vector<CrcRecord>& received) {
+Status verify_against_log(const ConsumeOptions& options, const std::vector<CrcRecord>& received, ReceivingEnd& end) {
   auto sent = read_crc_log(options.against);
   if (!sent) return sent.error();
   const CrcComparison result = compare_crc_logs(std::move(*sent), received);
+  end.extra()["verified"] = result.verified;
   if (result.all_right()) return {};
   return make_error(
       ErrorCode::protocol_error,
@@ -107,6 +108,23 @@ Status compare(const ConsumeOptions& options, const std::vector<CrcRecord>& rece
       "first is sequence {} of epoch {}",
       options.consumer.stream_id, received.size(), result.different, options.against, result.unknown, result.repeated,
       result.example->seq, result.example->epoch);
+}
+
+Status verify_pattern(const ConsumeOptions& options, std::uint64_t received, ReceivingEnd& end) {
+  end.extra()["verified"] = received - end.wrong_content();
+  if (end.wrong_content() == 0) return {};
+  return make_error(
+      ErrorCode::protocol_error,
+      "stream {}: {} of {} frames did not hold the pattern of their sequence; a stream that is not published by "
+      "`tp publish pattern` is verified with --against and its producer's --crc-log",
+      options.consumer.stream_id, end.wrong_content(), received);
+}
+
+// What --verify found; the figure goes into the summary.
+Status verdict(const ConsumeOptions& options, const FrameCheck& check, ReceivingEnd& end) {
+  if (!options.verify) return {};
+  return options.against.empty() ? verify_pattern(options, check.received(), end)
+                                 : verify_against_log(options, check.kept(), end);
 }
 
 ReceivingEnd::Voice voice_of(const ConsumeOptions& options) {
@@ -132,19 +150,12 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end);
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
-  auto finished = end.finish(monotonic_now());
+  const Status verified = verdict(options, check, end);
+  const Status finished = end.finish(monotonic_now());
   if (options.each) fmt::print(stderr, "{}\n", end.summary());
   if (!finished) return finished;
   if (check.failure()) return *check.failure();
-  if (end.wrong_content() != 0) {
-    return make_error(
-        ErrorCode::protocol_error,
-        "stream {}: {} of {} frames did not hold the pattern of their sequence; a stream that is not published by "
-        "`tp publish pattern` is verified with --against and its producer's --crc-log",
-        options.consumer.stream_id, end.wrong_content(), check.received());
-  }
-  if (options.verify && !options.against.empty()) return compare(options, check.kept());
-  return {};
+  return verified;
 }
 
 }  // namespace tensorpool::apps

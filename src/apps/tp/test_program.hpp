@@ -15,12 +15,12 @@ namespace tensorpool::apps::tp {
 
 struct Outcome {
   int status = -1;
-  std::string text;  // standard output and standard error
+  std::string text;
 };
 
-// `arguments` as a shell takes them; variables may stand before: run("driver status", "A=1 B=2").
-inline Outcome run(const std::string& arguments, const std::string& variables = "") {
-  FILE* pipe = ::popen((variables + " " TP_BINARY " " + arguments + " 2>&1").c_str(), "r");
+// To its end, as a shell runs it.
+inline Outcome run_shell(const std::string& command) {
+  FILE* pipe = ::popen(command.c_str(), "r");
   Outcome outcome;
   std::array<char, 4096> chunk{};
   for (std::size_t got = 0; pipe != nullptr && (got = ::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) {
@@ -29,6 +29,17 @@ inline Outcome run(const std::string& arguments, const std::string& variables = 
   const int status = pipe == nullptr ? -1 : ::pclose(pipe);
   outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return outcome;
+}
+
+// Its standard output and standard error. `arguments` as a shell takes them; variables may stand before:
+// run("driver status", "A=1 B=2").
+inline Outcome run(const std::string& arguments, const std::string& variables = "") {
+  return run_shell(variables + " " TP_BINARY " " + arguments + " 2>&1");
+}
+
+// Its standard output alone.
+inline Outcome run_for_output(const std::string& arguments) {
+  return run_shell(TP_BINARY " " + arguments + " 2>/dev/null");
 }
 
 class Background {

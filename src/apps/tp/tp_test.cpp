@@ -1,10 +1,13 @@
 // The program as its users call it: arguments, exit statuses, what it prints.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "apps/flow/crc_log.hpp"
+#include "apps/imaging/png_file.hpp"
 #include "apps/tp/driver_validate.hpp"
 #include "apps/tp/test_program.hpp"
 #include "support/temp_dir.hpp"
@@ -163,7 +166,7 @@ class RunningDriver : public Test {
       dir_.path() + "/driver.toml",
       "[driver]\naeron_dir = \"" + dir_.path() + "/aeron\"\n[shm]\nbase_dir = \"" + dir_.path() +
           "\"\n[policies]\nannounce_period_ms = 200\nshutdown_token = \"s3cret\"\n[profiles.a]\nheader_nslots = 8\n"
-          "payload_pools = [{ pool_id = 1, stride_bytes = 4096 }]\n[streams.s]\nstream_id = 7\nprofile = \"a\"\n");
+          "payload_pools = [{ pool_id = 1, stride_bytes = 262144 }]\n[streams.s]\nstream_id = 7\nprofile = \"a\"\n");
 };
 
 TEST_F(RunningDriver, IsSeenInspectedAndShutDownByItsToken) {
@@ -194,6 +197,97 @@ TEST_F(RunningDriver, EndsCleanlyOnASignal) {
   driver.signal(SIGTERM);
   EXPECT_EQ(driver.status(), 0);
   EXPECT_NE(::access((dir_.path() + "/aeron").c_str(), F_OK), 0) << "the media driver's directory is left";
+}
+
+std::vector<nlohmann::json> json_lines(const std::string& text) {
+  std::vector<nlohmann::json> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(nlohmann::json::parse(line));
+  }
+  return lines;
+}
+
+class Frames : public RunningDriver {
+ protected:
+  void SetUp() override { ASSERT_EQ(await_status().status, 0); }
+  std::string with_config(const std::string& command) const { return command + " --config " + config_; }
+  Background publish(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), "publish");
+    arguments.insert(arguments.end(), {"--config", config_});
+    return Background(std::move(arguments));
+  }
+
+  Background driver_{{"driver", "run", config_}};
+};
+
+TEST_F(Frames, OfAPatternAreVerifiedOneByOne) {
+  const Background producer = publish({"pattern", "--size", "32x16", "--rate", "300"});
+  const Outcome outcome = run_for_output(with_config("consume --verify --each --format json --count 5"));
+  ASSERT_EQ(outcome.status, 0) << outcome.text;
+  const auto frames = json_lines(outcome.text);
+  ASSERT_EQ(frames.size(), 5u);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    EXPECT_EQ(frames[i]["stream"], 7);
+    EXPECT_TRUE(frames[i]["epoch"].is_string() && frames[i]["timestamp"].is_number());
+    EXPECT_EQ(frames[i]["shape"], (nlohmann::json{16, 32}));
+    EXPECT_EQ(frames[i]["dtype"], "uint16");
+    EXPECT_EQ(frames[i]["bytes"], 1024);
+    EXPECT_EQ(frames[i]["ok"], true);
+    EXPECT_TRUE(i == 0 || frames[i]["seq"] > frames[i - 1]["seq"]);
+  }
+}
+
+TEST_F(Frames, ThatAreNotThePatternMakeTheStatus1) {
+  const Background producer = publish({"images", source_dir + "/examples/data/starfield", "--rate", "100"});
+  const Outcome outcome = run(with_config("consume --verify --count 5"));
+  EXPECT_EQ(outcome.status, 1) << outcome.text;
+  EXPECT_TRUE(has(outcome, "5 of 5 frames did not hold the pattern of their sequence")) << outcome.text;
+}
+
+TEST_F(Frames, OfImageFilesAreThoseImages) {
+  const std::string pictures = source_dir + "/examples/data/starfield";
+  const std::string crc_log = dir_.path() + "/sent.crc";
+  Background producer = publish({"images", pictures, "--rate", "50", "--crc-log", crc_log, "--count", "0"});
+  const std::string saved = dir_.path() + "/saved";
+  std::filesystem::create_directory(saved);
+  const Outcome outcome = run(with_config("consume --count 3 --save " + saved));
+  ASSERT_EQ(outcome.status, 0) << outcome.text;
+  int same = 0;
+  for (const auto& file : std::filesystem::directory_iterator(saved)) {
+    const auto image = load_png(file.path());
+    ASSERT_TRUE(image) << image.error().message;
+    for (const auto& original : std::filesystem::directory_iterator(pictures)) {
+      same += load_png(original.path())->pixels == image->pixels ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(same, 3);
+  producer.signal(SIGINT);
+  EXPECT_EQ(producer.status(), 0);
+  EXPECT_GE(read_crc_log(crc_log)->size(), 3u);
+}
+
+TEST_F(Frames, OfAStreamThatIsNotThereAreRefusedWithTheReason) {
+  const Outcome outcome = run(with_config("consume --count 1 --stream 8"));
+  EXPECT_EQ(outcome.status, 4) << outcome.text;
+  EXPECT_TRUE(has(outcome, "stream 8")) << outcome.text;
+}
+
+TEST_F(Frames, LargerThanEveryPoolAreRefusedBeforeTheFirst) {
+  const Outcome outcome = run(with_config("publish pattern --size 1024x1024 --count 1"));
+  EXPECT_NE(outcome.status, 0) << outcome.text;
+  EXPECT_TRUE(has(outcome, "2097152") && has(outcome, "262144")) << outcome.text;
+}
+
+TEST(TpPublishImages, SaysWhichFileIsNoImage) {
+  const TempDir dir;
+  write(dir.path() + "/broken.png", "no image");
+  const Outcome broken = run("publish images --stream 7 " + dir.path());
+  EXPECT_EQ(broken.status, 1);
+  EXPECT_TRUE(has(broken, dir.path() + "/broken.png is neither PNG nor TIFF")) << broken.text;
+  const Outcome none = run("publish images --stream 7 " + dir.path() + "/none");
+  EXPECT_EQ(none.status, 1);
+  EXPECT_TRUE(has(none, dir.path() + "/none")) << none.text;
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ void ControlDesk::on(const protocol::ShmAttachRequest& request) {
     if (verdict.repeated) {
       books_.control_outbox.post(*verdict.answer, now_);
     } else {
-      answer_attach(*verdict.answer, verdict.lease_id);
+      answer_attach(*verdict.answer, {verdict.lease_id, request.stream_id, request.client_id, request.role});
     }
   } else if (verdict.awaits == AttachVerdict::Epoch::producer) {
     books_.provisioning.want_producer_epoch(verdict.stream_id, verdict.lease_id);
@@ -96,20 +96,20 @@ void ControlDesk::on(const protocol::ShmAttachRequest& request) {
 
 // A grant that the channel cannot carry is taken back and said as a failure: the client is never left without an
 // answer.
-void ControlDesk::answer_attach(const protocol::ShmAttachResponse& response, std::uint64_t lease_id) {
+void ControlDesk::answer_attach(const protocol::ShmAttachResponse& response, const LeaseKey& who) {
   const auto posted = books_.control_outbox.post(response, now_);
   const bool said = posted != Outbox::Posted::too_long && posted != Outbox::Posted::failed;
   if (said || response.code != ResponseCode::ok) {
-    count_answer(response);
+    count_answer(response, who);
     return;
   }
   std::optional<Lease> lease;
-  if (const Lease* const granted = books_.leases.find(lease_id)) {
+  if (const Lease* const granted = books_.leases.find(who.lease_id)) {
     lease = *granted;
     lease->node_id.reset();  // withdraw() gives it back
   }
   const auto refusal = books_.attach_desk.withdraw(
-      lease_id,
+      who.lease_id,
       "the attach response is longer than driver.control_channel carries, or too many answers wait; "
       "give the channel a longer term-length",
       now_);
@@ -117,22 +117,26 @@ void ControlDesk::answer_attach(const protocol::ShmAttachResponse& response, std
     say_lease_ended(*lease, LeaseRevokeReason::revoked);
   }
   books_.control_outbox.post(refusal, now_);
-  count_answer(refusal);
+  count_answer(refusal, who);
 }
 
-void ControlDesk::count_answer(const protocol::ShmAttachResponse& response) {
+// REQUIRES: the attach is pending.
+void ControlDesk::refuse_attach(std::uint64_t lease_id, std::string_view why) {
+  const LeaseKey who = books_.leases.find(lease_id)->key;
+  answer_attach(books_.attach_desk.refuse(lease_id, why, now_), who);
+}
+
+void ControlDesk::count_answer(const protocol::ShmAttachResponse& response, const LeaseKey& who) {
   if (response.code == ResponseCode::ok) {
     ++books_.counts.attaches;
-    const Lease* const lease = books_.leases.find(response.lease_id.value_or(0));
-    if (lease != nullptr) {
-      books_.log.info("stream {}: {} {} attached, epoch {}", lease->key.stream_id, protocol::to_string(lease->key.role),
-                      lease->key.client_id, response.epoch.value_or(0));
-    }
+    books_.log.info("stream {}: {} {} attached, epoch {}", response.stream_id.value_or(who.stream_id),
+                    protocol::to_string(who.role), who.client_id, response.epoch.value_or(0));
     return;
   }
   ++books_.counts.refusals;
-  books_.log.limited(now_, "refusal", LogLevel::warning, "refused an attach, {}: {}",
-                     protocol::to_string(response.code), response.error_message);
+  books_.log.limited(now_, "refusal", LogLevel::warning, "stream {}: refused {} {}, {}: {}", who.stream_id,
+                     protocol::to_string(who.role), who.client_id, protocol::to_string(response.code),
+                     response.error_message);
 }
 
 void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
@@ -143,7 +147,7 @@ void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
                        outcome.status.error().message);
     for (const std::uint64_t lease_id : outcome.waiting) {
       if (books_.attach_desk.is_pending(lease_id)) {
-        answer_attach(books_.attach_desk.refuse(lease_id, outcome.status.error().message, now), lease_id);
+        refuse_attach(lease_id, outcome.status.error().message);
       }
     }
     return;
@@ -151,7 +155,8 @@ void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
   // Responses before the announce (behaviour: attach).
   for (const std::uint64_t lease_id : outcome.waiting) {
     if (books_.attach_desk.is_pending(lease_id)) {
-      answer_attach(books_.attach_desk.grant(lease_id, now), lease_id);
+      const LeaseKey who = books_.leases.find(lease_id)->key;
+      answer_attach(books_.attach_desk.grant(lease_id, now), who);
     }
   }
   if (Stream* const stream = books_.streams.find(outcome.stream_id)) {
@@ -251,7 +256,10 @@ void ControlDesk::on(const protocol::ShmDriverShutdownRequest& request) {
     books_.log.limited(now_, "token", LogLevel::warning, "ignored a shutdown request without the right token");
     return;
   }
-  books_.log.info("shutdown was requested: {} {}", protocol::to_string(request.reason), escape(request.error_message));
+  if (!books_.shutdown_asked) {  // whoever asks may ask until he hears the goodbye
+    books_.log.info("shutdown was requested: {}{}{}", protocol::to_string(request.reason),
+                    request.error_message.empty() ? "" : ", ", escape(request.error_message));
+  }
   books_.shutdown_asked = request.reason;
 }
 
@@ -274,7 +282,7 @@ void ControlDesk::refuse_pending(Nanos now) {
     }
   }
   for (const std::uint64_t lease_id : pending) {
-    answer_attach(books_.attach_desk.refuse(lease_id, protocol::refusal_draining, now), lease_id);
+    refuse_attach(lease_id, protocol::refusal_draining);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <span>
+#include <string_view>
 
 #include "protocol/dispatch.hpp"
 #include "protocol/messages.hpp"
@@ -36,8 +37,9 @@ class ControlDesk {
   void on(const protocol::ConsumerHello& hello);
 
  private:
-  void answer_attach(const protocol::ShmAttachResponse& response, std::uint64_t lease_id);
-  void count_answer(const protocol::ShmAttachResponse& response);
+  void answer_attach(const protocol::ShmAttachResponse& response, const LeaseKey& who);
+  void refuse_attach(std::uint64_t lease_id, std::string_view why);
+  void count_answer(const protocol::ShmAttachResponse& response, const LeaseKey& who);
   void say_lease_ended(const Lease& lease, protocol::LeaseRevokeReason reason);
   void tell_unknown(const LeaseKey& key);
   void on_malformed(const protocol::DispatchOutcome& outcome, std::span<const std::byte> bytes);

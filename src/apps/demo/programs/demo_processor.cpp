@@ -19,10 +19,7 @@ struct Arguments {
   ProcessorOptions options;
 };
 
-int fail(const Error& error) {
-  fmt::print(stderr, "demo_processor: {}\n", error.message);
-  return exit_code_of(error.code);
-}
+int fail(const Error& error) { return give_up("demo_processor", error); }
 
 int run(const Arguments& arguments) {
   const auto config = load_node_config(arguments.config, process_environment());
