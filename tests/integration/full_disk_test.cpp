@@ -11,6 +11,9 @@
 #include <fstream>
 
 #include "support/rig.hpp"
+#include "support/temp_dir.hpp"
+#include "transport/connection.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool {
 namespace {
@@ -24,7 +27,7 @@ void run_in_a_mount_namespace(const std::string& test) {
   std::vector<std::string> command{"/usr/bin/unshare", "--mount"};
   if (::geteuid() != 0) command.emplace_back("--map-root-user");
   command.insert(command.end(), {fs::read_symlink("/proc/self/exe").string(), "--gtest_also_run_disabled_tests",
-                                 "--gtest_filter=FullDiskInside.DISABLED_" + test});
+                                 "--gtest_filter=FullDiskInside*.DISABLED_" + test});
   ASSERT_TRUE(fs::exists(command[0])) << "this test needs the command unshare (Debian: util-linux)";
   Child inside(std::move(command));
   EXPECT_EQ(inside.wait(), 0) << inside.output();
@@ -34,6 +37,9 @@ void run_in_a_mount_namespace(const std::string& test) {
 
 TEST(FullDisk, RefusesTheAttachThatDoesNotFit) { run_in_a_mount_namespace("RefusesTheAttachThatDoesNotFit"); }
 TEST(FullDisk, ThatFillsLaterHarmsNobodyAttached) { run_in_a_mount_namespace("ThatFillsLaterHarmsNobodyAttached"); }
+TEST(FullDisk, IsSaidWhereTheMediaDriversLogDoesNotFit) {
+  run_in_a_mount_namespace("IsSaidWhereTheMediaDriversLogDoesNotFit");
+}
 
 class FullDiskInside : public RigTest {
  protected:
@@ -113,6 +119,23 @@ TEST_F(FullDiskInside, DISABLED_ThatFillsLaterHarmsNobodyAttached) {
   fs::remove(filler);
   EXPECT_TRUE(eventually([&] { return client.attach_producer({.stream_id = Rig::other_stream}).has_value(); }))
       << "space was freed, but the attach is still refused";
+}
+
+TEST(FullDiskInsideTransport, DISABLED_IsSaidWhereTheMediaDriversLogDoesNotFit) {
+  const TempDir dir;
+  ASSERT_EQ(::mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=100m"), 0) << std::strerror(errno);
+  {
+    const std::string aeron_dir = dir.path() + "/aeron";
+    const auto driver = transport::EmbeddedMediaDriver::start({.aeron_dir = aeron_dir});
+    ASSERT_TRUE(driver) << driver.error().message;
+    auto connection = transport::Connection::open({.aeron_dir = aeron_dir});
+    ASSERT_TRUE(connection) << connection.error().message;
+    const auto publication = connection->add_publication("aeron:ipc?term-length=64m|sparse=false", 1);
+    ASSERT_FALSE(publication);
+    EXPECT_EQ(publication.error().code, ErrorCode::no_space) << publication.error().message;
+    EXPECT_TRUE(connection->add_publication("aeron:ipc?term-length=64k|sparse=false", 1)) << "the driver goes on";
+  }
+  ::umount2(dir.path().c_str(), MNT_DETACH);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // What only the real media driver has: processes, files, users and locks.
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -323,35 +322,6 @@ TEST_F(MediaDriver, AnUnprivilegedUserCannotTakeADirectoryOfAnother) {
   });
   EXPECT_EQ(other.wait(), 0);
   EXPECT_TRUE(fs::exists(dir_));
-}
-
-// In a mount namespace of its own a child has a file system that is too small for the log.
-TEST_F(MediaDriver, SaysThatTheFileSystemIsFull) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a file system";
-  constexpr int cannot_mount = 77;
-  const std::string report = parent_.path() + "/report";
-  const std::string small = parent_.path() + "/small";
-  fs::create_directory(small);
-  Child child([&] {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("none", small.c_str(), "tmpfs", 0, "size=100m") != 0) {
-      return cannot_mount;
-    }
-    const auto driver = EmbeddedMediaDriver::start({.aeron_dir = small + "/aeron"});
-    if (!driver) return 2;
-    auto connection = Connection::open({.aeron_dir = small + "/aeron"});
-    if (!connection) return 3;
-    const auto publication = connection->add_publication("aeron:ipc?term-length=64m|sparse=false", 1);
-    if (publication) return 4;
-    std::ofstream(report) << publication.error().message;
-    if (publication.error().code != ErrorCode::no_space) return 5;
-    return connection->add_publication("aeron:ipc?term-length=64k|sparse=false", 1) ? 0 : 6;
-  });
-  const int status = child.wait();
-  if (status == cannot_mount) GTEST_SKIP() << "this machine lets nobody mount";
-  std::string message;
-  std::getline(std::ifstream(report), message);
-  EXPECT_EQ(status, 0) << message;
 }
 
 TEST_F(MediaDriver, ReportsItsErrors) {
