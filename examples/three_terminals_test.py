@@ -28,6 +28,10 @@ class ThreeTerminals(unittest.TestCase):
         self.environment = dict(os.environ, DRIVER_AERON_DIR=f"{self.directory.name}/aeron", SHM_BASE_DIR=self.directory.name)
         self.environment.pop("USER", None)  # ${USER} expands all the same
 
+    def await_line(self, process, text):
+        while text not in (line := process.stdout.readline()):
+            self.assertTrue(line, f"it ended without saying: {text}")
+
     def start(self, program, *arguments):
         process = subprocess.Popen([BIN / program, *map(str, arguments)], env=self.environment, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
@@ -66,6 +70,28 @@ class ThreeTerminals(unittest.TestCase):
         self.stop(producer, driver)
         self.assertFalse(Path(f"{self.directory.name}/aeron").exists(), "the media driver's directory is left")
 
+    def test_consumer_last(self):
+        producer, driver = self.producer(0), self.driver()
+        self.await_line(producer, "frames published")
+        self.assertIn("20 frames verified, 0 mismatches", self.expect_end(self.consumer(20), 0))
+        self.stop(producer, driver)
+
+    def test_one_wrong_byte_is_seen(self):
+        self.environment["POLICIES_LEASE_EXPIRY_GRACE_INTERVALS"] = "60"  # the stopped producer keeps its place
+        driver, producer = self.driver(), self.producer(0)
+        self.await_line(producer, "frames published")
+        producer.send_signal(signal.SIGSTOP)
+        pool = max(Path(self.directory.name).rglob("1.pool"), key=lambda path: int(path.parent.name))
+        with open(pool, "r+b") as file:
+            for slot in range(64):
+                file.seek(64 + slot * 655360 + 1000)
+                file.write(b"\xff")  # right for one frame in 256; the consumer's first is the newest of all
+        text = self.expect_end(self.consumer(1), 1)
+        self.assertIn("the byte at 1000 is wrong", text)
+        self.assertIn("0 frames verified, 1 mismatches", text)
+        producer.send_signal(signal.SIGCONT)
+        self.stop(producer, driver)
+
     def test_producer_ends_after_its_count(self):
         driver, producer = self.driver(), self.producer(20, 1000)
         self.assertIn("done, 20 frames of 1000 bytes published", self.expect_end(producer, 0))
@@ -73,8 +99,7 @@ class ThreeTerminals(unittest.TestCase):
 
     def test_consumer_fails_on_other_bytes(self):
         driver, consumer = self.driver(), self.consumer(5)
-        while "serves control stream" not in (line := driver.stdout.readline()):  # tp does not wait for a driver
-            self.assertTrue(line, "the driver ended")
+        self.await_line(driver, "serves control stream")  # tp does not wait for a driver
         other = self.start("tp", "publish", "pattern", "--config", CONFIG, "--size", "64x64", "--rate", "50", "--count", "0")
         self.assertIn("is wrong, it should be", self.expect_end(consumer, 1))
         self.stop(other, driver)
