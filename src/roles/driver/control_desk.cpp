@@ -120,6 +120,16 @@ void ControlDesk::answer_attach(const protocol::ShmAttachResponse& response, con
   count_answer(refusal, who);
 }
 
+// REQUIRES: the attach is pending. The epoch that it waited for may be gone again: its producer could not be answered.
+void ControlDesk::grant_attach(std::uint64_t lease_id) {
+  const LeaseKey who = books_.leases.find(lease_id)->key;
+  if (books_.streams.find(who.stream_id)->provisioned()) {
+    answer_attach(books_.attach_desk.grant(lease_id, now_), who);
+  } else {
+    books_.provisioning.want_idle_epoch(who.stream_id, lease_id);
+  }
+}
+
 // REQUIRES: the attach is pending.
 void ControlDesk::refuse_attach(std::uint64_t lease_id, std::string_view why) {
   const LeaseKey who = books_.leases.find(lease_id)->key;
@@ -155,8 +165,7 @@ void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
   // Responses before the announce (behaviour: attach).
   for (const std::uint64_t lease_id : outcome.waiting) {
     if (books_.attach_desk.is_pending(lease_id)) {
-      const LeaseKey who = books_.leases.find(lease_id)->key;
-      answer_attach(books_.attach_desk.grant(lease_id, now), who);
+      grant_attach(lease_id);
     }
   }
   if (Stream* const stream = books_.streams.find(outcome.stream_id)) {

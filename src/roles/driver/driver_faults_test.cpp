@@ -397,5 +397,28 @@ TEST_F(DriverFaults, EndsInTimeThoughTheMediaDriverIsGone) {
   EXPECT_TRUE(driver->finished());
 }
 
+// An epoch is taken back when its producer cannot be told of it; whoever waited for the same epoch gets another.
+TEST_F(DriverFaults, GivesAConsumerNoEpochWhoseProducerCouldNotBeAnswered) {
+  disk.failures = 1000;
+  start();
+  disk.failures = 0;
+  Peer& client = peer();
+  const auto camera = request(1, 10, Role::producer);
+  const auto viewer = request(1, 11, Role::consumer);
+  client.say(camera);
+  client.say(viewer);
+  cycle();
+  transport::loopback::force_offer_result(bus, 1000, transport::OfferResult::error, 1);
+  settle();
+  const auto answers = client.every<ShmAttachResponse>();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].correlation_id, camera.correlation_id);
+  EXPECT_EQ(answers[0].code, ResponseCode::internal_error);
+  EXPECT_EQ(answers[1].correlation_id, viewer.correlation_id);
+  ASSERT_EQ(answers[1].code, ResponseCode::ok) << answers[1].error_message;
+  EXPECT_EQ(answers[1].epoch, client.last<ShmPoolAnnounce>().epoch);
+  EXPECT_EQ(client.last<ShmPoolAnnounce>().producer_id, 0U);
+}
+
 }  // namespace
 }  // namespace tensorpool::driver
