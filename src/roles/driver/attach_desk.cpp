@@ -171,29 +171,33 @@ ShmAttachResponse AttachDesk::grant(std::uint64_t lease_id, Nanos now) {
                   make_grant(node.mapped().correlation_id, *parts_.streams.find(lease.key.stream_id), lease));
 }
 
-ShmAttachResponse AttachDesk::refuse(std::uint64_t lease_id, std::string_view why, Nanos now) {
+ShmAttachResponse AttachDesk::refuse(std::uint64_t lease_id, ResponseCode code, std::string_view why, Nanos now) {
   const auto node = pending_.extract(lease_id);
-  pending_by_key_.erase(node.mapped());
-  return undo(lease_id, node.mapped(), why, now);
+  const Key& key = node.mapped();
+  pending_by_key_.erase(key);
+  take_back(lease_id, now);
+  return remember(key, make_refusal(key.correlation_id, code, why));
 }
 
 ShmAttachResponse AttachDesk::withdraw(std::uint64_t lease_id, std::string_view why, Nanos now) {
-  const Key key = granted_.at(lease_id);
-  granted_.erase(lease_id);
-  return undo(lease_id, key, why, now);
+  const auto node = granted_.extract(lease_id);
+  const Key& key = node.mapped();
+  take_back(lease_id, now);
+  return remember(key, make_refusal(key.correlation_id, ResponseCode::internal_error, why));
 }
 
-ShmAttachResponse AttachDesk::undo(std::uint64_t lease_id, const Key& key, std::string_view why, Nanos now) {
-  if (const auto lease = parts_.leases.end(lease_id)) {
-    if (lease->node_id) {
-      parts_.node_ids.release(*lease->node_id, now);
-    }
-    const Stream* const stream = parts_.streams.find(lease->key.stream_id);
-    if (stream != nullptr && stream->dynamic && !stream->provisioned() && !parts_.leases.in_use(stream->stream_id)) {
-      parts_.streams.remove(stream->stream_id);
-    }
+void AttachDesk::take_back(std::uint64_t lease_id, Nanos now) {
+  const auto lease = parts_.leases.end(lease_id);
+  if (!lease) {
+    return;
   }
-  return remember(key, make_refusal(key.correlation_id, ResponseCode::internal_error, why));
+  if (lease->node_id) {
+    parts_.node_ids.release(*lease->node_id, now);
+  }
+  const Stream* const stream = parts_.streams.find(lease->key.stream_id);
+  if (stream != nullptr && stream->dynamic && !stream->provisioned() && !parts_.leases.in_use(stream->stream_id)) {
+    parts_.streams.remove(stream->stream_id);
+  }
 }
 
 void AttachDesk::forget_lease(std::uint64_t lease_id) {

@@ -51,8 +51,9 @@ class AttachDesk {
 
   // The epoch that the pending attach waited for is there: its answer. REQUIRES: its stream is provisioned.
   [[nodiscard]] protocol::ShmAttachResponse grant(std::uint64_t lease_id, Nanos now);
-  // It cannot be had: takes back everything that was kept for the attach.
-  [[nodiscard]] protocol::ShmAttachResponse refuse(std::uint64_t lease_id, std::string_view why, Nanos now);
+  // It cannot be had, or the driver goes: takes back everything that was kept for the attach.
+  [[nodiscard]] protocol::ShmAttachResponse refuse(std::uint64_t lease_id, protocol::ResponseCode code,
+                                                   std::string_view why, Nanos now);
   // The grant could not be said; the lease is gone, and repeats get this refusal.
   [[nodiscard]] protocol::ShmAttachResponse withdraw(std::uint64_t lease_id, std::string_view why, Nanos now);
   // A lease ended: repeats of its request are refused from now on.
@@ -82,8 +83,7 @@ class AttachDesk {
   [[nodiscard]] std::optional<Refusal> judge_lease(const protocol::ShmAttachRequest& request, Nanos now) const;
   AttachVerdict accept(const protocol::ShmAttachRequest& request, std::uint32_t stream_id, Nanos now);
   const protocol::ShmAttachResponse& remember(const Key& key, protocol::ShmAttachResponse response);
-  [[nodiscard]] protocol::ShmAttachResponse undo(std::uint64_t lease_id, const Key& key, std::string_view why,
-                                                 Nanos now);
+  void take_back(std::uint64_t lease_id, Nanos now);
 
   Parts parts_;
   bool draining_ = false;

@@ -207,7 +207,7 @@ TEST(AttachDesk, LeavesNoTraceOfAnAttachThatCouldNotBeProvisioned) {
   r.publish_mode = PublishMode::existing_or_create;
   const AttachVerdict verdict = d.desk.on(r, 0);
   EXPECT_EQ(verdict.stream_id, 100U);
-  const auto refusal = d.desk.refuse(verdict.lease_id, "no space", 0);
+  const auto refusal = d.desk.refuse(verdict.lease_id, ResponseCode::internal_error, "no space", 0);
   EXPECT_EQ(refusal.code, ResponseCode::internal_error);
   EXPECT_EQ(refusal.error_message, "no space");
   EXPECT_EQ(d.streams.find(100), nullptr);

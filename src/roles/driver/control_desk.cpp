@@ -131,9 +131,9 @@ void ControlDesk::grant_attach(std::uint64_t lease_id) {
 }
 
 // REQUIRES: the attach is pending.
-void ControlDesk::refuse_attach(std::uint64_t lease_id, std::string_view why) {
+void ControlDesk::refuse_attach(std::uint64_t lease_id, ResponseCode code, std::string_view why) {
   const LeaseKey who = books_.leases.find(lease_id)->key;
-  answer_attach(books_.attach_desk.refuse(lease_id, why, now_), who);
+  answer_attach(books_.attach_desk.refuse(lease_id, code, why, now_), who);
 }
 
 void ControlDesk::count_answer(const protocol::ShmAttachResponse& response, const LeaseKey& who) {
@@ -157,7 +157,7 @@ void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
                        outcome.status.error().message);
     for (const std::uint64_t lease_id : outcome.waiting) {
       if (books_.attach_desk.is_pending(lease_id)) {
-        refuse_attach(lease_id, outcome.status.error().message);
+        refuse_attach(lease_id, ResponseCode::internal_error, outcome.status.error().message);
       }
     }
     return;
@@ -291,7 +291,7 @@ void ControlDesk::refuse_pending(Nanos now) {
     }
   }
   for (const std::uint64_t lease_id : pending) {
-    refuse_attach(lease_id, protocol::refusal_draining);
+    refuse_attach(lease_id, ResponseCode::rejected, protocol::refusal_draining);
   }
 }
 

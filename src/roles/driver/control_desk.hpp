@@ -39,7 +39,7 @@ class ControlDesk {
  private:
   void answer_attach(const protocol::ShmAttachResponse& response, const LeaseKey& who);
   void grant_attach(std::uint64_t lease_id);
-  void refuse_attach(std::uint64_t lease_id, std::string_view why);
+  void refuse_attach(std::uint64_t lease_id, protocol::ResponseCode code, std::string_view why);
   void count_answer(const protocol::ShmAttachResponse& response, const LeaseKey& who);
   void say_lease_ended(const Lease& lease, protocol::LeaseRevokeReason reason);
   void tell_unknown(const LeaseKey& key);

@@ -420,5 +420,20 @@ TEST_F(DriverFaults, GivesAConsumerNoEpochWhoseProducerCouldNotBeAnswered) {
   EXPECT_EQ(client.last<ShmPoolAnnounce>().producer_id, 0U);
 }
 
+TEST_F(DriverFaults, RefusesWhoStillWaitsAtTheEndBecauseItGoesAndNotAsAFailure) {
+  config.policies.shutdown_timeout_ms = 0;
+  config.profiles[0].payload_pools.push_back({3, 8U << 20});
+  start();
+  Peer& client = peer();
+  client.say(request(1, 10, Role::producer));
+  cycle();
+  ASSERT_EQ(driver->status().jobs_pending, 1U);
+  driver->request_shutdown(protocol::ShutdownReason::normal);
+  settle();
+  EXPECT_EQ(client.last<ShmAttachResponse>().code, ResponseCode::rejected);
+  EXPECT_EQ(client.last<ShmAttachResponse>().error_message, "driver draining");
+  EXPECT_TRUE(driver->finished());
+}
+
 }  // namespace
 }  // namespace tensorpool::driver
