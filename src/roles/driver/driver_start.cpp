@@ -1,5 +1,7 @@
 #include "roles/driver/driver_start.hpp"
 
+#include <filesystem>
+
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/user.hpp"
@@ -66,27 +68,26 @@ Result<FileLock> lock(const std::string& path, std::string_view what, std::strin
   return taken;
 }
 
-std::string control_lock_path(std::string aeron_dir, std::uint32_t control_stream_id) {
-  while (aeron_dir.size() > 1 && aeron_dir.back() == '/') {
-    aeron_dir.pop_back();
-  }
-  return fmt::format("{}.driver-{}.lock", aeron_dir, control_stream_id);
+Result<FileLock> lock_namespace(const shm::EpochStore& store) {
+  return lock(store.lock_path(), fmt::format("serves the namespace {}", store.namespace_dir()),
+              "stop it, or set shm.namespace to another name");
 }
 
-Result<DriverLocks> take_locks(const DriverConfig& config, const DriverDeps& deps, const shm::EpochStore& store) {
-  auto name_space = lock(store.lock_path(), fmt::format("serves the namespace {}", store.namespace_dir()),
-                         "stop it, or set shm.namespace to another name");
-  if (!name_space) {
-    return name_space.error();
+// Beside the Aeron directory, under the one name that all its spellings lead to.
+// REQUIRES: connected, so the directory is there, and no link to it dangles.
+Result<FileLock> lock_control_stream(const std::string& aeron_dir, std::uint32_t control_stream_id) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  fs::path directory = fs::weakly_canonical(fs::absolute(aeron_dir, failed), failed);
+  if (failed) {
+    return make_error(ErrorCode::io_error, "cannot resolve driver.aeron_dir {}: {}", aeron_dir, failed.message());
   }
-  auto control_stream =
-      lock(control_lock_path(deps.aeron_dir, config.driver.control_stream_id),
-           fmt::format("answers on control stream {} of {}", config.driver.control_stream_id, deps.aeron_dir),
-           "stop it, or set driver.control_stream_id or driver.aeron_dir to another");
-  if (!control_stream) {
-    return control_stream.error();
+  if (!directory.has_filename()) {
+    directory = directory.parent_path();
   }
-  return DriverLocks{std::move(*name_space), std::move(*control_stream)};
+  return lock(fmt::format("{}.driver-{}.lock", directory.string(), control_stream_id),
+              fmt::format("answers on control stream {} of {}", control_stream_id, aeron_dir),
+              "stop it, or set driver.control_stream_id or driver.aeron_dir to another");
 }
 
 Result<Backing> inspect_backing(const DriverConfig& config, const DriverDeps& deps, const shm::EpochStore& store) {
@@ -146,9 +147,9 @@ Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
   if (!backing) {
     return backing.error();
   }
-  auto locks = take_locks(config, deps, *store);
-  if (!locks) {
-    return locks.error();
+  auto name_space = lock_namespace(*store);
+  if (!name_space) {
+    return name_space.error();
   }
   auto books = std::make_unique<Books>(
       std::move(config), std::move(*store),
@@ -157,12 +158,16 @@ Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
   if (!link) {
     return make_error(link.error().code, "the driver cannot reach its media driver: {}", link.error().message);
   }
+  auto control_stream = lock_control_stream(deps.aeron_dir, books->config.driver.control_stream_id);
+  if (!control_stream) {
+    return control_stream.error();
+  }
   if (Status status = check_message_lengths(*books); !status) {
     return status.error();
   }
   clean_up_after_predecessor(*books);
   state_footprint(*books, deps);
-  return DriverStart{std::move(*locks), std::move(books), std::move(*link)};
+  return DriverStart{{std::move(*name_space), std::move(*control_stream)}, std::move(books), std::move(*link)};
 }
 
 }  // namespace tensorpool::driver

@@ -317,6 +317,22 @@ TEST_F(DriverTest, RefusesASecondDriverOnItsNamespaceAndOnItsControlStream) {
   EXPECT_TRUE(Driver::create(other, deps()));
 }
 
+// Both would answer every attach.
+TEST_F(DriverTest, RefusesASecondDriverOnItsControlStreamHoweverTheAeronDirectoryIsSpelled) {
+  std::filesystem::create_directory(bus);
+  std::filesystem::create_directory_symlink(bus, dir.path() + "/link");
+  start();
+  DriverConfig other = config;
+  other.shm.name_space = "other";
+  for (const std::string& spelling : {bus, bus + "/", bus + "/.", dir.path() + "//aeron", dir.path() + "/./aeron",
+                                      dir.path() + "/link", std::filesystem::relative(bus).string()}) {
+    other.driver.aeron_dir = spelling;
+    const auto second = Driver::create(other, deps());
+    ASSERT_FALSE(second) << spelling;
+    EXPECT_EQ(second.error().code, ErrorCode::already_exists) << second.error().message;
+  }
+}
+
 TEST_F(DriverTest, SaysAtTheStartThatThereIsNoMediaDriver) {
   transport::loopback::kill_media_driver(bus);
   const auto created = Driver::create(config, deps());
