@@ -1,6 +1,5 @@
 #include "roles/driver/control_desk.hpp"
 
-#include <algorithm>
 #include <type_traits>
 
 #include "protocol/constants.hpp"
@@ -243,15 +242,16 @@ void ControlDesk::on(const protocol::ShmLeaseKeepalive& keepalive) {
   }
 }
 
-// A client whose lease died with a former driver, or while it was stopped, learns it now and attaches anew; once per
-// lease. A live lease named wrongly is left alone: that is a forgery.
+// A client whose lease died with a former driver, or while it was stopped, learns it now and attaches anew; again each
+// keepalive interval, since it may miss the word; but never so many at a time that a flood of forged keepalives could
+// crowd answers out of the outbox. A live lease named wrongly is left alone: that is a forgery.
 void ControlDesk::tell_unknown(const LeaseKey& key) {
-  if (std::find(told_unknown_.begin(), told_unknown_.end(), key.lease_id) != told_unknown_.end()) {
-    return;
+  if (now_ - told_since_ >= books_.config.keepalive_interval_ns()) {
+    told_since_ = now_;
+    told_unknown_.clear();
   }
-  told_unknown_.push_back(key.lease_id);
-  if (told_unknown_.size() > told_unknown_limit) {
-    told_unknown_.pop_front();
+  if (told_unknown_.size() >= told_unknown_limit || !told_unknown_.insert(key.lease_id).second) {
+    return;
   }
   protocol::ShmLeaseRevoked revoked = make_revoked(key, LeaseRevokeReason::revoked, now_);
   revoked.error_message = protocol::refusal_unknown_lease;

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <span>
 #include <string_view>
+#include <unordered_set>
 
 #include "protocol/dispatch.hpp"
 #include "protocol/messages.hpp"
@@ -48,8 +48,9 @@ class ControlDesk {
 
   Books& books_;
   Announcer& announcer_;
-  Nanos now_ = 0;                           // of the message in hand
-  std::deque<std::uint64_t> told_unknown_;  // lease ids that were told so; bounded
+  Nanos now_ = 0;                                   // of the message in hand
+  std::unordered_set<std::uint64_t> told_unknown_;  // lease ids that were told so since `told_since_`; bounded
+  Nanos told_since_ = 0;
 };
 
 }  // namespace tensorpool::driver

@@ -435,5 +435,39 @@ TEST_F(DriverFaults, RefusesWhoStillWaitsAtTheEndBecauseItGoesAndNotAsAFailure) 
   EXPECT_TRUE(driver->finished());
 }
 
+TEST_F(DriverFaults, RepeatsToAClientWithoutALeaseWhatItMayHaveMissed) {
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::consumer);
+  driver.reset();
+  start();
+  client.all.clear();
+  client.say(keepalive(granted, 10, Role::consumer));
+  transport::loopback::drop_next(bus, 1000, 1);
+  settle();
+  EXPECT_TRUE(client.every<ShmLeaseRevoked>().empty());
+  advance(1000 * ms);
+  for (int i = 0; i < 3; ++i) {
+    client.say(keepalive(granted, 10, Role::consumer));
+    settle();
+  }
+  ASSERT_EQ(client.every<ShmLeaseRevoked>().size(), 1U) << "once an interval";
+  EXPECT_EQ(client.last<ShmLeaseRevoked>().lease_id, granted.lease_id);
+}
+
+// spec: reliability W3
+TEST_F(DriverFaults, AnswersAFloodOfUnknownLeasesABoundedNumberOfTimes) {
+  start();
+  Peer& client = peer();
+  for (std::size_t interval = 1; interval <= 3; ++interval) {
+    for (std::uint64_t forged = 1; forged <= 1000; ++forged) {
+      client.say(protocol::ShmLeaseKeepalive{forged, 1, 10, Role::consumer, 0});
+    }
+    settle();
+    EXPECT_EQ(client.every<ShmLeaseRevoked>().size(), 256 * interval);
+    advance(1000 * ms);
+  }
+}
+
 }  // namespace
 }  // namespace tensorpool::driver
