@@ -84,12 +84,18 @@ std::optional<Error> check_spelling(const std::string& path) {
   return std::nullopt;
 }
 
-// Who may own a region below this base.
+// Who may own a region below this base, and the directories on the way to it.
 struct Owners {
   uid_t base;
   uid_t first_directory;
   [[nodiscard]] bool accept(uid_t owner) const noexcept {
     return owner == 0 || owner == ::geteuid() || owner == base || owner == first_directory;
+  }
+  [[nodiscard]] std::string stranger(uid_t owner) const {
+    return fmt::format(
+        "user id {}, not to this process ({}), root, the owner of the base directory ({}) or of the directory below it "
+        "({})",
+        owner, ::geteuid(), base, first_directory);
   }
 };
 
@@ -106,11 +112,14 @@ Result<Owners> check_directories(const std::string& path, int base, const std::s
     if (!directory || ::fstat(directory.get(), &status) != 0)
       return errno_error(errno, "cannot examine {} on the way to {}", escape(prefix), escape(path));
     if (i == 0) owners.first_directory = status.st_uid;
-    if ((status.st_mode & S_IWOTH) != 0) {
-      return refuse(
-          path,
-          "directory {} below the base is writable by everyone (mode {:o}); remove that permission with chmod o-w",
-          escape(prefix), status.st_mode & 07777);
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+      return refuse(path,
+                    "directory {} below the base is writable by others than its owner (mode {:o}), who could replace "
+                    "the region; remove that permission with chmod go-w",
+                    escape(prefix), status.st_mode & 07777);
+    }
+    if (!owners.accept(status.st_uid)) {
+      return refuse(path, "directory {} below the base belongs to {}", escape(prefix), owners.stranger(status.st_uid));
     }
   }
   return owners;
@@ -128,12 +137,7 @@ std::optional<Error> check_file(const std::string& path, int file, const Owners&
     return refuse(path, "it is writable by everyone (mode {:o}); remove that permission with chmod o-w",
                   status.st_mode & 07777);
   }
-  if (!owners.accept(status.st_uid)) {
-    return refuse(path,
-                  "it belongs to user id {}, not to this process ({}), root, the owner of the base directory ({}) or "
-                  "of the directory below it ({})",
-                  status.st_uid, ::geteuid(), owners.base, owners.first_directory);
-  }
+  if (!owners.accept(status.st_uid)) return refuse(path, "it belongs to {}", owners.stranger(status.st_uid));
   return std::nullopt;
 }
 

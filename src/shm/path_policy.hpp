@@ -3,8 +3,8 @@
 //
 // Acceptable, by fstat of the opened handle: regular, exactly one hard link, not writable by others (o-w), owned by
 // this process's effective user, by root, by the owner of the base directory, or by the owner of the first directory
-// below it (the `tensorpool-<user>` of the canonical layout). No directory between base and file may be writable by
-// others.
+// below it (the `tensorpool-<user>` of the canonical layout). Every directory between base and file must be owned so
+// too, and be writable by its owner alone: whoever may write it could put another file in the region's place.
 #pragma once
 
 #include <string>

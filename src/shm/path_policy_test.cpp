@@ -3,6 +3,7 @@
 #include "shm/path_policy.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,9 @@ class OpenRegion : public ::testing::Test {
  protected:
   OpenRegion() {
     fs::create_directories(epoch_dir());
+    for (fs::path dir = epoch_dir(); dir != base_.path(); dir = dir.parent_path()) {
+      fs::permissions(dir, static_cast<fs::perms>(0750));  // whatever the umask
+    }
     write(ring());
   }
 
@@ -145,6 +149,29 @@ TEST_F(OpenRegion, RefusesAFileThatAnybodyMayWrite) {
 TEST_F(OpenRegion, RefusesADirectoryThatAnybodyMayWrite) {
   ASSERT_EQ(::chmod((base_.path() + "/tensorpool-me/ns").c_str(), 0777), 0);
   expect_says(refusal(ring()), "directory tensorpool-me/ns");
+}
+
+// spec: reliability F6
+TEST_F(OpenRegion, RefusesADirectoryThatItsGroupMayWrite) {
+  for (const char* dir : {"tensorpool-me", "tensorpool-me/ns", "tensorpool-me/ns/1", "tensorpool-me/ns/1/7"}) {
+    const std::string path = base_.path() + "/" + dir;
+    ASSERT_EQ(::chmod(path.c_str(), 0770), 0);
+    expect_says(refusal(ring()), fmt::format("directory {} below the base is writable by others than its owner", dir));
+    ASSERT_EQ(::chmod(path.c_str(), 02750), 0);
+  }
+  EXPECT_TRUE(open_region(ring(), Access::read_only, policy()).has_value());
+}
+
+TEST_F(OpenRegion, AcceptsABaseThatAnybodyMayWriteIfItIsSticky) {
+  ASSERT_EQ(::chmod(base_.path().c_str(), 01777), 0);
+  EXPECT_TRUE(open_region(ring(), Access::read_only, policy()).has_value());
+}
+
+TEST_F(OpenRegion, RefusesAStrangersDirectoryOnTheWay) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give directories away";
+  const std::string stream_dir = base_.path() + "/tensorpool-me/ns/1";
+  ASSERT_EQ(::chown(stream_dir.c_str(), 4242, 4242), 0);
+  expect_says(refusal(ring()), "directory tensorpool-me/ns/1 below the base belongs to user id 4242");
 }
 
 TEST_F(OpenRegion, SaysThatAMissingFileIsMissing) {
