@@ -36,7 +36,7 @@ Status ConsumerAttachment::hand_over(std::unique_ptr<shm::RegionSet> regions) {
     subscription_ = *std::move(added);
     subscription_generation_ = context().plane.generation();
   }
-  const auto untaken = core_->sessions.offer(std::make_unique<ConsumerSession>(std::move(regions), subscription_));
+  core_->offer(std::make_unique<ConsumerSession>(std::move(regions), subscription_));
   return {};
 }
 

@@ -45,6 +45,17 @@ void ConsumerCore::set_ids(std::uint32_t stream_id, std::uint32_t client_id) noe
   client_id_.store(client_id, std::memory_order_relaxed);
 }
 
+ConsumerStats ConsumerCore::stats() const noexcept {
+  ConsumerStats stats = ledger_.stats();
+  const std::uint64_t frames = passed_by_frames_.get();
+  const std::uint64_t abandoned = passed_by_abandoned_.get();
+  stats.lost[static_cast<std::size_t>(LossCause::skipped)] += frames;
+  stats.abandoned += abandoned;
+  stats.accounted += frames + abandoned;
+  stats.remaps += passed_by_epochs_.get();
+  return stats;
+}
+
 int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
   pick_up();
   if (current_ == nullptr) return 0;
@@ -71,23 +82,51 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
 
 // --- Sessions ---
 
+void ConsumerCore::offer(std::unique_ptr<ConsumerSession> session) {
+  const std::uint64_t epoch = session->regions->epoch();
+  const auto untaken = sessions.offer(nullptr);
+  if (untaken && untaken->regions->epoch() == epoch) {
+    session->begins_at = untaken->begins_at;
+  } else if (untaken) {
+    const std::uint64_t end = untaken->pending.ring_end();
+    if (untaken->begins_at < end) {
+      const MissedFrames missed = untaken->pending.missed(untaken->begins_at, end);
+      passed_by_frames_.add(missed.gaps);
+      passed_by_abandoned_.add(missed.abandoned);
+      passed_by_epochs_.add();
+    }
+  } else if (epoch == offered_epoch_) {
+    session->begins_at = ~std::uint64_t{0};  // the session that was taken before it has the books
+  }
+  offered_epoch_ = epoch;
+  const auto none = sessions.offer(std::move(session));
+}
+
 void ConsumerCore::pick_up() noexcept {
   ConsumerSession* const taken = sessions.take();
   if (taken == nullptr) return;
-  if (next_ != nullptr) sessions.retire(next_);
-  next_ = taken;
+  replaced_ = std::exchange(next_, taken);
+  if (replaced_ != nullptr) {
+    drain();  // what is waiting for it belongs into its books
+    pass_by(*replaced_, *taken);
+    sessions.retire(std::exchange(replaced_, nullptr));
+  }
   if (current_ == nullptr) switch_over();
 }
 
 // What was pending from the old epoch has been delivered; its files go back to the conductor.
 void ConsumerCore::switch_over() noexcept {
   ConsumerSession* const old = std::exchange(current_, std::exchange(next_, nullptr));
-  const bool same_epoch = current_->regions->epoch() == ledger_.stats().epoch;
+  const bool same_epoch = current_->regions->epoch() == ledger_.epoch();
   if (old != nullptr) {
-    if (same_epoch && old->pending.started()) current_->pending.continue_at(old->pending.expected());
+    if (!same_epoch) {
+      close_books(*old);
+    } else if (old->pending.started()) {
+      current_->pending.continue_at(old->pending.expected());
+    }
     sessions.retire(old);
   }
-  if (!same_epoch && ledger_.stats().epoch != 0) ledger_.note_remap();
+  if (!same_epoch && ledger_.epoch() != 0) ledger_.note_remap();
   ledger_.begin_epoch(current_->regions->epoch());
   images_joined_ = current_->subscription->images_joined();
   images_lost_ = current_->subscription->images_lost();
@@ -97,6 +136,36 @@ void ConsumerCore::switch_over() noexcept {
   } else {
     find_start(*current_);
   }
+}
+
+// The producer's last words: frames whose descriptors were dropped or held back to the end, claims given up at the end.
+void ConsumerCore::close_books(const ConsumerSession& ended) noexcept {
+  if (!ended.pending.started()) return;
+  const std::uint64_t end = ended.pending.ring_end();
+  const MissedFrames missed = ended.pending.missed(ended.pending.expected(), end);
+  ledger_.missed_before(end, missed.gaps, missed.abandoned);
+}
+
+// A session that was taken and never became current. Its epoch is over, or its successor carries it on.
+void ConsumerCore::pass_by(ConsumerSession& ended, ConsumerSession& successor) noexcept {
+  PendingFrames& pending = ended.pending;
+  const std::uint64_t epoch = ended.regions->epoch();
+  if (epoch == current_->regions->epoch()) return;  // the books are the current session's
+  MissedFrames missed;
+  std::uint64_t skipped = 0;
+  for (; !pending.empty(); pending.pop(), ++skipped) {
+    missed.gaps += pending.front().gaps_before;
+    missed.abandoned += pending.front().abandoned_before;
+  }
+  if (epoch == successor.regions->epoch()) {
+    if (pending.started()) successor.pending.continue_at(pending.expected());
+  } else {
+    const MissedFrames tail =
+        pending.missed(pending.started() ? pending.expected() : ended.begins_at, pending.ring_end());
+    missed.gaps += tail.gaps;
+    missed.abandoned += tail.abandoned;
+  }
+  ledger_.passed_by(skipped, missed.gaps, missed.abandoned);
 }
 
 // --- Where to begin ---
@@ -173,12 +242,19 @@ void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
   }
 }
 
+ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
+  if (epoch == current_->regions->epoch()) return current_;
+  for (ConsumerSession* const session : {next_, replaced_}) {
+    if (session != nullptr && epoch == session->regions->epoch()) return session;
+  }
+  return nullptr;
+}
+
 // spec: behaviour, Consumer: stream id is mine, mapped, epoch equal; else drop and count, never unmap on a descriptor.
 void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
   if (descriptor.stream_id != current_->regions->stream_id()) return;  // several streams share a descriptor stream
-  ConsumerSession* session = current_;
-  if (descriptor.epoch != session->regions->epoch()) session = next_;
-  if (session == nullptr || descriptor.epoch != session->regions->epoch()) return ledger_.wrong_epoch();
+  ConsumerSession* const session = session_of(descriptor.epoch);
+  if (session == nullptr) return ledger_.wrong_epoch();
   if (session->pending.full()) {
     // More than a ring behind. The next epoch's books are not open yet, so there its oldest just was not its first.
     if (session == current_) {

@@ -1,6 +1,10 @@
 // What stands behind a Consumer: the application's thread polls, the conductor hands it sessions and reads its
 // counters. Between the two there is one atomic pointer (sessions, both ways), two flags and the counters; nothing else
 // is shared.
+//
+// The books (client/loss_ledger.hpp) cover every epoch that was mapped: one that is done with is closed by a look at
+// its ring, because the descriptors of its last sequences may never come; one that is over before its turn is booked
+// whole.
 #pragma once
 
 #include <atomic>
@@ -20,13 +24,18 @@ namespace tensorpool::detail {
 // One epoch of a stream, mapped for reading. Built and destroyed by the conductor, used by the application's thread.
 struct ConsumerSession {
   ConsumerSession(std::unique_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Subscription> subscribed)
-      : regions(std::move(mapped)), subscription(std::move(subscribed)), reader(*regions), pending(*regions) {}
+      : regions(std::move(mapped)),
+        subscription(std::move(subscribed)),
+        reader(*regions),
+        pending(*regions),
+        begins_at(pending.ring_end()) {}
 
   std::unique_ptr<shm::RegionSet> regions;
   // Shared with the sessions before and after it, of which one may still be in use; an epoch ends, the stream goes on.
   std::shared_ptr<transport::Subscription> subscription;
   shm::SlotReader reader;
   PendingFrames pending;
+  std::uint64_t begins_at;  // what was published since this was mapped; from there on it must not pass by uncounted
   ConsumerSession* next_retired = nullptr;
 };
 
@@ -45,6 +54,8 @@ class ConsumerCore {
 
   // --- The conductor's thread ---
   Handoff<ConsumerSession> sessions;
+  // Offers a session, and books the one before it if that epoch ended before the application ever looked.
+  void offer(std::unique_ptr<ConsumerSession> session);
   void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -53,13 +64,16 @@ class ConsumerCore {
   [[nodiscard]] bool attached() const noexcept { return attached_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return stream_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_.load(std::memory_order_relaxed); }
-  [[nodiscard]] ConsumerStats stats() const noexcept { return ledger_.stats(); }
+  [[nodiscard]] ConsumerStats stats() const noexcept;
 
  private:
   void pick_up() noexcept;
   void switch_over() noexcept;
+  void close_books(const ConsumerSession& ended) noexcept;
+  void pass_by(ConsumerSession& ended, ConsumerSession& successor) noexcept;
   void drain() noexcept;
   void drain(transport::Subscription& subscription) noexcept;
+  [[nodiscard]] ConsumerSession* session_of(std::uint64_t epoch) const noexcept;
   void on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
   void resynchronise() noexcept;
   void find_start(ConsumerSession& session) noexcept;
@@ -76,10 +90,15 @@ class ConsumerCore {
   std::atomic<std::uint32_t> stream_id_{0};
   std::atomic<std::uint32_t> client_id_{0};
 
+  // The conductor's thread only; the counters may be read anywhere.
+  std::uint64_t offered_epoch_ = 0;
+  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_;
+
   // The application's thread only; the ledger may be read anywhere.
   LossLedger ledger_;
   ConsumerSession* current_ = nullptr;
   ConsumerSession* next_ = nullptr;  // taken from the conductor; used once the current one has nothing left to deliver
+  ConsumerSession* replaced_ = nullptr;  // the next one until a moment ago; null but for the time of a pick_up
   std::uint64_t images_joined_ = 0;
   std::uint64_t images_lost_ = 0;
 };

@@ -34,6 +34,13 @@ class ConsumerTest : public StreamBench {
     inject(bytes);
   }
 
+  // The producer loses its lease and comes back in a new epoch.
+  void restart_producer() {
+    driver->revoke(driver->lease_of(protocol::Role::producer), protocol::LeaseRevokeReason::revoked);
+    run(client, 500 * ms);
+    ASSERT_TRUE(producer->attached());
+  }
+
   std::optional<transport::Connection> connection_;
   std::optional<transport::Publication> injector_;
 };
@@ -299,6 +306,79 @@ TEST_F(ConsumerTest, ReadsNothingWhileUnattachedAndCountsWhatPassedBy) {
   expect_balance(consumer->stats());
 }
 
+// spec: I5; the last descriptors of an epoch may never come, and nothing comes after them.
+TEST_F(ConsumerTest, CountsAtTheEndOfAnEpochWhatItNeverHeardOf) {
+  attach();
+  publish(0);
+  publish(1);
+  EXPECT_EQ(poll(), (Seqs{0, 1}));
+  transport::loopback::force_offer_result(bus_, descriptor_stream, transport::OfferResult::back_pressured, 2);
+  publish(2);
+  publish(3);
+  auto open = claim();
+  publish(5);  // held back behind the claim
+  producer.reset();
+  run(client, 20 * ms);
+  EXPECT_EQ(poll(), (Seqs{}));
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats[LossCause::gap], 3u);
+  EXPECT_EQ(stats.abandoned, 1u);
+  EXPECT_EQ(stats.accounted, 6u);
+  expect_balance(stats);
+}
+
+TEST_F(ConsumerTest, CountsTheClaimsThatWereGivenUpLastInAnEpoch) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  { const auto first = claim(), second = claim(); }
+  producer.reset();
+  run(client, 20 * ms);
+  EXPECT_EQ(poll(), (Seqs{}));
+  EXPECT_EQ(consumer->stats().abandoned, 2u);
+  EXPECT_EQ(consumer->stats().accounted, 3u);
+}
+
+TEST_F(ConsumerTest, CountsAnEpochThatEndedBeforeItsTurnCame) {
+  attach();
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(*consumer, 1), (Seqs{0}));
+  restart_producer();
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(*consumer, 0), (Seqs{}));  // taken, but the first epoch is not done with
+  publish(3);
+  transport::loopback::drop_next(bus_, descriptor_stream, 1);
+  publish(4);
+  restart_producer();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{1, 2, 0}));
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats[LossCause::skipped], 4u);
+  EXPECT_EQ(stats[LossCause::gap], 1u);
+  EXPECT_EQ(stats.accounted, 9u);
+  EXPECT_EQ(stats.remaps, 2u);
+  EXPECT_EQ(stats.wrong_epoch, 0u);
+  expect_balance(stats);
+}
+
+TEST_F(ConsumerTest, CountsAnEpochThatCameAndWentBetweenTwoPolls) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  restart_producer();
+  for (std::uint64_t i = 0; i < 12; ++i) publish(i);  // more than the ring has slots
+  { const auto dropped = claim(); }
+  restart_producer();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats[LossCause::skipped], 12u);
+  EXPECT_EQ(stats.abandoned, 1u);
+  EXPECT_EQ(stats.accounted, 15u);
+  EXPECT_EQ(stats.remaps, 2u);
+  expect_balance(stats);
+}
+
 // I5: whatever happens, the consumer's books balance against the producer's, sequence by sequence.
 class Balance : public ConsumerTest, public testing::WithParamInterface<int> {};
 
@@ -311,7 +391,11 @@ TEST_P(Balance, HoldsUnderRandomDropsClaimsStallsAndEpochs) {
   std::uint64_t delivered = 0;
   std::uint64_t last_epoch = 0;
   std::uint64_t last_seq = 0;
+  bool polled = true;  // in the producer's epoch
+  std::uint64_t ended_epochs =
+      0;  // sequences from the consumer's first to the producer's last, of epochs that are over
   const auto read = [&](int limit) {
+    polled = true;
     consumer->poll(
         [&](const Frame& frame) {
           EXPECT_GE(frame.epoch(), last_epoch);
@@ -344,8 +428,21 @@ TEST_P(Balance, HoldsUnderRandomDropsClaimsStallsAndEpochs) {
     if (chance(40)) read(1 + static_cast<int>(random() % 5));
     if (chance(20)) client.do_work(tick());
     if (chance(1)) {
+      std::uint64_t first = 0;  // for an epoch that passes by unseen
+      if (polled) {
+        read(1000);
+        const auto stats = consumer->stats();
+        const bool any = stats.accounted != ended_epochs;
+        first = any ? stats.first_seq : producer->stats().next_seq;
+        // What the consumer will not hear of before the epoch ends.
+        if (any) transport::loopback::force_offer_result(bus_, descriptor_stream, transport::OfferResult::closed, 3);
+        for (int i = 0; any && i < 3; ++i) publish(producer->stats().next_seq);
+        transport::loopback::force_offer_result(bus_, descriptor_stream, transport::OfferResult::ok, 0);
+      }
+      ended_epochs += producer->stats().next_seq - first;
       driver->revoke(driver->lease_of(protocol::Role::producer), protocol::LeaseRevokeReason::revoked);
       run(client, 300 * ms);
+      polled = false;
     }
   }
   claims.clear();
@@ -359,6 +456,7 @@ TEST_P(Balance, HoldsUnderRandomDropsClaimsStallsAndEpochs) {
   EXPECT_EQ(stats.delivered, delivered);
   EXPECT_EQ(stats.epoch, producer->stats().epoch);
   EXPECT_EQ(stats.last_seq + 1, producer->stats().next_seq);
+  EXPECT_EQ(stats.accounted, ended_epochs + stats.last_seq + 1 - stats.first_seq);
   EXPECT_EQ(stats[LossCause::not_committed] + stats[LossCause::invalid_header] + stats.malformed, 0u);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, Balance, testing::Range(1, 41));

@@ -1,7 +1,7 @@
 // The consumer's books: every sequence from the first one on gets exactly one entry, in order, epoch after epoch.
 // Written by the application's thread, read by anybody. Invariant, after every call:
 //   accounted = delivered + abandoned + sum(lost), and within an epoch last_seq - first_seq + 1 = what was entered for
-//   it.
+//   it. An epoch that passed by unseen enters the sums only.
 #pragma once
 
 #include <array>
@@ -40,9 +40,20 @@ class LossLedger {
     lost_[static_cast<std::size_t>(LossCause::gap)].add(gaps);
     abandoned_.add(abandoned);
   }
+  // All that is known of an epoch that was over before it could begin here: frames that nobody looked at, and the
+  // sequences without one.
+  void passed_by(std::uint64_t skipped, std::uint64_t gaps, std::uint64_t abandoned) noexcept {
+    if (skipped + gaps + abandoned == 0) return;
+    lost_[static_cast<std::size_t>(LossCause::skipped)].add(skipped);
+    lost_[static_cast<std::size_t>(LossCause::gap)].add(gaps);
+    abandoned_.add(abandoned);
+    accounted_.add(skipped + gaps + abandoned);
+    remaps_.add();
+  }
   void wrong_epoch() noexcept { wrong_epoch_.add(); }
   void malformed() noexcept { malformed_.add(); }
 
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.get(); }
   [[nodiscard]] ConsumerStats stats() const noexcept;
 
  private:

@@ -43,19 +43,34 @@ PendingFrame& PendingFrames::push(std::uint64_t seq) noexcept {
   return frame;
 }
 
+// Only what a lap has not yet overwritten can still be told from a lost descriptor. A claim that is merely open looks
+// like one given up, but no later descriptor is sent before it is settled.
+MissedFrames PendingFrames::missed(std::uint64_t from, std::uint64_t to) const noexcept {
+  if (from >= to) return {};
+  std::uint64_t abandoned = 0;
+  for (std::uint64_t seq = to - std::min(to - from, nslots_); seq < to; ++seq) {
+    if (reader_.commit_word_value(seq) == protocol::in_progress_word(seq)) ++abandoned;
+  }
+  return {to - from - abandoned, abandoned};
+}
+
+std::uint64_t PendingFrames::ring_end() const noexcept {
+  std::uint64_t end = 0;
+  for (std::uint64_t index = 0; index < nslots_; ++index) {
+    const std::uint64_t word = reader_.commit_word_value(index);
+    const std::uint64_t seq = protocol::seq_of(word);
+    if (word != 0 && (seq & (nslots_ - 1)) == index) end = std::max(end, seq + 1);
+  }
+  return end;
+}
+
 void PendingFrames::classify_hole(PendingFrame& behind, bool announced) const noexcept {
   if (!started_ || behind.seq == expected_) return;
-  const std::uint64_t missing = behind.seq - expected_;
-  std::uint64_t abandoned = 0;
-  // Only what a lap has not yet overwritten can still be told. A claim that is merely open looks like one given up, but
-  // no later descriptor is sent before it is settled; a frame that was found without a descriptor proves nothing.
-  if (announced) {
-    for (std::uint64_t seq = behind.seq - std::min(missing, nslots_ - 1); seq < behind.seq; ++seq) {
-      if (reader_.commit_word_value(seq) == protocol::in_progress_word(seq)) ++abandoned;
-    }
-  }
-  behind.abandoned_before = abandoned;
-  behind.gaps_before = missing - abandoned;
+  // A frame that was found without a descriptor proves nothing: the claims before it may still be open.
+  const MissedFrames hole =
+      announced ? missed(expected_, behind.seq) : MissedFrames{.gaps = behind.seq - expected_, .abandoned = 0};
+  behind.abandoned_before = hole.abandoned;
+  behind.gaps_before = hole.gaps;
 }
 
 }  // namespace tensorpool::detail

@@ -25,6 +25,12 @@ struct PendingFrame {
   std::optional<std::uint64_t> trace_id;
 };
 
+// Sequences that no frame in the queue stands for.
+struct MissedFrames {
+  std::uint64_t gaps = 0;
+  std::uint64_t abandoned = 0;
+};
+
 class PendingFrames {
  public:
   enum class Verdict : std::uint8_t { queued, repeated, implausible };
@@ -48,6 +54,11 @@ class PendingFrames {
     expected_ = seq;
     started_ = true;
   }
+
+  // One past the newest sequence of which the ring knows, committed or not; 0 for a ring that nobody wrote to.
+  [[nodiscard]] std::uint64_t ring_end() const noexcept;
+  // What became of the sequences in [from, to), none of which will be heard of any more.
+  [[nodiscard]] MissedFrames missed(std::uint64_t from, std::uint64_t to) const noexcept;
 
   [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
   [[nodiscard]] bool full() const noexcept { return tail_ - head_ == capacity_; }
