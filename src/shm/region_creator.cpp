@@ -114,6 +114,7 @@ struct RegionCreator::Impl {
   void* locked_address = nullptr;  // the current file's mapping while it is being locked
   LockedRegions locked;
   std::optional<Error> failure;
+  bool lock_refused = false;
   bool done = false;
 
   ~Impl() {
@@ -238,6 +239,7 @@ Status RegionCreator::Impl::lock(std::uint64_t max_bytes) {
   }
   const std::uint64_t piece = next_piece(max_bytes, length());
   if (calls->lock(static_cast<std::byte*>(locked_address) + position, piece) != 0) {
+    lock_refused = true;
     return errno_error(errno,
                        "cannot lock {} bytes of {} in memory; raise the limit of locked memory (ulimit -l), or set "
                        "policies.mlock_shm = false",
@@ -359,6 +361,8 @@ RegionLayout RegionCreator::layout() const {
   }
   return layout;
 }
+
+bool RegionCreator::lock_refused() const noexcept { return impl_->lock_refused; }
 
 LockedRegions RegionCreator::take_locked() noexcept {
   assert(impl_->done);

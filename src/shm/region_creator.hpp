@@ -77,6 +77,9 @@ class RegionCreator {
   // activity time of the region. After an error everything is removed and further steps answer the same error.
   [[nodiscard]] Result<Progress> step(std::uint64_t max_bytes, Nanos now);
 
+  // With mlock: the error that step() answers is that the system does not lock so much memory.
+  [[nodiscard]] bool lock_refused() const noexcept;
+
   // The finished epoch's paths and shape. REQUIRES: done.
   [[nodiscard]] RegionLayout layout() const;
   // With mlock: what keeps the pages locked, to be kept as long as the epoch lives. REQUIRES: done.

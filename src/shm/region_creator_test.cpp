@@ -284,6 +284,7 @@ TEST(RegionCreator, NamesTheLimitWhenItCannotLock) {
   ASSERT_FALSE(progress.has_value());
   EXPECT_NE(progress.error().message.find("ulimit -l"), std::string::npos) << progress.error().message;
   EXPECT_NE(progress.error().message.find("policies.mlock_shm"), std::string::npos) << progress.error().message;
+  EXPECT_TRUE(creator->lock_refused());
   EXPECT_EQ(tree(files.base_dir()), before);
 }
 

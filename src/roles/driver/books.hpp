@@ -58,7 +58,8 @@ struct Books {
   Outbox control_outbox;
   Outbox announce_outbox;
 
-  std::optional<protocol::ShutdownReason> shutdown_asked;  // by a request with the right token
+  std::optional<protocol::ShutdownReason> shutdown_asked;  // by a request with the right token, or by a failure
+  std::optional<Error> failure;                            // why the driver cannot go on
 };
 
 }  // namespace tensorpool::driver

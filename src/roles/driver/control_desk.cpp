@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "base/error.hpp"
 #include "protocol/constants.hpp"
 #include "roles/driver/stream_messages.hpp"
 #include "roles/driver/token.hpp"
@@ -159,6 +160,10 @@ void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
         refuse_attach(lease_id, ResponseCode::internal_error, outcome.status.error().message);
       }
     }
+    if (outcome.lock_refused) {
+      fail(make_error(outcome.status.error().code, "policies.mlock_shm makes that fatal, the driver ends: {}",
+                      outcome.status.error().message));
+    }
     return;
   }
   // Responses before the announce (behaviour: attach).
@@ -170,6 +175,13 @@ void ControlDesk::finish(const ProvisioningOutcome& outcome, Nanos now) {
   if (Stream* const stream = books_.streams.find(outcome.stream_id)) {
     announcer_.announce(*stream, now);
   }
+}
+
+// The driver cannot go on as it was told to; it says goodbye in order.
+void ControlDesk::fail(Error why) {
+  books_.log.error("{}", why.message);
+  books_.failure = std::move(why);
+  books_.shutdown_asked = protocol::ShutdownReason::error;
 }
 
 // spec: driver §4.9
@@ -221,8 +233,7 @@ void ControlDesk::say_lease_ended(const Lease& lease, LeaseRevokeReason reason) 
   if (key.role == Role::producer) {
     if (stream->provisioned()) {
       books_.collector.superseded(key.stream_id, stream->layout->epoch, now_);
-      stream->layout.reset();
-      stream->bytes_reserved = 0;
+      stream->drop_epoch();
     }
     books_.provisioning.want_idle_epoch(key.stream_id, std::nullopt);
   }

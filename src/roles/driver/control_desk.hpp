@@ -43,6 +43,7 @@ class ControlDesk {
   void count_answer(const protocol::ShmAttachResponse& response, const LeaseKey& who);
   void say_lease_ended(const Lease& lease, protocol::LeaseRevokeReason reason);
   void tell_unknown(const LeaseKey& key);
+  void fail(Error why);
   void on_malformed(const protocol::DispatchOutcome& outcome, std::span<const std::byte> bytes);
   void answer_unsupported(const protocol::MessageHeader& header, std::span<const std::byte> bytes);
 

@@ -48,6 +48,7 @@ class Driver::Impl {
 
   int do_work(Nanos now) noexcept;
   [[nodiscard]] DriverStatus status() const;
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept { return books_->failure; }
 
   std::atomic<int> requested{no_request};  // a ShutdownReason; set by any thread
   std::atomic<bool> finished{false};
@@ -352,6 +353,8 @@ void Driver::request_shutdown(protocol::ShutdownReason reason) noexcept {
 }
 
 bool Driver::finished() const noexcept { return impl_->finished.load(std::memory_order_acquire); }
+
+const std::optional<Error>& Driver::failure() const noexcept { return impl_->failure(); }
 
 DriverStatus Driver::status() const { return impl_->status(); }
 

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,8 @@ class Driver {
   void request_shutdown(protocol::ShutdownReason reason) noexcept;
   // True once the notice is out and, if so configured, the files are gone. Any thread.
   [[nodiscard]] bool finished() const noexcept;
+  // Why it ends by itself; nothing while it can go on. REQUIRES: called by the thread that calls do_work.
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept;
 
   // REQUIRES: called by the thread that calls do_work.
   [[nodiscard]] DriverStatus status() const;

@@ -19,7 +19,7 @@ using protocol::ShmDriverShutdown;
 using protocol::ShmLeaseRevoked;
 using protocol::ShmPoolAnnounce;
 
-// The kernel, with a disk that can be full.
+// The kernel, with a disk that can be full and memory that can be locked, or not.
 class FullDisk : public shm::SystemCalls {
  public:
   int reserve(int fd, std::uint64_t offset, std::uint64_t length) override {
@@ -30,7 +30,12 @@ class FullDisk : public shm::SystemCalls {
     }
     return SystemCalls::reserve(fd, offset, length);
   }
+  int lock(void*, std::size_t) override {
+    errno = lock_error;
+    return lock_error == 0 ? 0 : -1;
+  }
   int failures = 0;
+  int lock_error = 0;
 };
 
 class DriverFaults : public DriverFixture {
@@ -467,6 +472,38 @@ TEST_F(DriverFaults, AnswersAFloodOfUnknownLeasesABoundedNumberOfTimes) {
     EXPECT_EQ(client.every<ShmLeaseRevoked>().size(), 256 * interval);
     advance(1000 * ms);
   }
+}
+
+TEST_F(DriverFaults, LocksNoMemoryForAnEpochThatIsDead) {
+  config.policies.mlock_shm = true;
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::producer);
+  ASSERT_EQ(granted.code, ResponseCode::ok) << granted.error_message;
+  EXPECT_NE(disk.read_text("/proc/self/maps")->find(stream_dir(1)), std::string::npos);
+  disk.failures = 1000;  // not even the idle epoch fits beside it
+  client.say(detach(granted, 10, Role::producer));
+  settle();
+  EXPECT_EQ(disk.read_text("/proc/self/maps")->find(stream_dir(1)), std::string::npos);
+}
+
+// spec: driver §16 (policies.mlock_shm)
+TEST_F(DriverFaults, EndsWithAnErrorWhenItCannotLockWhatItWasToldToLock) {
+  config.policies.mlock_shm = true;
+  start();
+  Peer& client = peer();
+  disk.lock_error = ENOMEM;
+  const ShmAttachResponse refused = attach(client, 1, 10, Role::producer);
+  EXPECT_EQ(refused.code, ResponseCode::internal_error);
+  for (const char* words : {"cannot lock", "ulimit -l", "policies.mlock_shm"}) {
+    EXPECT_NE(refused.error_message.find(words), std::string::npos) << refused.error_message;
+  }
+  advance(3000 * ms);
+  EXPECT_TRUE(driver->finished());
+  EXPECT_EQ(client.last<ShmDriverShutdown>().reason, protocol::ShutdownReason::error);
+  ASSERT_TRUE(driver->failure());
+  EXPECT_NE(driver->failure()->message.find("mlock_shm makes that fatal"), std::string::npos);
+  EXPECT_TRUE(logged("mlock_shm makes that fatal"));
 }
 
 }  // namespace

@@ -177,6 +177,7 @@ ProvisioningOutcome Provisioning::finish(std::deque<Job>& lane, Status status) {
   outcome.stream_id = lane.front().stream_id;
   outcome.waiting = std::move(lane.front().waiting);
   outcome.status = std::move(status);
+  outcome.lock_refused = !outcome.status && lane.front().creator && lane.front().creator->lock_refused();
   lane.pop_front();
   return outcome;
 }

@@ -28,6 +28,7 @@ struct ProvisioningOutcome {
   std::uint32_t stream_id = 0;
   std::vector<std::uint64_t> waiting;  // pending attaches, by lease id
   Status status;
+  bool lock_refused = false;  // it failed because the memory could not be locked as policies.mlock_shm demands
 };
 
 class Provisioning {

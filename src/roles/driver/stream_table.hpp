@@ -31,6 +31,12 @@ struct Stream {
   std::uint64_t descriptors = 0;  // seen on the shared descriptor stream
 
   [[nodiscard]] bool provisioned() const noexcept { return layout.has_value(); }
+  // The current epoch is dead, and nothing of it is held any more: its memory may be what the next one needs.
+  void drop_epoch() noexcept {
+    layout.reset();
+    locked = {};
+    bytes_reserved = 0;
+  }
 };
 
 // Why a stream that does not exist cannot be made.
