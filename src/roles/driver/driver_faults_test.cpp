@@ -506,5 +506,24 @@ TEST_F(DriverFaults, EndsWithAnErrorWhenItCannotLockWhatItWasToldToLock) {
   EXPECT_TRUE(logged("mlock_shm makes that fatal"));
 }
 
+TEST_F(DriverFaults, GivesAConsumerItsIdleEpochThoughTheProducersDoesNotFit) {
+  std::uint64_t free = 0;
+  space = [&free](const std::string&) -> Result<shm::Space> { return shm::Space{free, std::nullopt, std::nullopt}; };
+  start();
+  free = idle_epoch_bytes(config.profiles[0], 4096);
+  Peer& client = peer();
+  const auto camera = request(1, 10, Role::producer);
+  const auto viewer = request(1, 11, Role::consumer);
+  client.say(camera);
+  client.say(viewer);
+  settle();
+  const auto answers = client.every<ShmAttachResponse>();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].correlation_id, camera.correlation_id);
+  EXPECT_EQ(answers[0].code, ResponseCode::internal_error);
+  EXPECT_EQ(answers[1].correlation_id, viewer.correlation_id);
+  EXPECT_EQ(answers[1].code, ResponseCode::ok) << answers[1].error_message;
+}
+
 }  // namespace
 }  // namespace tensorpool::driver

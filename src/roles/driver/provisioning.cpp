@@ -66,7 +66,7 @@ std::optional<ProvisioningOutcome> Provisioning::step(Nanos now) {
   }
   const Result<Step> result = advance(job, *stream, now);
   if (!result) {
-    return finish(lane, result.error());
+    return fail(lane, result.error());
   }
   if (*result == Step::working) {
     return std::nullopt;
@@ -170,6 +170,20 @@ void Provisioning::adopt(Job& job, Stream& stream, Nanos now) {
   stream.last_epoch = stream.layout->epoch;
   stream.bytes_reserved = shm::bytes_to_reserve(*job.spec, parts_.page_bytes);
   ++epochs_made_;
+}
+
+// What does not fit a producer may yet fit the consumers that wait with it: the ring is a small part of an epoch.
+ProvisioningOutcome Provisioning::fail(std::deque<Job>& lane, Status status) {
+  std::vector<std::uint64_t> consumers;
+  if (std::vector<std::uint64_t>& waiting = lane.front().waiting; lane.front().pools_reserved) {
+    consumers.assign(waiting.begin() + 1, waiting.end());
+    waiting.resize(1);  // the producer's
+  }
+  ProvisioningOutcome outcome = finish(lane, std::move(status));
+  for (const std::uint64_t lease_id : consumers) {
+    want_idle_epoch(outcome.stream_id, lease_id);
+  }
+  return outcome;
 }
 
 ProvisioningOutcome Provisioning::finish(std::deque<Job>& lane, Status status) {

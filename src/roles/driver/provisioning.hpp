@@ -49,7 +49,8 @@ class Provisioning {
   // An epoch with every pool reserved, for the attach of that lease. The stream must not have another producer.
   void want_producer_epoch(std::uint32_t stream_id, std::uint64_t lease_id);
   // An epoch without a producer: after a producer is gone, at the start, or for a consumer that comes first (then its
-  // lease id). Joins a job that the stream already waits for.
+  // lease id). Joins a job that the stream already waits for; if that was a producer's and fails, the consumers'
+  // begins.
   void want_idle_epoch(std::uint32_t stream_id, std::optional<std::uint64_t> lease_id);
 
   // Advances one job by one step; what ended by it.
@@ -67,7 +68,7 @@ class Provisioning {
   struct Job {
     std::uint32_t stream_id = 0;
     bool pools_reserved = false;
-    std::vector<std::uint64_t> waiting;
+    std::vector<std::uint64_t> waiting;  // by lease id; of an epoch for a producer, that producer first
     std::optional<shm::RegionSpec> spec;
     std::optional<shm::RegionCreator> creator;
     bool retried = false;             // no space in spite of the check: collected once and began again
@@ -81,6 +82,7 @@ class Provisioning {
   [[nodiscard]] Result<Step> handle_step_error(Job& job, const Error& error);
   [[nodiscard]] shm::RegionSpec make_spec(const Job& job, const Stream& stream, std::uint64_t epoch) const;
   void adopt(Job& job, Stream& stream, Nanos now);
+  ProvisioningOutcome fail(std::deque<Job>& lane, Status status);
   ProvisioningOutcome finish(std::deque<Job>& lane, Status status);
 
   Parts parts_;
