@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <random>
 
 #include "roles/driver/driver_fixture.hpp"
@@ -523,6 +524,23 @@ TEST_F(DriverFaults, GivesAConsumerItsIdleEpochThoughTheProducersDoesNotFit) {
   EXPECT_EQ(answers[0].code, ResponseCode::internal_error);
   EXPECT_EQ(answers[1].correlation_id, viewer.correlation_id);
   EXPECT_EQ(answers[1].code, ResponseCode::ok) << answers[1].error_message;
+}
+
+// What a producer writes of its own activity is foreign: no time at all is no sign of life.
+TEST_F(DriverFaults, CollectsAnEpochWhoseActivityIsNoTime) {
+  config.policies.epoch_gc_on_startup = true;
+  start();
+  const auto before = entries(stream_dir(1));
+  driver.reset();
+  ASSERT_EQ(before.size(), 1U);
+  std::fstream ring(stream_dir(1) + "/" + before[0] + "/header.ring", std::ios::in | std::ios::out | std::ios::binary);
+  ring.seekp(56);
+  ring.write("\0\0\0\0\0\0\0\x80", 8);  // the most negative
+  ring.close();
+  ASSERT_TRUE(ring);
+  start();
+  const auto after = entries(stream_dir(1));
+  EXPECT_EQ(std::count(after.begin(), after.end(), before[0]), 0);
 }
 
 }  // namespace
