@@ -543,5 +543,24 @@ TEST_F(DriverFaults, CollectsAnEpochWhoseActivityIsNoTime) {
   EXPECT_EQ(std::count(after.begin(), after.end(), before[0]), 0);
 }
 
+TEST_F(DriverFaults, SaysNothingOfAnIdleEpochWhoseStreamMadeRoom) {
+  config.policies.allow_dynamic_streams = true;
+  config.driver.stream_id_range = StreamIdRange{20000, 20010};
+  config.limits.dynamic_streams = 1;
+  start();
+  Peer& client = peer();
+  auto wish = request(0, 10, Role::producer);
+  wish.publish_mode = protocol::PublishMode::existing_or_create;
+  const ShmAttachResponse first = attach(client, wish);
+  wish = request(0, 11, Role::producer);
+  wish.publish_mode = protocol::PublishMode::existing_or_create;
+  client.say(detach(first, 10, Role::producer));
+  client.say(wish);
+  settle();
+  EXPECT_EQ(client.last<ShmAttachResponse>().stream_id, 20001U);
+  EXPECT_FALSE(logged("is gone"));
+  EXPECT_EQ(driver->status().counts.provisioning_failures, 0U);
+}
+
 }  // namespace
 }  // namespace tensorpool::driver

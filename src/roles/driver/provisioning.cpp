@@ -61,8 +61,9 @@ std::optional<ProvisioningOutcome> Provisioning::step(Nanos now) {
   }
   Job& job = lane.front();
   Stream* const stream = parts_.streams.find(job.stream_id);
-  if (stream == nullptr) {  // a dynamic stream that was retired meanwhile
-    return finish(lane, make_error(ErrorCode::not_found, "stream {} is gone", job.stream_id));
+  if (stream == nullptr) {  // a dynamic stream that made room meanwhile: nobody had a lease, so nobody waits
+    lane.pop_front();
+    return std::nullopt;
   }
   const Result<Step> result = advance(job, *stream, now);
   if (!result) {
