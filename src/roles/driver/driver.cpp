@@ -183,7 +183,7 @@ int Driver::Impl::expire(Nanos now) {
 }
 
 int Driver::Impl::provision(Nanos now) {
-  if (books_->provisioning.idle()) {
+  if (books_->provisioning.rests(now)) {
     return 0;
   }
   if (const auto outcome = books_->provisioning.step(now)) {

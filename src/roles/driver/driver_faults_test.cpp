@@ -562,5 +562,32 @@ TEST_F(DriverFaults, SaysNothingOfAnIdleEpochWhoseStreamMadeRoom) {
   EXPECT_EQ(driver->status().counts.provisioning_failures, 0U);
 }
 
+TEST_F(DriverFaults, LooksForSpaceNowAndThenAndRestsBetween) {
+  int looks = 0;
+  std::uint64_t free = std::uint64_t{1} << 30;
+  space = [&](const std::string&) -> Result<shm::Space> {
+    ++looks;
+    return shm::Space{free, std::nullopt, std::nullopt};
+  };
+  start();
+  Peer& client = peer();
+  client.say(detach(attach(client, 1, 10, Role::producer), 10, Role::producer));
+  settle();
+  free = 0;
+  client.say(request(1, 11, Role::producer));
+  settle();  // the dead epochs are removed; now their readers are given time
+  ASSERT_EQ(driver->status().jobs_pending, 1U);
+  looks = 0;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(cycle(), 0);
+  }
+  EXPECT_EQ(looks, 0);
+  now += 20 * ms;
+  cycle();
+  EXPECT_EQ(looks, 1);
+  advance(1100 * ms);
+  EXPECT_EQ(client.last<ShmAttachResponse>().code, ResponseCode::internal_error);
+}
+
 }  // namespace
 }  // namespace tensorpool::driver

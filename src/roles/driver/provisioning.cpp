@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t bytes_per_step = std::uint64_t{8} << 20;  // about 5 ms of reserving and touching
 constexpr Nanos patience_for_space_ns = nanos_per_second;         // readers unmap a replaced epoch within this
+constexpr Nanos look_for_space_every_ns = 20 * nanos_per_milli;   // each look lists a directory and reads /proc
 
 bool is_of(std::uint32_t stream_id, const auto& job) { return job.stream_id == stream_id; }
 
@@ -54,9 +55,14 @@ void Provisioning::abandon() {
   large_.clear();
 }
 
+bool Provisioning::rests(Nanos now) const noexcept {
+  const std::deque<Job>& lane = small_.empty() ? large_ : small_;
+  return lane.empty() || now < lane.front().look_again_at;
+}
+
 std::optional<ProvisioningOutcome> Provisioning::step(Nanos now) {
   std::deque<Job>& lane = small_.empty() ? large_ : small_;
-  if (lane.empty()) {
+  if (rests(now)) {
     return std::nullopt;
   }
   Job& job = lane.front();
@@ -129,6 +135,7 @@ Result<Provisioning::Step> Provisioning::make_room(Job& job, Nanos now) {
   if (!job.give_up_at) {
     job.give_up_at = freed ? std::max(*freed + patience_for_space_ns, now) : now;
   }
+  job.look_again_at = now + look_for_space_every_ns;
   return now < *job.give_up_at ? Result<Step>(Step::working) : Result<Step>(enough.error());
 }
 

@@ -53,7 +53,9 @@ class Provisioning {
   // begins.
   void want_idle_epoch(std::uint32_t stream_id, std::optional<std::uint64_t> lease_id);
 
-  // Advances one job by one step; what ended by it.
+  // Nothing to do at this moment: no job, or the one whose turn it is waits for memory.
+  [[nodiscard]] bool rests(Nanos now) const noexcept;
+  // Advances one job by one step, unless it rests; what ended by it.
   [[nodiscard]] std::optional<ProvisioningOutcome> step(Nanos now);
 
   // Drops every job and what it made so far.
@@ -73,6 +75,7 @@ class Provisioning {
     std::optional<shm::RegionCreator> creator;
     bool retried = false;             // no space in spite of the check: collected once and began again
     std::optional<Nanos> give_up_at;  // while waiting for memory that readers of dead epochs still hold
+    Nanos look_again_at = 0;          // likewise
   };
   enum class Step : std::uint8_t { working, done };
 
