@@ -128,14 +128,15 @@ void ConsumerCore::switch_over() noexcept {
   }
   if (!same_epoch && ledger_.epoch() != 0) ledger_.note_remap();
   ledger_.begin_epoch(current_->regions->epoch());
-  images_joined_ = current_->subscription->images_joined();
-  images_lost_ = current_->subscription->images_lost();
+  note_images();
+  const auto newest = shm::latest_committed(*current_->regions);
+  const bool look_first = options_.start == StartAt::oldest;
+  const auto look = [&] {
+    if (same_epoch || !current_->pending.started()) resynchronise(newest);
+  };
+  if (look_first) look();
   drain();
-  if (current_->pending.started()) {
-    if (same_epoch) find_missed(*current_);
-  } else {
-    find_start(*current_);
-  }
+  if (!look_first) look();
 }
 
 // The producer's last words: frames whose descriptors were dropped or held back to the end, claims given up at the end.
@@ -183,22 +184,23 @@ void ConsumerCore::find_start(ConsumerSession& session) noexcept {
   }
 }
 
-// After we fell out of the stream, or lost it and came back within the epoch: what is in the ring ahead of us was
-// missed.
-void ConsumerCore::find_missed(ConsumerSession& session) noexcept {
-  const auto range = shm::committed_range(*session.regions);
-  if (!range || range->newest < session.pending.expected()) return;
+// After we fell out of the stream, or lost it and came back within the epoch: `newest` was in the ring before the last
+// look at the descriptors, so what is not in the books yet was missed. But not what an open claim holds back.
+void ConsumerCore::find_missed(ConsumerSession& session, std::uint64_t newest) noexcept {
+  PendingFrames& pending = session.pending;
+  const std::uint64_t end = pending.first_unsettled(newest + 1);
+  if (end <= pending.expected()) return;
   if (options_.start == StartAt::oldest) {
-    queue_found(session, std::max(range->oldest, session.pending.expected()), range->newest);
+    queue_found(session, pending.expected(), end - 1);
   } else if (options_.start == StartAt::latest) {
-    if (session.pending.full()) give_up_front(LossCause::skipped);
-    session.pending.on_found(range->newest);
+    if (pending.full()) give_up_front(LossCause::skipped);
+    pending.on_found(end - 1);
   }
 }
 
 // Every committed frame in [from, to] that leaves the skip threshold alone.
 void ConsumerCore::queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept {
-  const std::uint64_t lag = std::min(skip_threshold(session), to);
+  const std::uint64_t lag = std::min({skip_threshold(session), to, std::uint64_t{session.regions->nslots()} - 1});
   for (std::uint64_t seq = std::max(from, to - lag); seq <= to; ++seq) {
     if (session.reader.commit_word_value(seq) != protocol::committed_word(seq)) continue;
     if (session.pending.full()) return;
@@ -206,33 +208,50 @@ void ConsumerCore::queue_found(ConsumerSession& session, std::uint64_t from, std
   }
 }
 
-void ConsumerCore::resynchronise() noexcept {
-  const std::uint64_t joined = current_->subscription->images_joined();
-  const std::uint64_t lost = current_->subscription->images_lost();
-  if (joined == images_joined_) return;
-  const bool fell_out = lost != images_lost_;
-  images_joined_ = joined;
-  images_lost_ = lost;
-  if (!current_->pending.started()) {
+void ConsumerCore::resynchronise(std::optional<std::uint64_t> newest) noexcept {
+  if (!newest) return;
+  if (current_->pending.started()) {
+    find_missed(*current_, *newest);
+  } else {
     find_start(*current_);
-  } else if (fell_out) {
-    find_missed(*current_);
   }
+}
+
+void ConsumerCore::note_images() noexcept {
+  images_joined_ = current_->subscription->images_joined();
+  images_lost_ = current_->subscription->images_lost();
+}
+
+// Whether an image came that may be ours, after ours was lost or before any was known. The images of other producers on
+// the descriptor stream come and go without meaning.
+bool ConsumerCore::came_back() noexcept {
+  const transport::Subscription& subscription = *current_->subscription;
+  if (subscription.images_joined() == images_joined_) return false;
+  const std::uint64_t lost_before = images_lost_;
+  note_images();
+  if (!current_->pending.started()) return options_.start != StartAt::next;
+  if (current_->carrier && subscription.lost_image_of(*current_->carrier, lost_before)) current_->fell_out = true;
+  return current_->fell_out;
 }
 
 // --- Descriptors ---
 
 void ConsumerCore::drain() noexcept {
+  const bool back = came_back();
+  const bool look_first = options_.start == StartAt::oldest;
+  // Before the descriptors: what comes with one of them was not missed.
+  const auto newest = back ? shm::latest_committed(*current_->regions) : std::nullopt;
+  if (look_first) resynchronise(newest);
   drain(*current_->subscription);
   if (next_ != nullptr && next_->subscription != current_->subscription) drain(*next_->subscription);
-  resynchronise();
+  if (!look_first) resynchronise(newest);
 }
 
 void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
-  const auto on_fragment = [this](std::span<const std::byte> bytes) {
+  const auto on_fragment = [this, &subscription](std::span<const std::byte> bytes) {
     const auto descriptor = protocol::decode<protocol::FrameDescriptor>(bytes);
     if (descriptor) {
-      on_descriptor(*descriptor);
+      on_descriptor(*descriptor, subscription);
     } else {
       ledger_.malformed();
     }
@@ -251,7 +270,8 @@ ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
 }
 
 // spec: behaviour, Consumer: stream id is mine, mapped, epoch equal; else drop and count, never unmap on a descriptor.
-void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
+void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor,
+                                 const transport::Subscription& from) noexcept {
   if (descriptor.stream_id != current_->regions->stream_id()) return;  // several streams share a descriptor stream
   ConsumerSession* const session = session_of(descriptor.epoch);
   if (session == nullptr) return ledger_.wrong_epoch();
@@ -263,7 +283,16 @@ void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor) no
       session->pending.pop();
     }
   }
-  if (session->pending.on_descriptor(descriptor) == PendingFrames::Verdict::implausible) ledger_.malformed();
+  switch (session->pending.on_descriptor(descriptor)) {
+    case PendingFrames::Verdict::queued:
+      session->fell_out = false;
+      if (!session->carrier) session->carrier = from.fragment_session_id();
+      return;
+    case PendingFrames::Verdict::repeated:
+      return session->pending.complete(descriptor);
+    case PendingFrames::Verdict::implausible:
+      return ledger_.malformed();
+  }
 }
 
 // --- Frames ---

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/handoff.hpp"
 #include "client/loss_ledger.hpp"
@@ -36,6 +37,8 @@ struct ConsumerSession {
   shm::SlotReader reader;
   PendingFrames pending;
   std::uint64_t begins_at;  // what was published since this was mapped; from there on it must not pass by uncounted
+  std::optional<std::int32_t> carrier;  // the publication that brings this epoch's descriptors, once one came
+  bool fell_out = false;                // its image was lost, and nothing has come since
   ConsumerSession* next_retired = nullptr;
 };
 
@@ -74,10 +77,12 @@ class ConsumerCore {
   void drain() noexcept;
   void drain(transport::Subscription& subscription) noexcept;
   [[nodiscard]] ConsumerSession* session_of(std::uint64_t epoch) const noexcept;
-  void on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
-  void resynchronise() noexcept;
+  void on_descriptor(const protocol::FrameDescriptor& descriptor, const transport::Subscription& from) noexcept;
+  [[nodiscard]] bool came_back() noexcept;
+  void note_images() noexcept;
+  void resynchronise(std::optional<std::uint64_t> newest) noexcept;
   void find_start(ConsumerSession& session) noexcept;
-  void find_missed(ConsumerSession& session) noexcept;
+  void find_missed(ConsumerSession& session, std::uint64_t newest) noexcept;
   void queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
   void skip_ahead() noexcept;
   void give_up_front(LossCause cause) noexcept;

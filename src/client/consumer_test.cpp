@@ -287,6 +287,72 @@ TEST_F(ConsumerTest, CountsWhatItMissedAfterItFellOutOfTheStream) {
   EXPECT_EQ(consumer->stats().accounted, 201u);
 }
 
+// Several cameras share one descriptor stream.
+TEST_F(ConsumerTest, LosesNothingWhenAnotherCameraOfTheDescriptorStreamRestarts) {
+  attach();
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  std::optional<Producer> other = client.attach_producer({.stream_id = 6}).value();
+  run(client, 5 * ms);
+  auto open = claim();
+  FrameInfo info;
+  info.trace_id = 77;
+  producer->publish(TensorLayout::raw_bytes(100), pattern(100, 2), info);  // held back behind the claim
+  other.reset();
+  run(client, 100 * ms);
+  other = client.attach_producer({.stream_id = 6}).value();
+  run(client, 100 * ms);
+  EXPECT_EQ(poll(), (Seqs{}));
+  commit(std::move(open));
+  Seqs seqs;
+  consumer->poll([&](const Frame& frame) {
+    seqs.push_back(frame.seq());
+    if (frame.seq() == 2) {
+      EXPECT_EQ(frame.trace_id(), 77u);
+    }
+  });
+  EXPECT_EQ(seqs, (Seqs{1, 2}));
+  EXPECT_EQ(consumer->stats().lost_total(), 0u);
+}
+
+TEST_F(ConsumerTest, KeepsWhatAnOpenClaimHoldsBackWhenItFellOutOfTheStream) {
+  transport::loopback::set_window(bus_, descriptor_stream, 8 * 96);
+  attach({.min_readable_slots = 2});
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  for (std::uint64_t i = 1; i < 50; ++i) {
+    publish(i);
+    client.do_work(tick());
+  }
+  auto open = claim();
+  publish(51);  // held back
+  run(client, 10 * ms);
+  EXPECT_EQ(poll(), (Seqs{49}));
+  commit(std::move(open));
+  EXPECT_EQ(poll(), (Seqs{50, 51}));
+  EXPECT_EQ(consumer->stats().accounted, 52u);
+  expect_balance(consumer->stats());
+}
+
+// A frame that was found in the ring before its descriptor came still carries what only the descriptor says.
+TEST_F(ConsumerTest, GivesAFoundFrameWhatItsDescriptorSays) {
+  attach();
+  transport::loopback::set_replay(bus_, descriptor_stream, true);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    FrameInfo info;
+    info.timestamp_ns = 1000 + static_cast<Nanos>(i);
+    info.trace_id = 70 + i;
+    producer->publish(TensorLayout::raw_bytes(100), pattern(100, i), info);
+  }
+  auto late = join({.start = StartAt::oldest});
+  EXPECT_EQ(late.poll([](const Frame&) {}, 0), 0);
+  run(client, 2 * ms);
+  std::vector<std::optional<std::uint64_t>> traces;
+  late.poll([&](const Frame& frame) { traces.push_back(frame.trace_id()); });
+  EXPECT_EQ(traces, (std::vector<std::optional<std::uint64_t>>{70, 71, 72}));
+  EXPECT_EQ(late.stats().accounted, 3u);
+}
+
 TEST_F(ConsumerTest, ReadsNothingWhileUnattachedAndCountsWhatPassedBy) {
   attach();
   publish(0);

@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace tensorpool::detail {
+namespace {
+
+void tell(PendingFrame& frame, const protocol::FrameDescriptor& descriptor) noexcept {
+  frame.timestamp_ns = descriptor.timestamp_ns;
+  frame.meta_version = descriptor.meta_version;
+  frame.trace_id = descriptor.trace_id;
+}
+
+}  // namespace
 
 // nslots is a power of two (checked when it was mapped), and so is the capacity.
 PendingFrames::PendingFrames(const shm::RegionSet& regions)
@@ -20,12 +29,23 @@ PendingFrames::Verdict PendingFrames::on_descriptor(const protocol::FrameDescrip
   if (seq >= nslots_ && in_slot < seq - nslots_) return Verdict::implausible;
   PendingFrame& frame = push(seq);
   classify_hole(frame, true);
-  frame.timestamp_ns = descriptor.timestamp_ns;
-  frame.meta_version = descriptor.meta_version;
-  frame.trace_id = descriptor.trace_id;
+  tell(frame, descriptor);
   expected_ = seq + 1;
   started_ = true;
   return Verdict::queued;
+}
+
+void PendingFrames::complete(const protocol::FrameDescriptor& descriptor) noexcept {
+  std::uint64_t low = head_;  // sequences ascend from head to tail
+  for (std::uint64_t high = tail_; low < high;) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    if (at(middle).seq < descriptor.seq) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low != tail_ && at(low).seq == descriptor.seq) tell(at(low), descriptor);
 }
 
 void PendingFrames::on_found(std::uint64_t seq) noexcept {
@@ -52,6 +72,13 @@ MissedFrames PendingFrames::missed(std::uint64_t from, std::uint64_t to) const n
     if (reader_.commit_word_value(seq) == protocol::in_progress_word(seq)) ++abandoned;
   }
   return {to - from - abandoned, abandoned};
+}
+
+std::uint64_t PendingFrames::first_unsettled(std::uint64_t end) const noexcept {
+  for (std::uint64_t seq = std::max(expected_, end - std::min(end, nslots_)); seq < end; ++seq) {
+    if (reader_.commit_word_value(seq) == protocol::in_progress_word(seq)) return seq;
+  }
+  return end;
 }
 
 std::uint64_t PendingFrames::ring_end() const noexcept {

@@ -40,6 +40,8 @@ class PendingFrames {
 
   // A descriptor of this epoch. implausible: the ring cannot have come that far, so it moves nothing.
   Verdict on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
+  // A repeated descriptor: what only it says goes to its frame, if that was found in the ring and still waits.
+  void complete(const protocol::FrameDescriptor& descriptor) noexcept;
   // A frame that was found committed in the ring, ahead of, or without, its descriptor. What lies between is a gap.
   void on_found(std::uint64_t seq) noexcept;
 
@@ -57,6 +59,9 @@ class PendingFrames {
 
   // One past the newest sequence of which the ring knows, committed or not; 0 for a ring that nobody wrote to.
   [[nodiscard]] std::uint64_t ring_end() const noexcept;
+  // The first sequence in [expected(), end) that a claim may still hold back, and with it the descriptors of all after
+  // it; `end` if there is none.
+  [[nodiscard]] std::uint64_t first_unsettled(std::uint64_t end) const noexcept;
   // What became of the sequences in [from, to), none of which will be heard of any more.
   [[nodiscard]] MissedFrames missed(std::uint64_t from, std::uint64_t to) const noexcept;
 
@@ -70,6 +75,7 @@ class PendingFrames {
  private:
   // REQUIRES: !full().
   PendingFrame& push(std::uint64_t seq) noexcept;
+  [[nodiscard]] PendingFrame& at(std::uint64_t position) noexcept { return entries_[position & (capacity_ - 1)]; }
   void classify_hole(PendingFrame& behind, bool announced) const noexcept;
 
   shm::SlotReader reader_;

@@ -132,8 +132,10 @@ void on_available_image(void* images, aeron_subscription_t*, aeron_image_t*) {
   static_cast<ImageEvents*>(images)->joined.fetch_add(1, std::memory_order_release);
 }
 
-void on_unavailable_image(void* images, aeron_subscription_t*, aeron_image_t*) {
-  static_cast<ImageEvents*>(images)->lost.fetch_add(1, std::memory_order_release);
+void on_unavailable_image(void* images, aeron_subscription_t*, aeron_image_t* image) {
+  aeron_image_constants_t constants{};
+  (void)aeron_image_constants(image, &constants);
+  static_cast<ImageEvents*>(images)->lost.add(constants.session_id);
 }
 
 }  // namespace

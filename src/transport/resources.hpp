@@ -11,13 +11,14 @@
 
 #include "transport/core.hpp"
 #include "transport/fragment_assembly.hpp"
+#include "transport/lost_images.hpp"
 
 namespace tensorpool::transport {
 
 // Written by the image handlers inside do_work, read anywhere.
 struct ImageEvents {
   std::atomic<std::uint64_t> joined{0};
-  std::atomic<std::uint64_t> lost{0};
+  LostImages lost;
 };
 
 struct Publication::Impl {
@@ -59,6 +60,7 @@ struct Subscription::Impl {
   std::atomic<std::uint64_t> too_long{0};
   // The polling thread's:
   FragmentAssembly assembly;
+  aeron_header_t* fragment_header = nullptr;  // during poll's callback
 };
 
 struct Counter::Impl {

@@ -43,6 +43,11 @@ class Subscription {
   [[nodiscard]] int image_count() const noexcept;
   [[nodiscard]] std::uint64_t images_joined() const noexcept;  // available events so far
   [[nodiscard]] std::uint64_t images_lost() const noexcept;    // unavailable events so far
+  // Whether one of the images lost since images_lost() was `since` was that publication's; yes also if too many were to
+  // tell.
+  [[nodiscard]] bool lost_image_of(std::int32_t session_id, std::uint64_t since) const noexcept;
+  // The publication that sent the fragment. REQUIRES: called by an on_fragment that poll is running.
+  [[nodiscard]] std::int32_t fragment_session_id() const noexcept;
   [[nodiscard]] std::uint64_t messages_too_long() const noexcept;
   [[nodiscard]] std::int32_t stream_id() const noexcept;
 

@@ -306,6 +306,9 @@ TEST_F(TransportConformance, EvictsASlowUntetheredSubscriberAndLetsItJoinAgain) 
     return publication.offer(bytes_of(text)) == OfferResult::ok;
   })) << "the stream stays blocked after the eviction";
   EXPECT_EQ(draining.images_lost(), 0U);
+  EXPECT_TRUE(slow.lost_image_of(publication.session_id(), 0));
+  EXPECT_FALSE(slow.lost_image_of(publication.session_id() + 1, 0));
+  EXPECT_FALSE(slow.lost_image_of(publication.session_id(), slow.images_lost()));
   ASSERT_TRUE(until([&] {
     publication.offer(bytes_of(text));
     draining.poll([](auto) {}, 100);
@@ -324,10 +327,15 @@ TEST_F(TransportConformance, LosesTheImageWhenItsPublicationEnds) {
   auto publication = std::make_optional(must(connection.add_publication(small_channel, stream)));
   ASSERT_TRUE(until([&] { return subscription.is_connected(); }));
   ASSERT_TRUE(offer(*publication, "last words"));
+  const std::int32_t session_id = publication->session_id();
   publication.reset();
   std::string received;
   ASSERT_TRUE(until([&] {
-    subscription.poll([&](auto m) { received += text_of(m); }, 10);
+    const auto take = [&](auto m) {
+      received += text_of(m);
+      EXPECT_EQ(subscription.fragment_session_id(), session_id);
+    };
+    subscription.poll(take, 10);
     return subscription.images_lost() == 1;
   }));
   EXPECT_EQ(received, "last words");

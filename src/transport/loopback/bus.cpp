@@ -328,13 +328,13 @@ int Bus::work(Inbox& inbox) {
       case Image::State::active:
         if (image.log->ended && drained) {
           gone = true;
-          inbox.lost.fetch_add(1, std::memory_order_release);
+          inbox.lost.add(image.log->session_id);
           ++events;
         }
         break;
       case Image::State::evicted:
         image.state = Image::State::resting;
-        inbox.lost.fetch_add(1, std::memory_order_release);
+        inbox.lost.add(image.log->session_id);
         ++events;
         break;
       case Image::State::resting:

@@ -17,6 +17,7 @@
 
 #include "transport/connection.hpp"
 #include "transport/fragment_assembly.hpp"
+#include "transport/lost_images.hpp"
 #include "transport/publication.hpp"
 
 namespace tensorpool::transport::loopback {
@@ -71,7 +72,7 @@ struct Inbox {
   std::vector<Image> images;
   std::size_t next_image = 0;  // where the next poll begins
   std::atomic<std::uint64_t> joined{0};
-  std::atomic<std::uint64_t> lost{0};
+  LostImages lost;
 };
 
 struct CounterCell {

@@ -16,6 +16,7 @@ int Subscription::poll_erased(Handler handler, void* context, int limit) noexcep
   loopback::Bytes bytes;
   while (fragments < limit && !is_closed() && impl_->core->bus->take(*impl_->inbox, fragment, bytes)) {
     ++fragments;
+    impl_->fragment_session_id = fragment.session_id;
     handler(context, fragment.bytes.data(), fragment.bytes.size());
   }
   return fragments;
@@ -45,9 +46,13 @@ std::uint64_t Subscription::images_joined() const noexcept {
   return impl_ == nullptr ? 0 : impl_->inbox->joined.load(std::memory_order_acquire);
 }
 
-std::uint64_t Subscription::images_lost() const noexcept {
-  return impl_ == nullptr ? 0 : impl_->inbox->lost.load(std::memory_order_acquire);
+std::uint64_t Subscription::images_lost() const noexcept { return impl_ == nullptr ? 0 : impl_->inbox->lost.count(); }
+
+bool Subscription::lost_image_of(std::int32_t session_id, std::uint64_t since) const noexcept {
+  return impl_ != nullptr && impl_->inbox->lost.any_of(session_id, since);
 }
+
+std::int32_t Subscription::fragment_session_id() const noexcept { return impl_->fragment_session_id; }
 
 std::uint64_t Subscription::messages_too_long() const noexcept {
   return impl_ == nullptr ? 0 : impl_->too_long.load(std::memory_order_relaxed);
