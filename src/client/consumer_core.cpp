@@ -106,12 +106,14 @@ void ConsumerCore::pick_up() noexcept {
   ConsumerSession* const taken = sessions.take();
   if (taken == nullptr) return;
   replaced_ = std::exchange(next_, taken);
-  if (replaced_ != nullptr) {
-    drain();  // what is waiting for it belongs into its books
-    pass_by(*replaced_, *taken);
-    sessions.retire(std::exchange(replaced_, nullptr));
-  }
-  if (current_ == nullptr) switch_over();
+  if (current_ == nullptr) return switch_over();
+  // Before any descriptor is taken: the ring holds what was published before the epoch was mapped.
+  const bool new_epoch = session_of(taken->regions->epoch()) == taken;
+  if (options_.start == StartAt::oldest && new_epoch) find_start(*taken);
+  if (replaced_ == nullptr) return;
+  drain();  // what is waiting for it belongs into its books
+  pass_by(*replaced_, *taken);
+  sessions.retire(std::exchange(replaced_, nullptr));
 }
 
 // What was pending from the old epoch has been delivered; its files go back to the conductor.
@@ -263,7 +265,7 @@ void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
 
 ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
   if (epoch == current_->regions->epoch()) return current_;
-  for (ConsumerSession* const session : {next_, replaced_}) {
+  for (ConsumerSession* const session : {replaced_, next_}) {
     if (session != nullptr && epoch == session->regions->epoch()) return session;
   }
   return nullptr;
@@ -309,7 +311,11 @@ std::uint64_t ConsumerCore::skip_threshold(const ConsumerSession& session) const
 // the threshold only the newest is worth reading (measured: 2 % valid frames against 100 %).
 void ConsumerCore::skip_ahead() noexcept {
   const std::uint64_t newest = current_->pending.back().seq;
-  if (newest - current_->pending.front().seq <= skip_threshold(*current_)) return;
+  const PendingFrame& front = current_->pending.front();
+  std::uint64_t threshold = skip_threshold(*current_);
+  // Where we began with the oldest, the lag is our own choice; what was published since must not undo it.
+  if (front.found) threshold += std::min<std::uint64_t>(threshold, current_->regions->nslots() / 4);
+  if (newest - front.seq <= threshold) return;
   while (current_->pending.front().seq != newest) give_up_front(LossCause::skipped);
 }
 

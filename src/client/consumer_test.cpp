@@ -84,6 +84,39 @@ TEST_F(ConsumerTest, BeginsWithTheNextFrameOrTheOldestIfAskedTo) {
   EXPECT_EQ(oldest.stats().lost_total(), 0u);
 }
 
+TEST_F(ConsumerTest, BeginsWithTheOldestFrameAlthoughDescriptorsAreWaiting) {
+  attach();
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  auto late = join({.start = StartAt::oldest});
+  run(client, 2 * ms);
+  publish(3);
+  EXPECT_EQ(poll(late), (Seqs{0, 1, 2, 3}));
+  EXPECT_EQ(late.stats().first_seq, 0u);
+  EXPECT_EQ(late.stats().lost_total(), 0u);
+}
+
+TEST_F(ConsumerTest, BeginsANewEpochWithItsOldestFrame) {
+  attach({}, {.start = StartAt::oldest});
+  publish(0);
+  EXPECT_EQ(poll(*consumer, 0), (Seqs{}));
+  restart_producer();
+  transport::loopback::drop_next(bus_, descriptor_stream, 2);  // as if it had mapped the epoch only after them
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{0, 0, 1, 2}));
+  EXPECT_EQ(consumer->stats().lost_total(), 0u);
+}
+
+TEST_F(ConsumerTest, DoesNotSkipTheOldestFramesThatItJustFound) {
+  attach();
+  for (std::uint64_t i = 0; i < 12; ++i) publish(i);
+  auto oldest = join({.start = StartAt::oldest});
+  EXPECT_EQ(oldest.poll([](const Frame&) {}, 0), 0);
+  run(client, 2 * ms);
+  publish(12);
+  EXPECT_EQ(poll(oldest), (Seqs{7, 8, 9, 10, 11, 12}));
+  EXPECT_EQ(oldest.stats().lost_total(), 0u);
+}
+
 // spec: C3, performance 5.7
 TEST_F(ConsumerTest, SkipsToTheNewestFrameWhenItLagsByMoreThanHalfTheRing) {
   attach();

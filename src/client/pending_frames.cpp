@@ -50,7 +50,9 @@ void PendingFrames::complete(const protocol::FrameDescriptor& descriptor) noexce
 
 void PendingFrames::on_found(std::uint64_t seq) noexcept {
   if (seq < expected_) return;
-  classify_hole(push(seq), false);
+  PendingFrame& frame = push(seq);
+  frame.found = true;
+  classify_hole(frame, false);
   expected_ = seq + 1;
   started_ = true;
 }

@@ -20,6 +20,7 @@ struct PendingFrame {
   std::uint64_t seq = 0;
   std::uint64_t gaps_before = 0;
   std::uint64_t abandoned_before = 0;
+  bool found = false;  // in the ring, not announced
   std::optional<std::uint64_t> timestamp_ns;
   std::optional<std::uint32_t> meta_version;
   std::optional<std::uint64_t> trace_id;
