@@ -234,6 +234,21 @@ TEST_F(SlotWriterTest, LeavesThePaddingOfTheHeaderZero) {
   EXPECT_TRUE(is_zero(119, 256));  // strides beyond ndims, pad
 }
 
+// spec: wire 8.1. A layout that was used for more dimensions before is a caller's own business.
+TEST_F(SlotWriterTest, ZeroesWhatItsCallersLayoutHoldsBeyondItsDimensions) {
+  TensorLayout layout = TensorLayout::raw_bytes(16);
+  layout.dims.fill(16);
+  layout.strides.fill(1);
+  const auto payload = pattern(16, 0);
+  writer_.copy_in(0, writer_.begin(0, 0, FilledBy::copy_in), payload);
+  writer_.commit(0, 0, {16, 1, 1, &layout}, FilledBy::copy_in);
+  SlotView view;
+  ASSERT_EQ(reader_.open(0, view), SlotFault::none);
+  TensorLayout expected = TensorLayout::raw_bytes(16);
+  expected.strides[0] = 1;
+  EXPECT_EQ(view.header.layout, expected);
+}
+
 TEST_F(SlotWriterTest, DescribesAFrameThatIsNotCommittedYet) {
   const TensorLayout layout = TensorLayout::raw_bytes(1000);
   writer_.begin(1, 0);

@@ -12,6 +12,14 @@ constexpr std::size_t header_words = protocol::header_slot_bytes / sizeof(std::u
 static_assert(protocol::seq_commit_offset == 0,
               "the commit word is the first of the slot; the others are written below it");
 
+// Readers of other implementations may look at all eight entries. A fixed count and no branch, for vector instructions.
+void zero_beyond_ndims(TensorLayout& layout) noexcept {
+  for (std::size_t i = 0; i < max_dims; ++i) {
+    layout.dims[i] = i < layout.ndims ? layout.dims[i] : 0;
+    layout.strides[i] = i < layout.ndims ? layout.strides[i] : 0;
+  }
+}
+
 }  // namespace
 
 int SlotWriter::pool_for(std::uint64_t bytes) const noexcept {
@@ -42,6 +50,7 @@ void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta)
   header.timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns);
   header.meta_version = meta.meta_version;
   header.layout = *meta.layout;
+  zero_beyond_ndims(header.layout);
   protocol::TensorSlotHeader256 encoded;
   protocol::encode_slot_header(header, encoded.bytes);
   // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
