@@ -9,6 +9,7 @@
 
 #include "apps/config/client_setup.hpp"
 #include "apps/flow/pattern.hpp"
+#include "base/user.hpp"
 
 namespace tensorpool {
 
@@ -105,6 +106,10 @@ Rig::Rig(const RigOptions& options)
 Rig::~Rig() {
   stop_driver();
   stop_media();
+}
+
+std::string Rig::namespace_dir() const {
+  return fmt::format("{}/tensorpool-{}/test", base_dir_, effective_user_name());
 }
 
 void Rig::start_media() {

@@ -59,6 +59,8 @@ class Rig {
   [[nodiscard]] const std::string& dir() const noexcept { return dir_.path(); }
   [[nodiscard]] std::string aeron_dir() const { return dir_.path() + "/aeron"; }
   [[nodiscard]] const std::string& base_dir() const noexcept { return base_dir_; }
+  // Where the driver's lock and its streams' directories lie.
+  [[nodiscard]] std::string namespace_dir() const;
   [[nodiscard]] std::string config_path() const { return dir_.path() + "/driver.toml"; }
   [[nodiscard]] const apps::NodeConfig& config() const noexcept { return config_; }
 
