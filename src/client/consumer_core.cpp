@@ -277,6 +277,14 @@ void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor,
   if (descriptor.stream_id != current_->regions->stream_id()) return;  // several streams share a descriptor stream
   ConsumerSession* const session = session_of(descriptor.epoch);
   if (session == nullptr) return ledger_.wrong_epoch();
+  switch (session->pending.judge(descriptor.seq)) {
+    case PendingFrames::Verdict::implausible:
+      return ledger_.malformed();
+    case PendingFrames::Verdict::repeated:
+      return session->pending.complete(descriptor);
+    case PendingFrames::Verdict::news:
+      break;
+  }
   if (session->pending.full()) {
     // More than a ring behind. The next epoch's books are not open yet, so there its oldest just was not its first.
     if (session == current_) {
@@ -285,16 +293,9 @@ void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor,
       session->pending.pop();
     }
   }
-  switch (session->pending.on_descriptor(descriptor)) {
-    case PendingFrames::Verdict::queued:
-      session->fell_out = false;
-      if (!session->carrier) session->carrier = from.fragment_session_id();
-      return;
-    case PendingFrames::Verdict::repeated:
-      return session->pending.complete(descriptor);
-    case PendingFrames::Verdict::implausible:
-      return ledger_.malformed();
-  }
+  session->pending.on_descriptor(descriptor);
+  session->fell_out = false;
+  if (!session->carrier) session->carrier = from.fragment_session_id();
 }
 
 // --- Frames ---

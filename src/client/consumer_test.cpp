@@ -258,6 +258,29 @@ TEST_F(ConsumerTest, IsNotMovedByADescriptorThatTheRingBelies) {
   EXPECT_EQ(consumer->stats().lost_total(), 0u);
 }
 
+// A descriptor follows its commit, so a slot that still holds the lap before belies it.
+TEST_F(ConsumerTest, IsNotMovedByADescriptorOfTheNextLap) {
+  attach({}, {.skip_threshold = 100});
+  for (std::uint64_t i = 0; i < 8; ++i) publish(i);
+  EXPECT_EQ(poll(), (Seqs{0, 1, 2, 3, 4, 5, 6, 7}));
+  inject_descriptor(producer->stats().epoch, 15);
+  EXPECT_EQ(poll(), (Seqs{}));
+  publish(8);
+  EXPECT_EQ(poll(), (Seqs{8}));
+  EXPECT_EQ(consumer->stats().malformed, 1u);
+  EXPECT_EQ(consumer->stats().lost_total(), 0u);
+}
+
+TEST_F(ConsumerTest, GivesUpNoWaitingFrameForADescriptorThatIsNoNews) {
+  attach({}, {.skip_threshold = 100});
+  for (std::uint64_t i = 0; i < 8; ++i) publish(i);
+  EXPECT_EQ(poll(*consumer, 0), (Seqs{}));  // all eight wait
+  inject_descriptor(producer->stats().epoch, 3);
+  inject_descriptor(producer->stats().epoch, 1000);
+  EXPECT_EQ(poll(), (Seqs{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(consumer->stats().lost_total(), 0u);
+}
+
 TEST_F(ConsumerTest, CountsADescriptorWhoseSlotIsNotCommitted) {
   attach();
   publish(0);

@@ -20,19 +20,19 @@ PendingFrames::PendingFrames(const shm::RegionSet& regions)
       capacity_(std::max<std::uint64_t>(nslots_, 2)),
       entries_(std::make_unique<PendingFrame[]>(capacity_)) {}
 
-PendingFrames::Verdict PendingFrames::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
-  const std::uint64_t seq = descriptor.seq;
+PendingFrames::Verdict PendingFrames::judge(std::uint64_t seq) const noexcept {
   if (seq < expected_) return Verdict::repeated;
-  // Descriptors follow their commit, so the slot holds this sequence, a later one, or at the very least the one a lap
-  // before.
+  // A descriptor follows its commit, so its slot holds this sequence or a later one; also when it was given up.
   const std::uint64_t in_slot = protocol::seq_of(reader_.commit_word_value(seq));
-  if (seq >= nslots_ && in_slot < seq - nslots_) return Verdict::implausible;
-  PendingFrame& frame = push(seq);
+  return in_slot < seq ? Verdict::implausible : Verdict::news;
+}
+
+void PendingFrames::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
+  PendingFrame& frame = push(descriptor.seq);
   classify_hole(frame, true);
   tell(frame, descriptor);
-  expected_ = seq + 1;
+  expected_ = descriptor.seq + 1;
   started_ = true;
-  return Verdict::queued;
 }
 
 void PendingFrames::complete(const protocol::FrameDescriptor& descriptor) noexcept {

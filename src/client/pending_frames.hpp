@@ -34,13 +34,15 @@ struct MissedFrames {
 
 class PendingFrames {
  public:
-  enum class Verdict : std::uint8_t { queued, repeated, implausible };
+  enum class Verdict : std::uint8_t { news, repeated, implausible };
 
   // REQUIRES: regions outlives this.
   explicit PendingFrames(const shm::RegionSet& regions);
 
-  // A descriptor of this epoch. implausible: the ring cannot have come that far, so it moves nothing.
-  Verdict on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
+  // What a descriptor of this epoch for `seq` would be. implausible: the ring has not come that far.
+  [[nodiscard]] Verdict judge(std::uint64_t seq) const noexcept;
+  // REQUIRES: judge(descriptor.seq) says news; !full().
+  void on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
   // A repeated descriptor: what only it says goes to its frame, if that was found in the ring and still waits.
   void complete(const protocol::FrameDescriptor& descriptor) noexcept;
   // A frame that was found committed in the ring, ahead of, or without, its descriptor. What lies between is a gap.
