@@ -75,7 +75,9 @@ class Consumer {
   ~Consumer();  // detaches
 
   // Calls on_frame(const Frame&) for at most `limit` frames that are waiting, and returns how many it called it for.
-  // Never blocks. 0 also while unattached. on_frame must not throw.
+  // Never blocks, and tries at most `limit` + slots frames of the ring. 0 also while unattached, and in a poll from
+  // inside on_frame.
+  // REQUIRES: on_frame does not throw, and does not destroy, move or assign this Consumer.
   template <class F>
   int poll(F&& on_frame, int limit = 16) noexcept {
     using Handler = std::remove_reference_t<F>;

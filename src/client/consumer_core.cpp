@@ -1,6 +1,7 @@
 #include "client/consumer_core.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "client/frame_access.hpp"
@@ -34,6 +35,7 @@ ConsumerCore::~ConsumerCore() {
 }
 
 void ConsumerCore::close() noexcept {
+  assert(!in_callback_ && "a Consumer was destroyed by its own callback");
   pick_up();
   if (next_ != nullptr) sessions.retire(std::exchange(next_, nullptr));
   if (current_ != nullptr) sessions.retire(std::exchange(current_, nullptr));
@@ -57,12 +59,15 @@ ConsumerStats ConsumerCore::stats() const noexcept {
 }
 
 int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
+  if (in_callback_) return 0;
   pick_up();
   if (current_ == nullptr) return 0;
   drain();
   const bool readable = attached();
   int calls = 0;
-  while (calls < limit) {
+  // Frames that do not open count too, or a producer that sends nothing else would keep us here for ever.
+  std::int64_t attempts = std::int64_t{limit} + current_->regions->nslots();
+  while (calls < limit && attempts-- > 0) {
     if (current_->pending.empty()) {
       if (next_ == nullptr) break;
       switch_over();
@@ -338,8 +343,10 @@ bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
   }
   current_->pending.pop();
   ledger_.missed_before(frame.seq, frame.gaps_before, frame.abandoned_before);
+  in_callback_ = true;
   const bool whole =
       FrameAccess::lend(*current_->regions, frame, slot, [&](const Frame& lent) { call(context, lent); });
+  in_callback_ = false;
   if (whole) {
     ledger_.delivered(frame.seq);
   } else {

@@ -104,6 +104,7 @@ class ConsumerCore {
   ConsumerSession* current_ = nullptr;
   ConsumerSession* next_ = nullptr;  // taken from the conductor; used once the current one has nothing left to deliver
   ConsumerSession* replaced_ = nullptr;  // the next one until a moment ago; null but for the time of a pick_up
+  bool in_callback_ = false;             // a frame is lent, and with it the session that it lies in
   std::uint64_t images_joined_ = 0;
   std::uint64_t images_lost_ = 0;
 };

@@ -281,6 +281,28 @@ TEST_F(ConsumerTest, GivesUpNoWaitingFrameForADescriptorThatIsNoNews) {
   EXPECT_EQ(consumer->stats().lost_total(), 0u);
 }
 
+// What does not open costs no callback, and still must not keep poll from returning.
+TEST_F(ConsumerTest, ReturnsFromAPollWhoseFramesDoNotOpen) {
+  transport::loopback::set_window(bus_, descriptor_stream, std::size_t{64} << 20);
+  attach({}, {.skip_threshold = 100});
+  constexpr std::uint64_t flood = 100'000;
+  for (std::uint64_t i = 0; i < flood; ++i) publish(0);
+  EXPECT_EQ(consumer->poll([](const Frame&) {}, 1), 0);
+  EXPECT_LT(consumer->stats().accounted, flood / 2);
+  while (consumer->stats().accounted < flood) consumer->poll([](const Frame&) {});
+  expect_balance(consumer->stats());
+}
+
+TEST_F(ConsumerTest, PollsNothingInsideItsOwnCallback) {
+  attach();
+  publish(0);
+  publish(1);
+  int inner = 0;
+  EXPECT_EQ(consumer->poll([&](const Frame&) { inner += consumer->poll([](const Frame&) {}); }), 2);
+  EXPECT_EQ(inner, 0);
+  EXPECT_EQ(consumer->stats().delivered, 2u);
+}
+
 TEST_F(ConsumerTest, CountsADescriptorWhoseSlotIsNotCommitted) {
   attach();
   publish(0);
