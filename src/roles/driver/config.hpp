@@ -161,8 +161,9 @@ struct DriverConfig {
 // Parses shm.permissions_mode, e.g. "660" or "0660".
 [[nodiscard]] Result<std::uint32_t> parse_permissions_mode(std::string_view octal);
 
-// Refuses what cannot work; the error names the key, the values allowed and the remedy. What works but may surprise is
-// appended to `warnings`, one line each. Does not look at the file system. (config_check.cpp)
+// Refuses what cannot work; the error has one line for each fault, which names the key, the values allowed and the
+// remedy. What works but may surprise is appended to `warnings`, one line each. Does not look at the file system.
+// (config_check.cpp)
 [[nodiscard]] Status check(const DriverConfig& config, std::vector<std::string>& warnings);
 
 // What a stream takes of the file system while a producer is attached.

@@ -135,6 +135,45 @@ TEST(DriverConfigCheck, NamesTheKeyAndTheRemedyOfEveryBadValue) {
   }
 }
 
+TEST(DriverConfigCheck, SaysEveryFaultAtOnceOneLineEach) {
+  EXPECT_EQ(
+      refusal_of([](DriverConfig& c) {
+        c.driver.instance_id = "";
+        c.shm.reserve = "no";
+        c.profiles[0].header_nslots = 1000;
+        c.profiles[0].payload_pools[0].stride_bytes = 100;
+        c.policies.announce_period_ms = 0;
+        c.driver.stream_id_range = StreamIdRange{9, 2};
+      }),
+      "driver.instance_id is empty; give the driver a name, for example \"driver-01\"\n"
+      "shm.reserve is \"no\"; it must be \"full\" or \"on_touch\"\n"
+      "profiles.camera.header_nslots is 1000; it must be a power of two, for example 512\n"
+      "profiles.camera.payload_pools: stride_bytes of pool 1 is 100; it must be a multiple of 64, for example 128\n"
+      "policies.announce_period_ms is 0; it must be at least 1\n"
+      "driver.stream_id_range is 9-2; its first id must not be above its last");
+}
+
+TEST(DriverConfigCheck, SaysOneFaultInOneLine) {
+  for (const auto& change : std::vector<std::function<void(DriverConfig&)>>{
+           [](DriverConfig& c) { c.profiles.clear(); }, [](DriverConfig& c) { c.shm.base_dir = "relative"; },
+           [](DriverConfig& c) { c.driver.control_channel = "ipc"; },
+           [](DriverConfig& c) { c.driver.control_stream_id = 0; },
+           [](DriverConfig& c) { c.profiles[0].payload_pools[0].stride_bytes = 0; }}) {
+    const std::string text = refusal_of(change);
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+  }
+}
+
+// spec: reliability T6
+TEST(DriverConfigCheck, RefusesLimitsThatLimitNothingOrEverything) {
+  for (std::size_t DriverLimits::*limit :
+       {&DriverLimits::leases, &DriverLimits::pending_attaches, &DriverLimits::remembered_answers,
+        &DriverLimits::dynamic_streams, &DriverLimits::outbox_messages}) {
+    expect_has(refusal_of([limit](DriverConfig& c) { c.limits.*limit = 0; }), {"limits.", "at least 1"});
+    expect_has(refusal_of([limit](DriverConfig& c) { c.limits.*limit = 1'000'001; }), {"limits.", "at most 1000000"});
+  }
+}
+
 TEST(DriverConfigCheck, WarnsOncePerPoolThatAJuliaClientWouldRefuseItsStride) {
   DriverConfig config = good();
   config.profiles[0].payload_pools.push_back({2, 1048576});

@@ -1,0 +1,14 @@
+// The part of check() that is about stream ids: those of the driver's own Aeron streams and the ranges it gives from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "roles/driver/config.hpp"
+
+namespace tensorpool::driver {
+
+// Appends one line for each fault.
+void check_stream_ids(const DriverConfig& config, std::vector<std::string>& errors);
+
+}  // namespace tensorpool::driver
