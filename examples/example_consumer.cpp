@@ -74,6 +74,7 @@ Result<Tally> run(const Arguments& arguments) {
   if (!stream) {
     return stream.error();
   }
+  log_warnings(arguments.defaults.warnings);
   ClientOptions options = consumer_client_options(arguments.config, arguments.defaults);
   options.name = "example_consumer";
   options.on_event = log_events();

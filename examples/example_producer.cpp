@@ -2,6 +2,7 @@
 // the producer's sequence. COUNT 0 = for ever; BYTES defaults to the stride of the stream's first pool.
 #include <cstring>
 
+#include "apps/flow/publish_session.hpp"
 #include "example_setup.hpp"
 
 namespace examples {
@@ -34,8 +35,7 @@ Status publish_frames(Producer& producer, std::uint64_t count, std::size_t bytes
   while (!stop_requested() && (count == 0 || published < count)) {
     const PublishStatus status = publish_next(producer, bytes);
     if (status == PublishStatus::too_large || status == PublishStatus::invalid_layout) {
-      return Error{ErrorCode::invalid_argument, fmt::format("frames of {} bytes are {}; the largest pool takes {}",
-                                                            bytes, to_string(status), producer.max_payload_bytes())};
+      return too_large_error(producer, bytes);
     }
     published += is_committed(status) ? 1 : 0;
     const Nanos now = monotonic_now();
@@ -55,6 +55,7 @@ Status run(const Arguments& arguments) {
   if (!stream) {
     return stream.error();
   }
+  log_warnings(arguments.defaults.warnings);
   ClientOptions options = producer_client_options(arguments.config, arguments.defaults);
   options.name = "example_producer";
   options.on_event = log_events();

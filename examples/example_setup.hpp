@@ -15,6 +15,7 @@
 #include "apps/support/attach_patiently.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
+#include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace examples {

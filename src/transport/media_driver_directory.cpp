@@ -27,7 +27,10 @@ bool is_media_drivers_file(const std::string& name) {
 Status check_parents(const fs::path& dir) {
   for (fs::path parent = dir.parent_path();; parent = parent.parent_path()) {
     struct stat info {};
-    if (::stat(parent.c_str(), &info) != 0) return errno_error(errno, "cannot examine {}", parent.string());
+    if (::stat(parent.c_str(), &info) != 0) {
+      return errno_error(errno, "no media driver in {}: cannot examine {}; create it, or name another aeron_dir",
+                         dir.string(), parent.string());
+    }
     const bool open_to_all = (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0;
     if (open_to_all) {
       return make_error(

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Runs the demo and checks what it says, how it ends, and that it leaves nothing behind.
 
-    tests/demo/demo_test.py build/release/bin/tensorpool_demo verified|interrupted|killed|port_taken
+    tests/demo/demo_test.py build/release/bin/tensorpool_demo verified|interrupted|killed|port_taken|by_hand
 """
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+SOURCE = Path(__file__).resolve().parent.parent.parent
+OWN_SHM = ["unshare", *([] if os.geteuid() == 0 else ["-Ur"]), "-m", "--propagation", "private"]
 WATCHDOG_S = 150
 CONSUMERS = {(1001, "threshold"), (1002, "background"), (1003, "bin2"),
              (2001, "consumer-2001"), (2002, "consumer-2002"), (2003, "consumer-2003")}
@@ -106,9 +110,32 @@ def port_taken(program):
     assert not summary["ok"] and "3956" in summary["faults"][0], summary
 
 
+def by_hand(program):
+    """The commands of docs/demo.md, each in its terminal, below a /dev/shm of their own."""
+    text = (SOURCE / "docs/demo.md").read_text()
+    block = text[text.index("## By hand") :]
+    commands = re.findall(r"^    (.+)$", block, re.MULTILINE)
+    assert len(commands) == 6, commands
+    script = "mount -t tmpfs -o size=1g tmpfs /dev/shm || exit 90\ntrap 'kill -KILL $all 2>/dev/null' EXIT\n"
+    for command in commands[:-1]:
+        script += f"{command} & all=\"$! $all\"\nsleep 1\n"  # as fast as a person types
+    script += f"timeout --preserve-status --signal INT 4 {commands[-1]} || exit 91\n"
+    script += "for one in $all; do kill -TERM $one; wait $one || exit 92; done\n"
+    script += "find /dev/shm -type f -size +0 | sed 's/^/left behind: /'"
+    environment = dict(os.environ, TENSORPOOL_CONFIG="config/demo.toml", PATH=f"{Path(program).parent}:{os.environ['PATH']}")
+    process = subprocess.run([*OWN_SHM, "bash", "-c", script], cwd=SOURCE, env=environment, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, timeout=WATCHDOG_S)
+    assert process.returncode == 0, f"{process.returncode}\n{process.stdout}"
+    assert "left behind" not in process.stdout, process.stdout
+    assert re.search(r"summary of stream 1001: [1-9]\d* frames", process.stdout), process.stdout
+    verified_count = re.search(r"summary of stream 1003: (\d+) frames.*, verified (\d+)", process.stdout)
+    assert verified_count and verified_count[1] == verified_count[2] != "0", process.stdout
+
+
 def main():
     program, case = sys.argv[1:]
-    {"verified": verified, "interrupted": interrupted, "killed": killed, "port_taken": port_taken}[case](program)
+    {"verified": verified, "interrupted": interrupted, "killed": killed, "port_taken": port_taken,
+     "by_hand": by_hand}[case](program)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ struct Field {
   std::function<void(const Value&, const Site&, Report&)> assign;
   std::function<std::string()> show;  // what is set now, as TOML
   bool required = false;
+  bool without_effect = false;  // known to the documents, read and kept, but nothing acts on it yet
 };
 
 // What a value says as one of our types; nothing when it is of another kind. Environment variables are converted here.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <sstream>
 
 #include "apps/config/schema.hpp"
 #include "base/error.hpp"
@@ -139,6 +140,22 @@ std::size_t find_key(std::string_view text, std::string_view key) {
   return std::string_view::npos;
 }
 
+// Those that say something else than their default.
+void warn_of_keys_without_effect(NodeConfig& config) {
+  NodeConfig defaults;
+  const Schema set = schema_of(config);
+  const Schema unset = schema_of(defaults);
+  for (std::size_t t = 0; t < set.fixed.size(); ++t) {
+    for (std::size_t f = 0; f < set.fixed[t].fields.size(); ++f) {
+      const Field& field = set.fixed[t].fields[f];
+      if (field.without_effect && field.show() != unset.fixed[t].fields[f].show()) {
+        config.warnings.push_back(
+            with_place(config, fmt::format("{}.{} has no effect yet", set.fixed[t].name, field.key)));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 bool NodeConfig::is_from_environment(std::string_view key) const {
@@ -168,18 +185,24 @@ Result<NodeConfig> load_node_config(const std::string& path, const Environment& 
   if (!report.problems().empty()) {
     return make_error(ErrorCode::invalid_config, "{}", fmt::join(report.problems(), "\n"));
   }
+  warn_of_keys_without_effect(config);
   return config;
 }
 
 Status check_driver(const NodeConfig& config, std::vector<std::string>& warnings) {
-  Status verdict = driver::check(config.driver, warnings);
+  const Status verdict = driver::check(config.driver, warnings);
   for (std::string& warning : warnings) {
     warning = with_place(config, warning);
   }
-  if (!verdict) {
-    return Error{verdict.error().code, with_place(config, verdict.error().message)};
+  if (verdict) {
+    return {};
   }
-  return {};
+  std::istringstream faults(verdict.error().message);  // one a line, each at its own place
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(faults, line);) {
+    lines.push_back(with_place(config, line));
+  }
+  return make_error(verdict.error().code, "{}", fmt::join(lines, "\n"));
 }
 
 std::string with_place(const NodeConfig& config, const std::string& message) {

@@ -23,6 +23,7 @@ struct NodeConfig {
 
   std::string file;                     // empty: no file, defaults and environment alone
   std::map<std::string, Site> sources;  // where each key that was set came from, by its dotted name
+  std::vector<std::string> warnings;    // with their places: keys that were set and have no effect yet
 
   // Set by the file or by the environment.
   [[nodiscard]] bool is_set(std::string_view key) const { return sources.contains(std::string(key)); }

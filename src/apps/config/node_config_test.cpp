@@ -108,6 +108,13 @@ TEST(Loader, TakesIntegersInScientificNotation) {
   EXPECT_EQ(parsed("[supervisor]\nliveness_timeout_ns = 7e9\n").supervisor.liveness_timeout_ns, 7 * nanos_per_second);
 }
 
+TEST(Loader, WarnsOfAKeyThatIsSetAndHasNoEffectYet) {
+  const ConfigFile file("[consumer]\ndecimation = 5\nmode = \"STREAM\"\n");
+  const NodeConfig config = loaded(file.path());
+  EXPECT_EQ(config.warnings, (std::vector<std::string>{file.path() + ":2: consumer.decimation has no effect yet"}));
+  EXPECT_TRUE(loaded(source_dir + "/config/defaults.toml").warnings.empty());
+}
+
 TEST(Loader, NamesUnknownKeyAndTheNearestKnownOne) {
   EXPECT_EQ(load_error("[shm]\nbase_dir = \"/dev/shm\"\nbase_dri = \"/tmp\"\n"),
             "node.toml:3: shm.base_dri: unknown key, did you mean \"base_dir\"?; known: base_dir, namespace, "
@@ -302,6 +309,18 @@ TEST(Check, GivesTheFileAndLineOfTheKeyThatIsWrong) {
   ASSERT_FALSE(verdict);
   EXPECT_EQ(file.shorten(verdict.error().message),
             "node.toml:3: profiles.a.header_nslots is 100; it must be a power of two, for example 64");
+}
+
+TEST(Check, GivesEveryFaultItsOwnPlace) {
+  const ConfigFile file(
+      "[profiles.a]\npayload_pools = [{ pool_id = 1, stride_bytes = 64 }]\nheader_nslots = 100\n"
+      "[policies]\nannounce_period_ms = 0\n");
+  std::vector<std::string> warnings;
+  const Status verdict = check_driver(loaded(file.path()), warnings);
+  ASSERT_FALSE(verdict);
+  EXPECT_EQ(file.shorten(verdict.error().message),
+            "node.toml:3: profiles.a.header_nslots is 100; it must be a power of two, for example 64\n"
+            "node.toml:5: policies.announce_period_ms is 0; it must be at least 1");
 }
 
 TEST(Check, NamesTheVariableOfAKeyThatIsWrong) {

@@ -73,6 +73,11 @@ Field required(Field field) {
   return field;
 }
 
+Field no_effect(Field field) {
+  field.without_effect = true;
+  return field;
+}
+
 std::vector<Field> pool_fields(PoolConfig& pool) {
   return {required(integer("pool_id", pool.pool_id, 0, 65534)),
           required(integer("stride_bytes", pool.stride_bytes, 1, std::numeric_limits<std::uint32_t>::max() - 1))};
@@ -168,15 +173,16 @@ std::vector<Field> aeron_fields(Settings& settings) {
 FixedTable producer_table(ProducerSettings& producer) {
   FixedTable table{"producer", aeron_fields(producer)};
   for (Field& field : std::vector<Field>{
-           integer("producer_id", producer.producer_id), integer("layout_version", producer.layout_version),
-           integer("nslots", producer.nslots, 1), text("shm_base_dir", producer.shm_base_dir),
-           text("shm_namespace", producer.shm_namespace), text("producer_instance_id", producer.producer_instance_id),
-           text("header_uri", producer.header_uri), integer("max_dims", producer.max_dims, 1, 8),
-           integer("announce_interval_ns", producer.announce_interval_ns, nanos_per_milli, longest_ns),
+           integer("producer_id", producer.producer_id), no_effect(integer("layout_version", producer.layout_version)),
+           no_effect(integer("nslots", producer.nslots, 1)), no_effect(text("shm_base_dir", producer.shm_base_dir)),
+           no_effect(text("shm_namespace", producer.shm_namespace)),
+           text("producer_instance_id", producer.producer_instance_id),
+           no_effect(text("header_uri", producer.header_uri)), no_effect(integer("max_dims", producer.max_dims, 1, 8)),
+           no_effect(integer("announce_interval_ns", producer.announce_interval_ns, nanos_per_milli, longest_ns)),
            integer("qos_interval_ns", producer.qos_interval_ns, nanos_per_milli, longest_ns),
-           integer("progress_interval_ns", producer.progress_interval_ns, 0, longest_ns),
-           integer("progress_bytes_delta", producer.progress_bytes_delta),
-           tables<ProducerPool>("payload_pools", producer.payload_pools, producer_pool_fields)}) {
+           no_effect(integer("progress_interval_ns", producer.progress_interval_ns, 0, longest_ns)),
+           no_effect(integer("progress_bytes_delta", producer.progress_bytes_delta)),
+           no_effect(tables<ProducerPool>("payload_pools", producer.payload_pools, producer_pool_fields))}) {
     table.fields.push_back(std::move(field));
   }
   return table;
@@ -187,17 +193,20 @@ FixedTable consumer_table(ConsumerSettings& consumer) {
   for (Field& field : std::vector<Field>{
            integer("consumer_id", consumer.consumer_id),
            integer("expected_layout_version", consumer.expected_layout_version),
-           integer("max_dims", consumer.max_dims, 1, 8), choice("mode", consumer.mode, {"STREAM", "RATE_LIMITED"}),
-           integer("decimation", consumer.decimation, 1),
-           integer("max_outstanding_seq_gap", consumer.max_outstanding_seq_gap), boolean("use_shm", consumer.use_shm),
-           boolean("supports_shm", consumer.supports_shm), boolean("supports_progress", consumer.supports_progress),
-           integer("max_rate_hz", consumer.max_rate_hz), text("payload_fallback_uri", consumer.payload_fallback_uri),
+           no_effect(integer("max_dims", consumer.max_dims, 1, 8)),
+           no_effect(choice("mode", consumer.mode, {"STREAM", "RATE_LIMITED"})),
+           no_effect(integer("decimation", consumer.decimation, 1)),
+           integer("max_outstanding_seq_gap", consumer.max_outstanding_seq_gap),
+           no_effect(boolean("use_shm", consumer.use_shm)), no_effect(boolean("supports_shm", consumer.supports_shm)),
+           no_effect(boolean("supports_progress", consumer.supports_progress)),
+           no_effect(integer("max_rate_hz", consumer.max_rate_hz)),
+           no_effect(text("payload_fallback_uri", consumer.payload_fallback_uri)),
            text("shm_base_dir", consumer.shm_base_dir), texts("allowed_base_dirs", consumer.allowed_base_dirs),
-           boolean("require_hugepages", consumer.require_hugepages),
-           integer("progress_interval_us", consumer.progress_interval_us),
-           integer("progress_bytes_delta", consumer.progress_bytes_delta),
-           integer("progress_rows_delta", consumer.progress_rows_delta),
-           integer("hello_interval_ns", consumer.hello_interval_ns, nanos_per_milli, longest_ns),
+           no_effect(boolean("require_hugepages", consumer.require_hugepages)),
+           no_effect(integer("progress_interval_us", consumer.progress_interval_us)),
+           no_effect(integer("progress_bytes_delta", consumer.progress_bytes_delta)),
+           no_effect(integer("progress_rows_delta", consumer.progress_rows_delta)),
+           no_effect(integer("hello_interval_ns", consumer.hello_interval_ns, nanos_per_milli, longest_ns)),
            integer("qos_interval_ns", consumer.qos_interval_ns, nanos_per_milli, longest_ns)}) {
     table.fields.push_back(std::move(field));
   }
@@ -205,12 +214,17 @@ FixedTable consumer_table(ConsumerSettings& consumer) {
 }
 
 FixedTable supervisor_table(SupervisorSettings& supervisor) {
-  return {"supervisor",
-          {text("aeron_dir", supervisor.aeron_dir), text("aeron_uri", supervisor.aeron_uri),
-           aeron_stream("control_stream_id", supervisor.control_stream_id),
-           aeron_stream("qos_stream_id", supervisor.qos_stream_id), stream_id("stream_id", supervisor.stream_id, 0),
-           integer("liveness_timeout_ns", supervisor.liveness_timeout_ns, nanos_per_milli, longest_ns),
-           integer("liveness_check_interval_ns", supervisor.liveness_check_interval_ns, nanos_per_milli, longest_ns)}};
+  FixedTable table{
+      "supervisor",
+      {text("aeron_dir", supervisor.aeron_dir), text("aeron_uri", supervisor.aeron_uri),
+       aeron_stream("control_stream_id", supervisor.control_stream_id),
+       aeron_stream("qos_stream_id", supervisor.qos_stream_id), stream_id("stream_id", supervisor.stream_id, 0),
+       integer("liveness_timeout_ns", supervisor.liveness_timeout_ns, nanos_per_milli, longest_ns),
+       integer("liveness_check_interval_ns", supervisor.liveness_check_interval_ns, nanos_per_milli, longest_ns)}};
+  for (Field& field : table.fields) {
+    field.without_effect = true;
+  }
+  return table;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <regex>
+#include <set>
 
 #include "apps/config/test_environment.hpp"
 
@@ -62,6 +63,25 @@ TEST(Documentation, ListsEveryKeyAndNoOther) {
   for (const auto& [key, value] : documented) {
     EXPECT_TRUE(known.contains(key)) << "docs/configuration.md has " << key << ", which no table takes";
   }
+}
+
+// "†" ends the meaning of a key that nothing acts on yet.
+TEST(Documentation, MarksTheKeysWithoutEffect) {
+  std::ifstream doc(std::string(TENSORPOOL_SOURCE_DIR) + "/docs/configuration.md");
+  const std::regex marked(R"(\| `([a-z_]+)` \|.* † \|)");
+  std::multiset<std::string> documented;
+  std::smatch match;
+  for (std::string line; std::getline(doc, line);) {
+    if (std::regex_match(line, match, marked)) documented.insert(match[1]);
+  }
+  std::multiset<std::string> known;
+  NodeConfig config;
+  for (const FixedTable& table : schema_of(config).fixed) {
+    for (const Field& field : table.fields) {
+      if (field.without_effect) known.insert(field.key);
+    }
+  }
+  EXPECT_EQ(documented, known);
 }
 
 TEST(Documentation, StatesTheDefaults) {

@@ -80,6 +80,9 @@ Status run_driver(const NodeConfig& config, const LogSink& sink) {
     return verdict;
   }
   Log log(sink);
+  for (const std::string& warning : config.warnings) {
+    log.warning("{}", warning);
+  }
   const std::string aeron_dir = aeron_dir_of(config.driver);
   MediaDriverHost media(config.driver.driver.media_driver, aeron_dir, group_may_write(config.driver), sink);
   if (Status there = media.ensure(predecessor_patience_ns); !there) {

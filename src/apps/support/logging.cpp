@@ -34,4 +34,11 @@ LogSink stderr_log(LogLevel least) {
   };
 }
 
+void log_warnings(const std::vector<std::string>& warnings) {
+  const LogSink log = stderr_log(LogLevel::warning);
+  for (const std::string& warning : warnings) {
+    log(LogLevel::warning, warning);
+  }
+}
+
 }  // namespace tensorpool::apps

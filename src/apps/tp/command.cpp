@@ -1,13 +1,20 @@
 #include "apps/tp/command.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <charconv>
 #include <cstdio>
 
 #include "apps/config/client_setup.hpp"
+#include "apps/support/logging.hpp"
+#include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
+
+constexpr Nanos first_word_ns = 2 * nanos_per_second;  // a driver that is there answers sooner
+constexpr Nanos next_word_ns = 5 * nanos_per_second;
 
 constexpr const char* common_group = "Options of all commands";
 
@@ -16,8 +23,21 @@ constexpr const char* exit_statuses =
     "4 refused by the driver.";
 
 template <class T>
-void option(CLI::App& command, const char* name, T& target, const char* description) {
-  command.add_option(name, target, description)->group(common_group);
+CLI::Option* option(CLI::App& command, const char* name, T& target, const char* description) {
+  return command.add_option(name, target, description)->group(common_group);
+}
+
+// Judges the text before CLI11 converts it, whose own words for a number out of range are 300 digits long.
+template <class T>
+CLI::Validator number_in(T least, T most, std::string expected) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        T value{};
+        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = fault == std::errc{} && end == text.data() + text.size();
+        return whole && value >= least && value <= most ? std::string() : fmt::format("{} is not {}", text, expected);
+      },
+      "");
 }
 
 void add_common(CLI::App& command, CommonOptions& common) {
@@ -29,11 +49,15 @@ void add_common(CLI::App& command, CommonOptions& common) {
   option(command, "--descriptor-channel", common.descriptor_channel, "Aeron channel of frame descriptors");
   option(command, "--qos-channel", common.qos_channel, "Aeron channel of QoS messages");
   option(command, "--metadata-channel", common.metadata_channel, "Aeron channel of metadata");
-  option(command, "--control-stream-id", common.control_stream_id, "Aeron stream of control messages");
-  option(command, "--announce-stream-id", common.announce_stream_id, "Aeron stream of announces");
-  option(command, "--descriptor-stream-id", common.descriptor_stream_id, "Aeron stream of frame descriptors");
-  option(command, "--qos-stream-id", common.qos_stream_id, "Aeron stream of QoS messages");
-  option(command, "--metadata-stream-id", common.metadata_stream_id, "Aeron stream of metadata");
+  option(command, "--control-stream-id", common.control_stream_id, "Aeron stream of control messages")
+      ->check(an_aeron_stream_id());
+  option(command, "--announce-stream-id", common.announce_stream_id, "Aeron stream of announces")
+      ->check(an_aeron_stream_id());
+  option(command, "--descriptor-stream-id", common.descriptor_stream_id, "Aeron stream of frame descriptors")
+      ->check(an_aeron_stream_id());
+  option(command, "--qos-stream-id", common.qos_stream_id, "Aeron stream of QoS messages")->check(an_aeron_stream_id());
+  option(command, "--metadata-stream-id", common.metadata_stream_id, "Aeron stream of metadata")
+      ->check(an_aeron_stream_id());
   option(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random");
   option(command, "--allowed-base-dir", common.allowed_base_dirs,
          "map regions only below these directories (repeatable)");
@@ -70,6 +94,27 @@ void apply_to_driver(const CommonOptions& options, driver::DriverConfig& config)
   if (!options.allowed_base_dirs.empty()) {
     config.shm.allowed_base_dirs = options.allowed_base_dirs;
   }
+}
+
+// CLI11 names neither a command that it does not know, nor those that there are.
+std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* group = &app;
+  std::string path = app.get_name();
+  while (!group->get_subcommands().empty()) {
+    group = group->get_subcommands().front();
+    path += " " + group->get_name();
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : group->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  if (names.empty() || dynamic_cast<const CLI::RequiredError*>(&error) == nullptr) {
+    return error.what();
+  }
+  const std::vector<std::string> unknown = group->remaining();
+  return unknown.empty()
+             ? fmt::format("a command is missing; {} takes {}", path, fmt::join(names, ", "))
+             : fmt::format("unknown command {}; {} takes {}", unknown.front(), path, fmt::join(names, ", "));
 }
 
 }  // namespace
@@ -125,6 +170,7 @@ void Invocation::apply(ClientOptions& client) const {
 
 Registry::Registry() : app_("tp: everything around a tensorpool but the data path", "tp") {
   app_.require_subcommand(1);
+  app_.set_version_flag("--version", "tp " TENSORPOOL_VERSION);
   app_.footer(fmt::format("tp COMMAND --help shows its options and an example.\n{}", exit_statuses));
 }
 
@@ -147,10 +193,35 @@ CLI::App& Registry::add(CLI::App& parent, const std::string& name, const std::st
 int Registry::run(int argc, const char* const* argv, Environment environment) {
   try {
     app_.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app_.exit(help);
   } catch (const CLI::ParseError& error) {
-    return app_.exit(error) == 0 ? exit_ok : exit_usage;
+    fmt::print(stderr, "tp: {}\n{}", what_is_wrong(app_, error), "Run with --help for more information.\n");
+    return exit_usage;
   }
   return chosen_ ? chosen_(Invocation(*common_, std::move(environment))) : exit_usage;
+}
+
+CLI::Validator a_stream_id() { return number_in<std::int64_t>(1, 4294967294, "a stream id, 1 to 4294967294"); }
+CLI::Validator an_aeron_stream_id() {
+  return number_in<std::int64_t>(1, 2147483647, "an Aeron stream id, 1 to 2147483647");
+}
+CLI::Validator an_integer_from(std::int64_t least) {
+  return number_in(least, std::numeric_limits<std::int64_t>::max(), fmt::format("an integer from {}", least));
+}
+CLI::Validator a_rate() { return number_in<double>(0, 1e9, "a number from 0"); }
+
+std::function<bool()> wait_until_stopped(const ClientOptions& client) {
+  const std::string what =
+      fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}", client.control.stream_id,
+                  client.control.channel, client.aeron_dir.empty() ? "Aeron's default directory" : client.aeron_dir);
+  return [what, log = stderr_log(), next = monotonic_now() + first_word_ns]() mutable {
+    if (const Nanos now = monotonic_now(); now >= next) {
+      next = now + next_word_ns;
+      log(LogLevel::info, "waiting: " + what);
+    }
+    return !stop_requested();
+  };
 }
 
 int fail(const Error& error) { return give_up("tp", error); }

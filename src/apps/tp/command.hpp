@@ -57,8 +57,10 @@ class Invocation {
   [[nodiscard]] bool json() const { return format() == Format::json; }
   [[nodiscard]] const CommonOptions& options() const { return options_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }
-  // As --client-id says; 0 = a random one.
-  [[nodiscard]] std::uint32_t client_id() const { return options_.client_id.value_or(0); }
+  // As --client-id says, else `configured`; 0 = a random one.
+  [[nodiscard]] std::uint32_t client_id(std::uint32_t configured) const {
+    return options_.client_id.value_or(configured);
+  }
 
   // --config, else TENSORPOOL_CONFIG, else "": defaults and environment alone.
   [[nodiscard]] std::string config_path() const;
@@ -96,6 +98,15 @@ class Registry {
   std::shared_ptr<CommonOptions> common_ = std::make_shared<CommonOptions>();
   Body chosen_;
 };
+
+// Checks of options. Their messages say what is allowed in few words.
+[[nodiscard]] CLI::Validator a_stream_id();         // 1 to 4294967294: the highest is the wire's null
+[[nodiscard]] CLI::Validator an_aeron_stream_id();  // 1 to 2147483647
+[[nodiscard]] CLI::Validator an_integer_from(std::int64_t least);
+[[nodiscard]] CLI::Validator a_rate();  // a finite number from 0
+
+// For ClientOptions::keep_waiting: until a stop signal, saying now and then what `client` waits for.
+[[nodiscard]] std::function<bool()> wait_until_stopped(const ClientOptions& client);
 
 // Prints "tp: <message>" on standard error and returns the exit status of the error.
 int fail(const Error& error);

@@ -3,6 +3,7 @@
 
 #include "apps/config/client_setup.hpp"
 #include "apps/support/event_log.hpp"
+#include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/consume_stream.hpp"
@@ -11,7 +12,7 @@ namespace tensorpool::apps::tp {
 namespace {
 
 struct ConsumeArguments {
-  std::uint32_t stream_id = 0;
+  std::optional<std::uint32_t> stream_id;
   std::string start = "latest";
   ConsumeOptions options;
 };
@@ -24,15 +25,19 @@ StartAt start_of(const std::string& name) {
 int run_consume(const Invocation& invocation, const ConsumeArguments& arguments) {
   const auto config = invocation.config();
   if (!config) return fail(config.error());
-  const auto stream = choose_stream(*config, arguments.stream_id, "--stream");
+  const ConsumerSettings& settings = config->consumer;
+  const auto stream = choose_stream(*config, arguments.stream_id.value_or(settings.stream_id), "--stream");
   if (!stream) return fail(stream.error());
+  log_warnings(config->warnings);
   ConsumeOptions options = arguments.options;
   options.client = invocation.consumer_client(*config);
   options.client.name = fmt::format("tp consume {}", *stream);
   options.client.on_event = log_events();
-  options.client.keep_waiting = [] { return !stop_requested(); };
+  options.client.keep_waiting = wait_until_stopped(options.client);
   options.consumer.stream_id = *stream;
-  options.consumer.client_id = invocation.client_id();
+  options.consumer.client_id = invocation.client_id(settings.consumer_id);
+  options.consumer.expected_layout_version = settings.expected_layout_version;
+  options.consumer.max_outstanding_seq_gap = settings.max_outstanding_seq_gap;
   options.consumer.start = start_of(arguments.start);
   options.json = invocation.json();
   const Status consumed = consume_stream(options, stop_flag());
@@ -48,10 +53,14 @@ void register_consume(Registry& registry) {
                    "tp consume --stream 1001 --verify --each --format json --count 10",
                    [arguments](const Invocation& invocation) { return run_consume(invocation, *arguments); });
   ConsumeOptions& options = arguments->options;
-  command.add_option("--stream", arguments->stream_id, "stream to receive; else the only one of the configuration");
-  command.add_option("--count", options.count, "frames; 0: until stopped")->capture_default_str();
-  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")
-      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--stream", arguments->stream_id,
+                  "stream to receive; else the configuration's consumer.stream_id or only stream")
+      ->check(a_stream_id());
+  command.add_option("--count", options.count, "frames; 0: until stopped; fewer within --seconds are a failure")
+      ->check(an_integer_from(0))
+      ->capture_default_str();
+  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(a_rate());
   command.add_flag("--each", options.each, "a line for each frame instead of one a second");
   command.add_flag("--create", options.consumer.create, "let the driver make the stream if it is not there");
   command.add_flag("--latest-only", options.consumer.latest_only, "only ever the newest frame");
@@ -61,7 +70,8 @@ void register_consume(Registry& registry) {
   command.add_option("--crc-log", options.crc_log,
                      "append epoch, sequence, CRC32C and length of each frame to this file");
   auto* verify =
-      command.add_flag("--verify", options.verify, "check every byte against the pattern of `tp publish pattern`");
+      command.add_flag("--verify", options.verify,
+                       "check every byte against the pattern of `tp publish pattern`; no frame at all is a failure");
   command
       .add_option("--against", options.against, "with --verify: check against this CRC log of the producer, at the end")
       ->needs(verify);

@@ -25,6 +25,9 @@ class FrameCheck {
  public:
   FrameCheck(const ConsumeOptions& options, ReceivingEnd& end, bool keep) : options_(options), end_(end), keep_(keep) {}
 
+  // Whether the content was looked at, frame by frame; a log is compared at the end.
+  [[nodiscard]] bool checks_each() const { return options_.verify && options_.against.empty(); }
+
   void on_frame(const Frame& frame) {
     if (options_.count != 0 && received_ == options_.count) return;
     buffer_.resize(std::max(buffer_.size(), frame.size_bytes()));
@@ -46,8 +49,7 @@ class FrameCheck {
 
  private:
   bool check(const Frame& frame, std::span<const std::byte> content, Nanos latency) {
-    const bool pattern = options_.verify && options_.against.empty();
-    const bool ok = !pattern || !find_pattern_fault(content, frame.seq());
+    const bool ok = !checks_each() || !find_pattern_fault(content, frame.seq());
     if (!ok) end_.content_was_wrong();
     CrcRecord record{frame.epoch(), frame.seq(), 0, static_cast<std::uint32_t>(content.size())};
     if (keep_ || end_.wants_crc()) record.crc = crc32c(content);
@@ -61,7 +63,10 @@ class FrameCheck {
     if (!options_.json) {
       return print_line(fmt::format("stream {} epoch {} seq {} timestamp {} {} {} bytes{}", frame.stream_id(),
                                     frame.epoch(), frame.seq(), frame.timestamp_ns(), layout.describe(),
-                                    frame.size_bytes(), ok ? "" : " WRONG CONTENT"));
+                                    frame.size_bytes(),
+                                    !ok             ? " WRONG CONTENT"
+                                    : checks_each() ? " ok"
+                                                    : ""));
     }
     print_json({{"stream", frame.stream_id()},
                 {"epoch", std::to_string(frame.epoch())},
@@ -70,7 +75,7 @@ class FrameCheck {
                 {"shape", std::vector<std::int32_t>(layout.shape().begin(), layout.shape().end())},
                 {"dtype", to_string(layout.dtype)},
                 {"bytes", frame.size_bytes()},
-                {"ok", ok}});
+                {"ok", checks_each() ? Json(ok) : Json()}});
   }
 
   const ConsumeOptions& options_;
@@ -120,8 +125,14 @@ Status verify_pattern(const ConsumeOptions& options, std::uint64_t received, Rec
       options.consumer.stream_id, end.wrong_content(), received);
 }
 
-// What --verify found; the figure goes into the summary.
-Status verdict(const ConsumeOptions& options, const FrameCheck& check, ReceivingEnd& end) {
+// What --verify and --count found; the figure of the former goes into the summary. Whoever was stopped by a signal had
+// no time to receive everything.
+Status verdict(const ConsumeOptions& options, const FrameCheck& check, bool stopped, ReceivingEnd& end) {
+  const std::uint64_t wanted = std::max<std::uint64_t>(options.count, options.verify ? 1 : 0);
+  if (check.received() < wanted && !stopped) {
+    return make_error(ErrorCode::timed_out, "stream {}: {} of {} frames came within {} s; is it being published?",
+                      options.consumer.stream_id, check.received(), wanted, options.seconds);
+  }
   if (!options.verify) return {};
   return options.against.empty() ? verify_pattern(options, check.received(), end)
                                  : verify_against_log(options, check.kept(), end);
@@ -150,7 +161,7 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end);
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
-  const Status verified = verdict(options, check, end);
+  const Status verified = verdict(options, check, stop.load(std::memory_order_relaxed), end);
   const Status finished = end.finish(monotonic_now());
   if (options.each) fmt::print(stderr, "{}\n", end.summary());
   if (!finished) return finished;

@@ -53,6 +53,7 @@ Verdict validate_config(const std::string& path, const Result<NodeConfig>& loade
     verdict.errors = lines_of(loaded.error().message);
     return verdict;
   }
+  verdict.warnings = loaded->warnings;
   if (const Status checked = check_driver(*loaded, verdict.warnings); !checked) {
     verdict.errors = lines_of(checked.error().message);
     return verdict;

@@ -5,6 +5,7 @@
 
 #include "apps/config/client_setup.hpp"
 #include "apps/support/event_log.hpp"
+#include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/publish_images.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 // As given; what is absent comes from the configuration or from the command.
 struct PublishArguments {
-  std::uint32_t stream_id = 0;
+  std::optional<std::uint32_t> stream_id;
   double rate_hz = 30;
   std::uint64_t count = 0;
   std::string crc_log;
@@ -46,8 +47,13 @@ Result<Size> parse_size(const std::string& text) {
 }
 
 void add_publish_options(CLI::App& command, PublishArguments& arguments) {
-  command.add_option("--stream", arguments.stream_id, "stream to publish; else the only one of the configuration");
-  command.add_option("--count", arguments.count, "frames; 0: until stopped")->capture_default_str();
+  command
+      .add_option("--stream", arguments.stream_id,
+                  "stream to publish; else the configuration's producer.stream_id or only stream")
+      ->check(a_stream_id());
+  command.add_option("--count", arguments.count, "frames; 0: until stopped")
+      ->check(an_integer_from(0))
+      ->capture_default_str();
   command.add_option("--crc-log", arguments.crc_log,
                      "append epoch, sequence, CRC32C and length of each frame to this file");
   command.add_flag("--hold", arguments.hold, "after the last frame, stay attached until standard input ends");
@@ -55,23 +61,25 @@ void add_publish_options(CLI::App& command, PublishArguments& arguments) {
 
 void add_rate(CLI::App& command, PublishArguments& arguments) {
   command.add_option("--rate", arguments.rate_hz, "frames a second; 0: flat out")
-      ->check(CLI::NonNegativeNumber)
+      ->check(a_rate())
       ->capture_default_str();
 }
 
 Result<PublishOptions> publish_options(const Invocation& invocation, const PublishArguments& arguments) {
   const auto config = invocation.config();
   if (!config) return config.error();
-  const auto stream = choose_stream(*config, arguments.stream_id, "--stream");
+  const ProducerSettings& settings = config->producer;
+  const auto stream = choose_stream(*config, arguments.stream_id.value_or(settings.stream_id), "--stream");
   if (!stream) return stream.error();
+  log_warnings(config->warnings);
   PublishOptions options;
   options.client = invocation.producer_client(*config);
   options.client.name = fmt::format("tp publish {}", *stream);
   options.client.on_event = log_events();
-  options.client.keep_waiting = [] { return !stop_requested(); };
+  options.client.keep_waiting = wait_until_stopped(options.client);
   options.producer.stream_id = *stream;
   options.producer.create = true;
-  options.producer.client_id = invocation.client_id();
+  options.producer.client_id = invocation.client_id(settings.producer_id);
   options.rate_hz = arguments.rate_hz;
   options.count = arguments.count;
   options.json = invocation.json();
@@ -129,7 +137,7 @@ void register_pattern(Registry& registry, CLI::App& group) {
   auto* size = command.add_option("--size", arguments->size, "WIDTHxHEIGHT")->capture_default_str();
   auto* dtype = command.add_option("--dtype", arguments->dtype, "element type")->capture_default_str();
   command.add_option("--bytes", arguments->bytes, "frames of so many opaque bytes instead of images")
-      ->check(CLI::PositiveNumber)
+      ->check(an_integer_from(1))
       ->excludes(size)
       ->excludes(dtype);
   command
@@ -207,8 +215,7 @@ void register_camera(Registry& registry, CLI::App& group) {
                    "tp publish camera --address 192.168.1.20 --stream 1001",
                    [arguments](const Invocation& invocation) { return run_camera(invocation, *arguments); });
   command.add_option("--address", arguments->address, "IP address of the camera")->capture_default_str();
-  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")
-      ->check(CLI::NonNegativeNumber);
+  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")->check(a_rate());
   command.add_option("--size", arguments->size, "WIDTHxHEIGHT; else as the camera is set");
   command.add_option("--buffers", arguments->buffers, "claimed slots queued at the camera, at most")
       ->check(CLI::Range(1, 1024))

@@ -31,7 +31,7 @@ std::string write(const std::string& path, const std::string& text) {
 TEST(Tp, RefusesToDoNothing) {
   const Outcome outcome = run("");
   EXPECT_EQ(outcome.status, 2);
-  EXPECT_TRUE(has(outcome, "A subcommand is required")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "tp: a command is missing; tp takes driver, publish, consume, shm")) << outcome.text;
 }
 
 TEST(Tp, RefusesUnknownCommandsOptionsAndFormats) {
@@ -40,6 +40,19 @@ TEST(Tp, RefusesUnknownCommandsOptionsAndFormats) {
   EXPECT_EQ(run("driver status --format xml").status, 2);
   EXPECT_EQ(run("driver status --control-stream-id many").status, 2);
   EXPECT_EQ(run("driver shutdown").status, 2);
+}
+
+TEST(Tp, NamesWhatIsWrongWithItsArguments) {
+  EXPECT_TRUE(has(run("frobnicate"), "tp: unknown command frobnicate; tp takes driver, publish, consume, shm"));
+  EXPECT_TRUE(has(run("driver frobnicate"), "tp: unknown command frobnicate; tp driver takes run, validate"));
+  EXPECT_TRUE(has(run("driver"), "tp: a command is missing; tp driver takes run, validate"));
+  EXPECT_TRUE(has(run("consume --stream -1"), "tp: --stream: -1 is not a stream id, 1 to 4294967294"));
+  EXPECT_TRUE(has(run("consume --stream 4294967295"), "is not a stream id"));
+  EXPECT_TRUE(has(run("consume --seconds nan"), "tp: --seconds: nan is not a number from 0"));
+  EXPECT_TRUE(has(run("consume --control-stream-id 0"), "is not an Aeron stream id, 1 to 2147483647"));
+  EXPECT_TRUE(has(run("publish pattern --rate -3"), "tp: --rate: -3 is not a number from 0"));
+  EXPECT_TRUE(has(run("publish pattern --count -1"), "tp: --count: -1 is not an integer from 0"));
+  EXPECT_TRUE(has(run("publish pattern --bytes 0"), "tp: --bytes: 0 is not an integer from 1"));
 }
 
 TEST(Tp, HelpsWithAnExampleForEveryDocumentedCommand) {
@@ -236,6 +249,33 @@ TEST_F(Frames, OfAPatternAreVerifiedOneByOne) {
     EXPECT_EQ(frames[i]["ok"], true);
     EXPECT_TRUE(i == 0 || frames[i]["seq"] > frames[i - 1]["seq"]);
   }
+}
+
+TEST_F(Frames, AreOfTheConfiguredStreamAndClient) {
+  std::ofstream(config_, std::ios::app)
+      << "[streams.other]\nstream_id = 9\nprofile = \"a\"\n[producer]\nstream_id = 7\n"
+         "producer_id = 77\n[consumer]\nstream_id = 7\nconsumer_id = 78\ndecimation = 2\n";
+  const Background producer = publish({"pattern", "--size", "32x16", "--rate", "300"});
+  const Outcome outcome = run(with_config("consume --verify --count 5"));
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(has(outcome, "stream 7: attached as consumer 78")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "verified 5")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "consumer.decimation has no effect yet")) << outcome.text;
+}
+
+TEST_F(Frames, ThatDoNotComeInTimeAreAFailure) {
+  const Outcome counted = run(with_config("consume --count 5 --seconds 0.2"));
+  EXPECT_EQ(counted.status, 3);
+  EXPECT_TRUE(has(counted, "stream 7: 0 of 5 frames came within 0.2 s")) << counted.text;
+  EXPECT_EQ(run(with_config("consume --verify --seconds 0.2")).status, 3);
+  EXPECT_EQ(run(with_config("consume --seconds 0.2")).status, 0);
+}
+
+TEST_F(Frames, SayNothingAboutContentThatNobodyChecked) {
+  const Background producer = publish({"pattern", "--size", "32x16", "--rate", "300"});
+  const auto frames = json_lines(run_for_output(with_config("consume --each --format json --count 1")).text);
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_TRUE(frames[0]["ok"].is_null());
 }
 
 TEST_F(Frames, ThatAreNotThePatternMakeTheStatus1) {
