@@ -323,6 +323,18 @@ TEST(Check, GivesEveryFaultItsOwnPlace) {
             "node.toml:5: policies.announce_period_ms is 0; it must be at least 1");
 }
 
+TEST(Check, GivesEveryFaultItsOwnPlace) {
+  const ConfigFile file(
+      "[profiles.a]\npayload_pools = [{ pool_id = 1, stride_bytes = 64 }]\nheader_nslots = 100\n"
+      "[policies]\ndefault_profile = \"b\"\n");
+  std::vector<std::string> warnings;
+  const Status verdict = check_driver(loaded(file.path()), warnings);
+  ASSERT_FALSE(verdict);
+  EXPECT_EQ(file.shorten(verdict.error().message),
+            "node.toml:3: profiles.a.header_nslots is 100; it must be a power of two, for example 64\n"
+            "node.toml:5: policies.default_profile is \"b\", which is not among the profiles: a");
+}
+
 TEST(Check, NamesTheVariableOfAKeyThatIsWrong) {
   std::vector<std::string> warnings;
   const std::string path = source_dir + "/docs/examples/driver_integration_example.toml";
