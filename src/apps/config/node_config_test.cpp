@@ -314,18 +314,6 @@ TEST(Check, GivesTheFileAndLineOfTheKeyThatIsWrong) {
 TEST(Check, GivesEveryFaultItsOwnPlace) {
   const ConfigFile file(
       "[profiles.a]\npayload_pools = [{ pool_id = 1, stride_bytes = 64 }]\nheader_nslots = 100\n"
-      "[policies]\nannounce_period_ms = 0\n");
-  std::vector<std::string> warnings;
-  const Status verdict = check_driver(loaded(file.path()), warnings);
-  ASSERT_FALSE(verdict);
-  EXPECT_EQ(file.shorten(verdict.error().message),
-            "node.toml:3: profiles.a.header_nslots is 100; it must be a power of two, for example 64\n"
-            "node.toml:5: policies.announce_period_ms is 0; it must be at least 1");
-}
-
-TEST(Check, GivesEveryFaultItsOwnPlace) {
-  const ConfigFile file(
-      "[profiles.a]\npayload_pools = [{ pool_id = 1, stride_bytes = 64 }]\nheader_nslots = 100\n"
       "[policies]\ndefault_profile = \"b\"\n");
   std::vector<std::string> warnings;
   const Status verdict = check_driver(loaded(file.path()), warnings);
