@@ -3,7 +3,7 @@
 # at 30 Hz for each raw stream (its profile's name contains "raw", or its id is 1000 to 1999); for each stream 2000+n the
 # processor of stream 1000+n; for each of those a consumer that verifies every frame.
 #
-#   scripts/run_all_driver.sh CONFIG [SECONDS]      no SECONDS: until Ctrl-C
+#   scripts/run_all_driver.sh CONFIG [SECONDS]      no SECONDS: until Ctrl-C (SIGTERM where it runs in the background)
 #
 # A process that is refused leaves the others running and makes the exit status 1.
 # TENSORPOOL_BIN: where the programs are; without it build/release/bin of this checkout, built if need be.

@@ -18,8 +18,9 @@ struct Image {
 // The layout of `width` x `height` pixels of 1 or 3 channels with 8 or 16 bits each.
 [[nodiscard]] TensorLayout image_layout(std::int32_t width, std::int32_t height, int channels, int bits) noexcept;
 
-// Reads PNG and TIFF, 8 or 16 bit, grey or RGB; told apart by content, not by name. Palettes, fewer bits and alpha
-// are expanded or dropped. Errors name the file and what in it cannot be read.
+// Reads PNG and TIFF, told apart by content, not by name. Grey and RGB samples stay what they are (PNG: 8 or 16 bit;
+// TIFF also 32 and 64 bit, signed and floating); palettes, fewer bits and other colour spaces become 8 bit; alpha is
+// dropped. Errors name the file and what in it cannot be read.
 [[nodiscard]] Result<Image> load_image(const std::string& path);
 
 // The PNG and TIFF files directly in `directory` (.png, .tif, .tiff, any case) in the order of their names.

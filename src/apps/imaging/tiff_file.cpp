@@ -3,10 +3,12 @@
 #include <tiffio.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "base/error.hpp"
 
@@ -43,20 +45,29 @@ TiffShape shape_of(TIFF* tiff) {
   return shape;
 }
 
-// Why the pixels cannot be taken as they are; empty = they can.
-std::string fault_of(const TiffShape& shape) {
-  constexpr std::uint32_t longest = 1U << 20;
-  if (shape.width == 0 || shape.height == 0 || shape.width > longest || shape.height > longest) {
-    return fmt::format("its size {}x{} is out of range", shape.width, shape.height);
+// What one sample is; nothing for fewer bits than a byte and other formats.
+std::optional<Dtype> sample_type(const TiffShape& shape) {
+  struct Row {
+    std::uint16_t format, bits;
+    Dtype dtype;
+  };
+  constexpr std::array rows{Row{SAMPLEFORMAT_UINT, 8, Dtype::uint8},      Row{SAMPLEFORMAT_UINT, 16, Dtype::uint16},
+                            Row{SAMPLEFORMAT_UINT, 32, Dtype::uint32},    Row{SAMPLEFORMAT_INT, 8, Dtype::int8},
+                            Row{SAMPLEFORMAT_INT, 16, Dtype::int16},      Row{SAMPLEFORMAT_INT, 32, Dtype::int32},
+                            Row{SAMPLEFORMAT_IEEEFP, 32, Dtype::float32}, Row{SAMPLEFORMAT_IEEEFP, 64, Dtype::float64}};
+  for (const Row& row : rows) {
+    if (row.format == shape.format && row.bits == shape.bits) return row.dtype;
   }
-  if (shape.bits != 8 && shape.bits != 16) return fmt::format("it has {} bits per sample, not 8 or 16", shape.bits);
-  if (shape.format != SAMPLEFORMAT_UINT) return "its samples are not unsigned integers";
+  return std::nullopt;
+}
+
+// Grey (min-is-black) or RGB with whole samples side by side: taken as they are. Anything else libtiff converts to 8
+// bit.
+bool is_plain(const TiffShape& shape) {
   const bool grey = shape.photometric == PHOTOMETRIC_MINISBLACK && shape.samples >= 1;
   const bool colour = shape.photometric == PHOTOMETRIC_RGB && shape.samples >= 3;
-  if (!grey && !colour) return "it is neither grey (min-is-black) nor RGB";
-  if (shape.samples > 8) return fmt::format("it has {} samples per pixel", shape.samples);
-  if (shape.planar != PLANARCONFIG_CONTIG && shape.samples > 1) return "its colour planes are stored apart";
-  return {};
+  return sample_type(shape) && (grey || colour) && shape.samples <= 8 &&
+         (shape.planar == PLANARCONFIG_CONTIG || shape.samples == 1);
 }
 
 // Copies the wanted channels of `count` pixels; further samples (alpha) are dropped.
@@ -97,29 +108,71 @@ bool read_tiles(TIFF* tiff, const TiffShape& shape, std::byte* pixels, std::size
   return true;
 }
 
-}  // namespace
-
-Result<Image> load_tiff(const std::string& path) {
-  const Tiff tiff = open_quietly(path, "r");
-  if (!tiff) return make_error(ErrorCode::unsupported, "cannot read the TIFF file {}", path);
-  const TiffShape shape = shape_of(tiff.get());
-  if (const std::string fault = fault_of(shape); !fault.empty()) {
-    return make_error(ErrorCode::unsupported, "cannot use the TIFF file {}: {}", path, fault);
-  }
-  const int channels = shape.photometric == PHOTOMETRIC_RGB ? 3 : 1;
+Result<Image> image_of(const TiffShape& shape, int channels, Dtype dtype, const std::string& path) {
+  const auto height = static_cast<std::int32_t>(shape.height);
+  const auto width = static_cast<std::int32_t>(shape.width);
   Image image;
-  image.layout = image_layout(static_cast<std::int32_t>(shape.width), static_cast<std::int32_t>(shape.height), channels,
-                              shape.bits);
+  image.layout = channels == 1 ? TensorLayout::row_major(dtype, {height, width})
+                               : TensorLayout::row_major(dtype, {height, width, channels});
   const std::uint64_t bytes = image.layout.extent_bytes();
   if (bytes > std::numeric_limits<std::int32_t>::max()) {
     return make_error(ErrorCode::unsupported, "cannot use the TIFF file {}: {} are too many bytes", path, bytes);
   }
   image.pixels.resize(bytes);
+  return image;
+}
+
+Result<Image> load_plain(TIFF* tiff, const TiffShape& shape, const std::string& path) {
+  const int channels = shape.photometric == PHOTOMETRIC_RGB ? 3 : 1;
+  auto image = image_of(shape, channels, *sample_type(shape), path);
+  if (!image) return image;
   const std::size_t pixel_bytes = static_cast<std::size_t>(channels) * shape.bits / 8;
-  const bool read = TIFFIsTiled(tiff.get()) != 0 ? read_tiles(tiff.get(), shape, image.pixels.data(), pixel_bytes)
-                                                 : read_scanlines(tiff.get(), shape, image.pixels.data(), pixel_bytes);
+  const bool read = TIFFIsTiled(tiff) != 0 ? read_tiles(tiff, shape, image->pixels.data(), pixel_bytes)
+                                           : read_scanlines(tiff, shape, image->pixels.data(), pixel_bytes);
   if (!read) return make_error(ErrorCode::unsupported, "the TIFF file {} is damaged or cut off", path);
   return image;
+}
+
+// Palettes, bilevel, min-is-white, YCbCr, planes apart: 8 bit grey or RGB.
+Result<Image> load_converted(TIFF* tiff, const TiffShape& shape, const std::string& path) {
+  std::array<char, 1024> why{};
+  if (TIFFRGBAImageOK(tiff, why.data()) == 0) {
+    return make_error(ErrorCode::unsupported, "cannot use the TIFF file {}: {}", path, why.data());
+  }
+  constexpr std::uint64_t most_pixels = 1U << 28;  // the conversion takes 4 bytes each
+  if (std::uint64_t{shape.width} * shape.height > most_pixels) {
+    return make_error(ErrorCode::unsupported, "cannot use the TIFF file {}: {}x{} pixels are too many to convert", path,
+                      shape.width, shape.height);
+  }
+  const bool grey = shape.photometric == PHOTOMETRIC_MINISBLACK || shape.photometric == PHOTOMETRIC_MINISWHITE;
+  auto image = image_of(shape, grey ? 1 : 3, Dtype::uint8, path);
+  if (!image) return image;
+  std::vector<std::uint32_t> raster(std::size_t{shape.width} * shape.height);
+  if (TIFFReadRGBAImageOriented(tiff, shape.width, shape.height, raster.data(), ORIENTATION_TOPLEFT, 1) == 0) {
+    return make_error(ErrorCode::unsupported, "the TIFF file {} is damaged or cut off", path);
+  }
+  std::byte* to = image->pixels.data();
+  for (const std::uint32_t pixel : raster) {
+    *to++ = static_cast<std::byte>(TIFFGetR(pixel));
+    if (grey) continue;
+    *to++ = static_cast<std::byte>(TIFFGetG(pixel));
+    *to++ = static_cast<std::byte>(TIFFGetB(pixel));
+  }
+  return image;
+}
+
+}  // namespace
+
+Result<Image> load_tiff(const std::string& path) {
+  constexpr std::uint32_t longest = 1U << 20;
+  const Tiff tiff = open_quietly(path, "r");
+  if (!tiff) return make_error(ErrorCode::unsupported, "cannot read the TIFF file {}", path);
+  const TiffShape shape = shape_of(tiff.get());
+  if (shape.width == 0 || shape.height == 0 || shape.width > longest || shape.height > longest) {
+    return make_error(ErrorCode::unsupported, "cannot use the TIFF file {}: its size {}x{} is out of range", path,
+                      shape.width, shape.height);
+  }
+  return is_plain(shape) ? load_plain(tiff.get(), shape, path) : load_converted(tiff.get(), shape, path);
 }
 
 Status save_tiff(const std::string& path, const Image& image) {
