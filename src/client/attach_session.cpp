@@ -18,6 +18,7 @@ constexpr int lease_periods = 3;
 constexpr Nanos attempt_limit_ns = 10 * nanos_per_second;
 constexpr Nanos detach_repeat_ns = 100 * nanos_per_milli;
 constexpr Nanos detach_limit_ns = 500 * nanos_per_milli;
+constexpr std::size_t most_partings = 8;
 // Ids drawn one after the other without a pause; then something else is wrong.
 constexpr int quick_rerolls = 4;
 
@@ -44,13 +45,13 @@ void AttachSession::start(Nanos now) {
 }
 
 void AttachSession::detach(Nanos now) {
-  if (over_ || closing_) return;
+  if (over_) return;
+  deadline_ = closing_ ? std::min(deadline_, now + detach_limit_ns) : now + detach_limit_ns;
   closing_ = true;
-  deadline_ = now + detach_limit_ns;
   retry_at_.reset();
   end_lease(true);
   // An attempt in flight may still bring a lease; then it is given back at once.
-  if (!parting_ && !attempt_) close();
+  close_if_done();
 }
 
 AttachSession::State AttachSession::state() const noexcept {
@@ -66,7 +67,9 @@ std::optional<AttachSession::Message> AttachSession::due(Nanos now) {
   if (over_) return std::nullopt;
   check_time(now);
   if (over_) return std::nullopt;
-  if (parting_ && now >= next_detach_) return *parting_;
+  for (const Parting& parting : partings_) {
+    if (now >= parting.next_send) return parting.request;
+  }
   if (closing_) return std::nullopt;
   if (attempt_ && !attempt_->quiet && now >= attempt_->next_send) return request();
   if (lease_ && now >= lease_->next_keepalive) {
@@ -77,10 +80,14 @@ std::optional<AttachSession::Message> AttachSession::due(Nanos now) {
 }
 
 void AttachSession::sent(const Message& message, Nanos now) {
-  if (std::holds_alternative<protocol::ShmDetachRequest>(message)) {
-    next_detach_ = now + detach_repeat_ns;
+  if (const auto* const detach = std::get_if<protocol::ShmDetachRequest>(&message)) {
+    const auto is_sent = [&](const Parting& p) { return p.request.correlation_id == detach->correlation_id; };
     // On the way to a new lease the old one is given up in passing; only the last detach waits for its answer.
-    if (!closing_) parting_.reset();
+    if (!closing_) {
+      std::erase_if(partings_, is_sent);
+    } else if (const auto at = std::find_if(partings_.begin(), partings_.end(), is_sent); at != partings_.end()) {
+      at->next_send = now + detach_repeat_ns;
+    }
   } else if (std::holds_alternative<protocol::ShmAttachRequest>(message)) {
     if (attempt_) attempt_->next_send = now + attempt_->repeat.next(random_());
   } else if (lease_) {
@@ -115,7 +122,7 @@ void AttachSession::check_time(Nanos now) {
     if (now >= deadline_) close();
     return;
   }
-  if (started_ && !attached_once_ && now >= deadline_) {
+  if (started_ && !attached_once_ && !lease_ && now >= deadline_) {
     return fail(now, make_error(ErrorCode::timed_out, "{}: no attachment within {} ms{}{}", name(),
                                 settings_.attach_timeout_ns / nanos_per_milli,
                                 last_refusal_.empty() ? "" : "; last answer: ", last_refusal_));
@@ -185,10 +192,10 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
   if (closing_ || !grant) {
     if (response.lease_id && !lease_) {
       if (response.stream_id && settings_.stream_id == 0) settings_.stream_id = *response.stream_id;
-      parting_ = detach_request(*response.lease_id);
-      next_detach_ = now;
+      give_back(*response.lease_id);
+      if (closing_) deadline_ = now + detach_limit_ns;
     }
-    if (closing_) return;
+    if (closing_) return close_if_done();
     last_refusal_ = grant.error().message;
     notify(Kind::broken, ErrorCode::protocol_error, fmt::format("{}: {}", name(), last_refusal_));
     if (!lease_) back_off(now);
@@ -212,10 +219,7 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
   const bool rejected = response.code == protocol::ResponseCode::rejected;
   const bool id_taken = rejected && response.error_message == protocol::refusal_client_id_attached;
   attempt_.reset();
-  if (closing_) {
-    if (!parting_) close();
-    return;
-  }
+  if (closing_) return close_if_done();
   // While a lease is held the question was only whether the driver still knows it; "taken" says that it does, and any
   // other refusal takes nothing away: the lease lasts as long as it can be proven.
   const bool taken = id_taken || (rejected && response.error_message == protocol::refusal_producer_attached);
@@ -240,7 +244,8 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
 }
 
 void AttachSession::on(const protocol::ShmDetachResponse& response) {
-  if (closing_ && parting_ && response.correlation_id == parting_->correlation_id) close();
+  std::erase_if(partings_, [&](const Parting& p) { return p.request.correlation_id == response.correlation_id; });
+  close_if_done();
 }
 
 // spec: wire 901:7; a revoke counts only if lease, stream, client and role are mine.
@@ -248,7 +253,8 @@ void AttachSession::on(const protocol::ShmLeaseRevoked& revoked, Nanos now) {
   const bool mine =
       revoked.client_id == client_id_ && revoked.stream_id == settings_.stream_id && revoked.role == settings_.role;
   if (!mine || over_) return;
-  if (closing_ && parting_ && parting_->lease_id == revoked.lease_id) return close();
+  std::erase_if(partings_, [&](const Parting& p) { return p.request.lease_id == revoked.lease_id; });
+  close_if_done();
   if (!lease_ || lease_->lease_id != revoked.lease_id) return;
   end_lease(false);
   lose(fmt::format("{}: the driver ended the lease ({}){}{}", name(), protocol::to_string(revoked.reason),
@@ -306,11 +312,13 @@ void AttachSession::on_connection_lost() {
 
 void AttachSession::end_lease(bool tell_driver) {
   if (!lease_) return;
-  if (tell_driver) {
-    parting_ = detach_request(lease_->lease_id);
-    next_detach_ = 0;
-  }
+  if (tell_driver) give_back(lease_->lease_id);
   lease_.reset();
+}
+
+void AttachSession::give_back(std::uint64_t lease_id) {
+  if (partings_.size() == most_partings) partings_.erase(partings_.begin());  // long expired
+  partings_.push_back({detach_request(lease_id)});
 }
 
 void AttachSession::lose(std::string why, Nanos now) {
@@ -330,18 +338,22 @@ void AttachSession::confirm_alive(Nanos now) noexcept {
 }
 
 void AttachSession::fail(Nanos now, Error error) {
-  attempt_.reset();
   retry_at_.reset();
   notices_.push_back({Kind::failed, std::move(error), std::nullopt});
-  // What was granted but could not be used still has to be given back.
+  // What was granted but could not be used has to be given back, and so has what is granted when nobody waits any more.
   closing_ = true;
-  deadline_ = now + detach_limit_ns;
-  if (!parting_) over_ = true;
+  deadline_ = now + (attempt_ ? attempt_limit_ns : detach_limit_ns);
+  end_lease(true);
+  if (partings_.empty() && !attempt_) over_ = true;
+}
+
+void AttachSession::close_if_done() {
+  if (closing_ && !over_ && partings_.empty() && !attempt_) close();
 }
 
 void AttachSession::close() {
   attempt_.reset();
-  parting_.reset();
+  partings_.clear();
   over_ = true;
   notify(Kind::closed, ErrorCode::closed);
 }

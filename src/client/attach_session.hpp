@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "client/backoff.hpp"
 #include "client/grant.hpp"
@@ -35,12 +36,12 @@ struct AttachSettings {
 // Something that happened, told once.
 struct AttachNotice {
   enum class Kind : std::uint8_t {
-    granted,        // `grant` is to be mapped; answer with on_mapped or on_mapping_failed
-    failed,         // the first attach ended without success; `error` says why. The session is over.
-    refused,        // a later attach was refused; it will be tried again
-    broken,         // a response broke the protocol; it was dropped and will be asked for again
-    lost,           // the lease ended: revoked, expired, or overtaken by a higher epoch
-    shutdown,       // the driver said goodbye
+    granted,   // `grant` is to be mapped; answer with on_mapped or on_mapping_failed
+    failed,    // the first attach ended without success; `error` says why. What may still be granted is given back.
+    refused,   // a later attach was refused; it will be tried again
+    broken,    // a response broke the protocol; it was dropped and will be asked for again
+    lost,      // the lease ended: revoked, expired, or overtaken by a higher epoch
+    shutdown,  // the driver said goodbye
     driver_silent,  // no sign of life for 3 announce periods
     closed,         // detach() is done. The session is over.
   };
@@ -58,7 +59,7 @@ class AttachSession {
 
   // Asks for the first time; also after on_connection_lost, once there is a connection again.
   void start(Nanos now);
-  // Gives the lease back; `closed` follows.
+  // Gives the lease back; `closed` follows. After a failure it cuts short the wait for a late answer.
   void detach(Nanos now);
 
   // The message to send now, if any. It stays due until sent() says that it went out: back-pressure is simply tried
@@ -95,6 +96,11 @@ class AttachSession {
     bool quiet = false;  // not repeated any more, but an answer still counts
     Backoff repeat{100 * nanos_per_milli, nanos_per_second};
   };
+  // A lease that was given up. The detach is repeated only while closing; on the way to a new lease it is sent once.
+  struct Parting {
+    protocol::ShmDetachRequest request;
+    Nanos next_send = 0;
+  };
   struct Lease {
     std::uint64_t lease_id = 0;
     std::uint64_t epoch = 0;
@@ -107,9 +113,11 @@ class AttachSession {
   void begin_attempt(Nanos now, bool probe);
   void back_off(Nanos now);
   void end_lease(bool tell_driver);
+  void give_back(std::uint64_t lease_id);
   void lose(std::string why, Nanos now);
   void fail(Nanos now, Error error);
   void close();
+  void close_if_done();
   void confirm_alive(Nanos now) noexcept;
   void on_granted(const protocol::ShmAttachResponse& response, Nanos now);
   void on_refused(const protocol::ShmAttachResponse& response, Nanos now);
@@ -136,8 +144,7 @@ class AttachSession {
   std::optional<Attempt> attempt_;
   std::optional<Lease> lease_;
   std::optional<Nanos> retry_at_;
-  std::optional<protocol::ShmDetachRequest> parting_;  // for a lease that was given up
-  Nanos next_detach_ = 0;
+  std::vector<Parting> partings_;
   Backoff backoff_{100 * nanos_per_milli, 2 * nanos_per_second};
   std::string last_refusal_;
   std::deque<AttachNotice> notices_;

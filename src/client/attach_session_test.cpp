@@ -143,6 +143,69 @@ TEST_F(AttachSessionTest, TellsTheCallerWhenNobodyAnswersInTime) {
   ASSERT_EQ(next_notice(session), Kind::failed);
   EXPECT_EQ(code_, ErrorCode::timed_out);
   EXPECT_NE(text_.find("1000 ms"), std::string::npos) << text_;
+  const std::size_t asked = attaches_.size();
+  run(session, 11 * second);
+  EXPECT_TRUE(session.over());
+  EXPECT_EQ(attaches_.size(), asked);
+}
+
+// A driver that provisions gigabytes may grant what nobody waits for any more; unclaimed, it would hold the producer's
+// place for a whole lease.
+TEST_F(AttachSessionTest, GivesBackALeaseThatIsGrantedAfterTheTimeOut) {
+  auto session = make({.role = Role::producer, .attach_timeout_ns = second});
+  session.start(now_);
+  run(session, 1010 * ms);
+  ASSERT_EQ(next_notice(session), Kind::failed);
+  run(session, 5 * second);
+  EXPECT_FALSE(session.over());
+  session.on(ok(), now_);
+  pump(session);
+  ASSERT_EQ(detaches_.size(), 1u);
+  EXPECT_EQ(detaches_[0].lease_id, 100u);
+  session.on(protocol::ShmDetachResponse{detaches_[0].correlation_id, ResponseCode::ok, {}});
+  EXPECT_TRUE(session.over());
+}
+
+TEST_F(AttachSessionTest, WaitsForNoLateAnswerWhenTheClientEnds) {
+  auto session = make({.attach_timeout_ns = second});
+  session.start(now_);
+  run(session, 1010 * ms);
+  ASSERT_EQ(next_notice(session), Kind::failed);
+  session.detach(now_);
+  run(session, 510 * ms);
+  EXPECT_TRUE(session.over());
+}
+
+TEST_F(AttachSessionTest, TakesAnAnswerThatArrivesWithItsTimeOut) {
+  auto session = make({.attach_timeout_ns = second});
+  session.start(now_);
+  run(session, 990 * ms);
+  now_ += 100 * ms;
+  session.on(ok(), now_);
+  pump(session);
+  ASSERT_EQ(next_notice(session), Kind::granted);
+  EXPECT_EQ(session.state(), State::attached);
+  session.on_mapping_failed({ErrorCode::permission_denied, "no"}, now_);
+  pump(session);
+  EXPECT_EQ(detaches_.size(), 1u);
+}
+
+// Each lease that is given up is detached, also when two are given up before one could be sent.
+TEST_F(AttachSessionTest, DetachesEveryLeaseThatItGaveUp) {
+  auto session = make({.client_id = 9});
+  attach(session);
+  run(session, 3100 * ms);  // the driver is silent: it asks whether it still knows us
+  ASSERT_EQ(next_notice(session), Kind::driver_silent);
+  ASSERT_GE(attaches_.size(), 2u);
+  session.detach(now_);
+  session.on(ok(200), now_);  // before the first detach could go out
+  pump(session);
+  std::set<std::uint64_t> given_back;
+  for (const auto& request : detaches_) given_back.insert(request.lease_id);
+  EXPECT_EQ(given_back, (std::set<std::uint64_t>{100, 200}));
+  session.on(protocol::ShmDetachResponse{detaches_[0].correlation_id, ResponseCode::ok, {}});
+  EXPECT_FALSE(session.over());
+  session.on(protocol::ShmDetachResponse{detaches_[1].correlation_id, ResponseCode::ok, {}});
   EXPECT_TRUE(session.over());
 }
 
