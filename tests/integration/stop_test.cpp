@@ -1,11 +1,15 @@
 // SIGSTOP and SIGCONT: processes that come back after everybody has given them up, or never noticed that they were
 // away.
+#include <fmt/format.h>
 #include <signal.h>
 
 #include "support/rig.hpp"
 
 namespace tensorpool {
 namespace {
+
+const std::int64_t period_ms = RigOptions{}.period_ms;
+const std::int64_t lease_ms = period_ms * RigOptions{}.lease_periods;
 
 class Stop : public RigTest {
  protected:
@@ -21,16 +25,32 @@ TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
   auto old = rig().spawn_producer();
   ASSERT_TRUE(consumer->advances("delivered"));
   const std::uint64_t old_epoch = consumer->value("epoch");
+  EXPECT_TRUE(old->maps(rig().epoch_dir(old_epoch)));
+  const Stopwatch stopped;
   old->signal(SIGSTOP);
   ASSERT_TRUE(eventually([&] { return rig().driver_status().counts.expirations == 1; }));
+  EXPECT_LT(stopped.ms(), generous_ms(lease_ms + 2 * period_ms)) << "the end of the lease";
   auto successor = rig().spawn_producer();
-  ASSERT_TRUE(eventually([&] { return consumer->value("epoch") > old_epoch; })) << consumer->output();
-  const std::uint64_t new_epoch = consumer->value("epoch");
+  const std::uint64_t new_epoch = rig().epoch_of(Rig::stream);
+  ASSERT_TRUE(eventually([&] { return consumer->value("epoch") == new_epoch; })) << consumer->output();
   const std::uint64_t published = successor->value("published");
+  EXPECT_TRUE(successor->maps(rig().epoch_dir(new_epoch)));
+  EXPECT_TRUE(consumer->maps(rig().epoch_dir(new_epoch)));
+  const auto expect_old_files_only = [&](const char* when) {
+    EXPECT_FALSE(old->maps(rig().epoch_dir(new_epoch))) << when << " it maps the files of the other's epoch";
+  };
+  expect_old_files_only("while it was stopped");
+  const Stopwatch woken;
   old->signal(SIGCONT);
   EXPECT_TRUE(old->await("event revoked")) << old->output();
+  EXPECT_TRUE(old->said("the driver ended the lease (EXPIRED)") ||
+              old->said(fmt::format("epoch {} was announced, so the lease on an earlier epoch is gone", new_epoch)))
+      << old->output();
+  EXPECT_LT(woken.ms(), generous_ms(2 * period_ms)) << "the word that its lease is gone";
+  expect_old_files_only("when it had learnt that its lease was gone");
   EXPECT_TRUE(old->await("event refused")) << old->output();
   EXPECT_TRUE(old->said("producer already attached")) << old->output();
+  expect_old_files_only("after it was refused");
   EXPECT_TRUE(eventually([&] { return old->value("not_attached") > 0; })) << old->output();
   EXPECT_LE(old->value("epoch"), old_epoch) << "the old producer got a lease beside the new one's";
   EXPECT_TRUE(consumer->advances("delivered", 50)) << consumer->output();
@@ -39,9 +59,13 @@ TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
   EXPECT_EQ(consumer->value("disorder"), 0U) << consumer->output();
   EXPECT_GT(successor->value("published"), published);
   EXPECT_EQ(successor->value("not_attached"), 0U) << successor->output();
+  expect_old_files_only("while the other wrote");
   // Once the place is free the old one takes it by itself.
   end(*successor);
   EXPECT_TRUE(eventually([&] { return old->value("epoch") > new_epoch; })) << old->output();
+  expect_old_files_only("in its new epoch");
+  EXPECT_TRUE(old->maps(rig().epoch_dir(old->value("epoch"))));
+  EXPECT_TRUE(eventually([&] { return !old->maps(rig().epoch_dir(old_epoch)); })) << "it keeps its old files mapped";
   EXPECT_TRUE(consumer->advances("delivered", 20)) << consumer->output();
   end(*old);
   end(*consumer);

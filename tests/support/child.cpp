@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 
 #include "support/wait.hpp"
@@ -92,6 +93,14 @@ void Child::close_input() noexcept {
 }
 
 bool Child::running() { return !reap(false); }
+
+bool Child::maps(const std::string& dir) const {
+  std::ifstream mappings("/proc/" + std::to_string(pid_) + "/maps");
+  for (std::string line; std::getline(mappings, line);) {
+    if (line.find(" " + dir + "/") != std::string::npos) return true;
+  }
+  return false;
+}
 
 int Child::wait() {
   if (!eventually([this] { return !running(); })) return -1;

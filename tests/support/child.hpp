@@ -32,7 +32,10 @@ class Child {
   void send(const std::string& line) const;
   void close_input() noexcept;
   [[nodiscard]] bool running();
-  // Waits for its end and its last words; the exit status, 128 + signal for a killed one, -1 if the watchdog came first.
+  // Whether a file in or below `dir` is mapped into it now.
+  [[nodiscard]] bool maps(const std::string& dir) const;
+  // Waits for its end and its last words; the exit status, 128 + signal for a killed one, -1 if the watchdog came
+  // first.
   int wait();
 
   // True once a line that holds `text` was written, counting from the first line that no await has passed yet.

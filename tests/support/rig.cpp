@@ -112,6 +112,10 @@ std::string Rig::namespace_dir() const {
   return fmt::format("{}/tensorpool-{}/test", base_dir_, effective_user_name());
 }
 
+std::string Rig::epoch_dir(std::uint64_t epoch, std::uint32_t stream_id) const {
+  return fmt::format("{}/{}/{}", namespace_dir(), stream_id, epoch);
+}
+
 void Rig::start_media() {
   transport::MediaDriverOptions options;
   options.aeron_dir = aeron_dir();

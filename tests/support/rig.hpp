@@ -61,6 +61,7 @@ class Rig {
   [[nodiscard]] const std::string& base_dir() const noexcept { return base_dir_; }
   // Where the driver's lock and its streams' directories lie.
   [[nodiscard]] std::string namespace_dir() const;
+  [[nodiscard]] std::string epoch_dir(std::uint64_t epoch, std::uint32_t stream_id = stream) const;
   [[nodiscard]] std::string config_path() const { return dir_.path() + "/driver.toml"; }
   [[nodiscard]] const apps::NodeConfig& config() const noexcept { return config_; }
 
