@@ -85,26 +85,34 @@ Result<Resource*> look(Connection::Core& core, const Registration<Resource, Asyn
   return error;
 }
 
+// The same, given up when its time is over; an error says what could not be added.
+template <class Resource, class Async>
+Result<Resource*> look_in_time(Connection::Core& core, const Registration<Resource, Async>& kind, Async* async,
+                               const std::string& label, Nanos begun) {
+  const std::string& dir = core.options.aeron_dir;
+  const Nanos waited = monotonic_now() - begun;
+  const bool closed = core.closed.load(std::memory_order_acquire);
+  Result<Resource*> seen = look(core, kind, async, closed || waited >= core.options.add_timeout_ns);
+  if (seen) return seen;
+  if (closed) {
+    return make_error(ErrorCode::unavailable, "cannot add {}: the connection to the media driver in {} is closed: {}",
+                      label, dir, core.last_error());
+  }
+  if (seen.error().code == ErrorCode::timed_out) {
+    return make_error(ErrorCode::timed_out, "cannot add {}: the media driver in {} did not answer within {} ms", label,
+                      dir, waited / nanos_per_milli);
+  }
+  return make_error(seen.error().code, "cannot add {} in {}: {}", label, dir, seen.error().message);
+}
+
 // Runs duty cycles until the request is answered.
 template <class Resource, class Async>
 Result<Resource*> await(Connection::Core& core, const Registration<Resource, Async>& kind, Async* async,
                         const std::string& label) {
-  const std::string& dir = core.options.aeron_dir;
   const Nanos begun = monotonic_now();
   for (;;) {
-    const Nanos waited = monotonic_now() - begun;
-    const bool closed = core.closed.load(std::memory_order_acquire);
-    Result<Resource*> seen = look(core, kind, async, closed || waited >= core.options.add_timeout_ns);
-    if (seen && *seen != nullptr) return seen;
-    if (!seen && closed) {
-      return make_error(ErrorCode::unavailable, "cannot add {}: the connection to the media driver in {} is closed: {}",
-                        label, dir, core.last_error());
-    }
-    if (!seen && seen.error().code == ErrorCode::timed_out) {
-      return make_error(ErrorCode::timed_out, "cannot add {}: the media driver in {} did not answer within {} ms",
-                        label, dir, waited / nanos_per_milli);
-    }
-    if (!seen) return make_error(seen.error().code, "cannot add {} in {}: {}", label, dir, seen.error().message);
+    Result<Resource*> seen = look_in_time(core, kind, async, label, begun);
+    if (!seen || *seen != nullptr) return seen;
     if (core.do_work() == 0) std::this_thread::sleep_for(add_pause);
   }
 }
@@ -281,6 +289,18 @@ Result<Subscription> Connection::add_subscription(const std::string& channel, st
 }
 
 Result<Counter> Connection::add_counter(std::int32_t type_id, std::span<const std::byte> key, std::string_view label) {
+  Result<PendingCounter> pending = begin_counter(type_id, key, label);
+  if (!pending) return std::move(pending).error();
+  for (;;) {
+    Result<std::optional<Counter>> seen = pending->poll();
+    if (!seen) return std::move(seen).error();
+    if (*seen) return **std::move(seen);
+    if (core_->do_work() == 0) std::this_thread::sleep_for(add_pause);
+  }
+}
+
+Result<PendingCounter> Connection::begin_counter(std::int32_t type_id, std::span<const std::byte> key,
+                                                 std::string_view label) {
   const std::string name = fmt::format("counter {} of type {}", label, type_id);
   if (is_closed()) return closed_error(core_.get(), name);
   if (type_id < first_own_counter_type) {
@@ -292,22 +312,37 @@ Result<Counter> Connection::add_counter(std::int32_t type_id, std::span<const st
                       key.size(), max_key_bytes);
   }
   const std::string_view shown = label.substr(0, max_label_bytes);
-  aeron_async_add_counter_t* async = nullptr;
+  auto impl = std::make_unique<PendingCounter::Impl>(core_, name);
+  impl->begun = monotonic_now();
   {
     const std::lock_guard guard(core_->conductor);
-    if (aeron_async_add_counter(&async, core_->client, type_id, reinterpret_cast<const std::uint8_t*>(key.data()),
+    if (aeron_async_add_counter(&impl->async, core_->client, type_id, reinterpret_cast<const std::uint8_t*>(key.data()),
                                 key.size(), shown.data(), shown.size()) < 0) {
       return last_aeron_error("cannot add " + name);
     }
   }
-  auto added = await(*core_, counter_registration, async, name);
-  if (!added) return std::move(added).error();
-  auto impl = std::make_unique<Counter::Impl>(core_, *added);
-  impl->address = aeron_counter_addr(impl->counter);
+  return PendingCounter(std::move(impl));
+}
+
+Result<std::optional<Counter>> PendingCounter::poll() {
+  auto seen = look_in_time(*impl_->core, counter_registration, impl_->async, impl_->name, impl_->begun);
+  if (seen && *seen == nullptr) return std::optional<Counter>();
+  impl_->async = nullptr;
+  if (!seen) return std::move(seen).error();
+  auto counter = std::make_unique<Counter::Impl>(impl_->core, *seen);
+  counter->address = aeron_counter_addr(counter->counter);
   aeron_counter_constants_t constants{};
-  if (aeron_counter_constants(impl->counter, &constants) < 0) return last_aeron_error("cannot add " + name);
-  impl->id = constants.counter_id;
-  return Counter(std::move(impl));
+  if (aeron_counter_constants(counter->counter, &constants) < 0) return last_aeron_error("cannot add " + impl_->name);
+  counter->id = constants.counter_id;
+  return std::optional<Counter>(Counter(std::move(counter)));
+}
+
+PendingCounter::Impl::~Impl() {
+  if (async == nullptr) return;
+  const auto late = look(*core, counter_registration, async, true);
+  if (late && *late != nullptr) {
+    const Counter::Impl unwanted(core, *late);  // closes it
+  }
 }
 
 }  // namespace tensorpool::transport

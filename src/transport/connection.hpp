@@ -64,6 +64,8 @@ class Connection {
   Result<Subscription> add_subscription(const std::string& channel, std::int32_t stream_id);
   // REQUIRES: type_id >= 1000 (the rest is Aeron's), key of at most 112 bytes. The label is cut to 380 characters.
   Result<Counter> add_counter(std::int32_t type_id, std::span<const std::byte> key, std::string_view label);
+  // As add_counter, without waiting.
+  Result<PendingCounter> begin_counter(std::int32_t type_id, std::span<const std::byte> key, std::string_view label);
 
   [[nodiscard]] std::int64_t client_id() const noexcept;
   [[nodiscard]] const std::string& aeron_dir() const noexcept;

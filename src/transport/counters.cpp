@@ -53,6 +53,11 @@ Counter& Counter::operator=(Counter&&) noexcept = default;
 Counter::~Counter() = default;
 Counter::Counter(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 
+PendingCounter::PendingCounter(PendingCounter&&) noexcept = default;
+PendingCounter& PendingCounter::operator=(PendingCounter&&) noexcept = default;
+PendingCounter::~PendingCounter() = default;
+PendingCounter::PendingCounter(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
 Result<std::vector<CounterValue>> read_counters(const std::string& aeron_dir) {
   Result<Cnc> cnc = open_cnc(aeron_dir);
   if (!cnc) return std::move(cnc).error();

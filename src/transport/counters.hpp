@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,25 @@ class Counter {
 
   struct Impl;  // the implementation's own
   explicit Counter(std::unique_ptr<Impl> impl) noexcept;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// A counter that was asked for and is not there yet; destroyed, it takes the request back. Its connection's thread
+// only.
+class PendingCounter {
+ public:
+  PendingCounter(PendingCounter&&) noexcept;
+  PendingCounter& operator=(PendingCounter&&) noexcept;
+  ~PendingCounter();
+
+  // One look, without waiting: the counter, nothing while the media driver has not answered, or why there will be none.
+  // REQUIRES: called after each do_work of the connection, and no more after a counter or an error.
+  [[nodiscard]] Result<std::optional<Counter>> poll();
+
+  struct Impl;  // the implementation's own
+  explicit PendingCounter(std::unique_ptr<Impl> impl) noexcept;
 
  private:
   std::unique_ptr<Impl> impl_;

@@ -79,4 +79,16 @@ struct Counter::Impl {
   std::int32_t id = -1;
 };
 
+struct PendingCounter::Impl {
+  Impl(std::shared_ptr<Connection::Core> owner, std::string label) : core(std::move(owner)), name(std::move(label)) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl();  // connection.cpp, which knows how a request is taken back
+
+  std::shared_ptr<Connection::Core> core;
+  aeron_async_add_counter_t* async = nullptr;  // until it is answered
+  std::string name;                            // for messages
+  Nanos begun = 0;
+};
+
 }  // namespace tensorpool::transport

@@ -494,6 +494,23 @@ TEST_F(TransportConformance, CountersCanBeReadFromOutside) {
   EXPECT_EQ(found->owner_client_id, connection.client_id());
 }
 
+TEST_F(TransportConformance, GrantsACounterBetweenDutyCycles) {
+  Connection& connection = connect();
+  PendingCounter pending = must(connection.begin_counter(1004, {}, "asked for"));
+  std::optional<Counter> counter;
+  ASSERT_TRUE(until([&] {
+    counter = must(pending.poll());
+    return counter.has_value();
+  }));
+  counter->set(5);
+  const std::vector<CounterValue> counters = must(read_counters(dir_));
+  const auto found = std::find_if(counters.begin(), counters.end(), [](const auto& c) { return c.type_id == 1004; });
+  ASSERT_NE(found, counters.end());
+  EXPECT_EQ(found->value, 5);
+  { const PendingCounter given_up = must(connection.begin_counter(1005, {}, "nobody waits")); }
+  EXPECT_TRUE(connection.add_counter(1006, {}, "and the connection goes on"));
+}
+
 TEST_F(TransportConformance, RefusesCountersOfAeronsOwnTypes) {
   Connection& connection = connect();
   EXPECT_FALSE(connection.add_counter(999, {}, "x"));

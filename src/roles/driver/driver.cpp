@@ -39,7 +39,7 @@ class Driver::Impl {
         announcer_(*books_),
         desk_(*books_, announcer_),
         link_(std::move(start.link)) {
-    counters_.open(link_->connection, books_->config.driver.instance_id);
+    counters_.open(books_->config.driver.instance_id);
     for (const auto& [id, stream] : books_->streams.all()) {
       books_->provisioning.want_idle_epoch(id, std::nullopt);
     }
@@ -117,6 +117,7 @@ int Driver::Impl::serve(Nanos now) {
     work += books_->collector.step(now);
   }
   work += books_->control_outbox.flush(now) + books_->announce_outbox.flush(now);
+  work += counters_.step(link_->connection);
   keep_house(now);
   return work;
 }
@@ -198,8 +199,7 @@ void Driver::Impl::keep_house(Nanos now) {
   }
   next_housekeeping_at_ = now + housekeeping_period_ns;
   const DriverStatus current = status();
-  counters_.update(current.counts, current.bytes_reserved);
-  counters_.update_leases(link_->connection, books_->leases);
+  counters_.update(current.counts, current.bytes_reserved, books_->leases);
   const auto in_use = [this](std::uint32_t id) {
     return books_->leases.in_use(id) || books_->provisioning.has_job(id);
   };
@@ -246,7 +246,7 @@ int Driver::Impl::reconnect(Nanos now) {
   }
   link_.emplace(std::move(*link));
   ++books_->counts.reconnects;
-  counters_.open(link_->connection, books_->config.driver.instance_id);
+  counters_.open(books_->config.driver.instance_id);
   books_->leases.extend_all_to(now + books_->config.lease_duration_ns());  // the silence was the media driver's
   books_->log.info("reconnected to the media driver; {} leases go on", books_->leases.size());
   announcer_.announce_all(now);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace tensorpool::driver {
@@ -31,29 +32,62 @@ constexpr std::array figures{
     Figure{"unsent messages", &DriverCounts::unsent},
     Figure{"reconnects", &DriverCounts::reconnects},
 };
-constexpr int lease_counters_per_call = 4;
 
 }  // namespace
 
-void DriverCounters::open(transport::Connection& connection, std::string_view instance_id) {
+void DriverCounters::open(std::string_view instance_id) {
   close();
-  std::int32_t type = first_figure_type;
-  const auto add = [&](std::string_view label) {
-    auto counter = connection.add_counter(type++, {}, fmt::format("tensorpool driver {}: {}", instance_id, label));
-    figures_.push_back(counter ? std::move(*counter) : transport::Counter{});
+  const auto want = [&](std::string_view label) {
+    wanted_.push_back({first_figure_type + static_cast<std::int32_t>(figures_.size()),
+                       fmt::format("tensorpool driver {}: {}", instance_id, label), 0});
+    figures_.emplace_back();
   };
   for (const Figure& figure : figures) {
-    add(figure.label);
+    want(figure.label);
   }
-  add("bytes reserved");
+  want("bytes reserved");
 }
 
 void DriverCounters::close() {
+  pending_.reset();
+  wanted_.clear();
   figures_.clear();
   leases_.clear();
 }
 
-void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_reserved) {
+int DriverCounters::step(transport::Connection& connection) {
+  if (pending_) {
+    auto answer = pending_->poll();
+    if (answer && !*answer) {
+      return 0;
+    }
+    pending_.reset();
+    if (answer) {
+      keep(wanted_.front(), std::move(**answer));
+    }
+    wanted_.pop_front();
+  } else if (!wanted_.empty()) {
+    auto asked = connection.begin_counter(wanted_.front().type_id, {}, wanted_.front().label);
+    if (asked) {
+      pending_.emplace(std::move(*asked));
+    } else {
+      wanted_.pop_front();
+    }
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+void DriverCounters::keep(const Wanted& wanted, transport::Counter counter) {
+  if (wanted.type_id != lease_type) {
+    figures_[static_cast<std::size_t>(wanted.type_id - first_figure_type)] = std::move(counter);
+  } else if (const auto lease = leases_.find(wanted.lease_id); lease != leases_.end()) {
+    lease->second = std::move(counter);  // else the lease ended meanwhile
+  }
+}
+
+void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_reserved, const Leases& leases) {
   if (figures_.empty()) {
     return;
   }
@@ -61,29 +95,34 @@ void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_rese
     figures_[i].set(static_cast<std::int64_t>(counts.*figures[i].value));
   }
   figures_.back().set(static_cast<std::int64_t>(bytes_reserved));
-}
 
-void DriverCounters::update_leases(transport::Connection& connection, const Leases& leases) {
-  std::erase_if(leases_, [&](const auto& entry) { return leases.find(entry.first) == nullptr; });
-  int added = 0;
+  forget_ended(leases);
   for (const auto& [lease_id, lease] : leases.all()) {
     if (lease.pending) {
       continue;
     }
     auto counter = leases_.find(lease_id);
     if (counter == leases_.end()) {
-      if (added == lease_counters_per_call || leases_.size() >= max_lease_counters) {
+      if (leases_.size() >= max_lease_counters) {
         continue;
       }
-      ++added;
-      auto made = connection.add_counter(
-          lease_type, {},
-          fmt::format("tensorpool lease: stream {} {} client {}: keepalives", lease.key.stream_id,
-                      protocol::to_string(lease.key.role), lease.key.client_id));
-      counter = leases_.emplace(lease_id, made ? std::move(*made) : transport::Counter{}).first;
+      wanted_.push_back({lease_type,
+                         fmt::format("tensorpool lease: stream {} {} client {}: keepalives", lease.key.stream_id,
+                                     protocol::to_string(lease.key.role), lease.key.client_id),
+                         lease_id});
+      counter = leases_.emplace(lease_id, transport::Counter{}).first;
     }
     counter->second.set(static_cast<std::int64_t>(lease.keepalives));
   }
+}
+
+void DriverCounters::forget_ended(const Leases& leases) {
+  std::erase_if(leases_, [&](const auto& entry) { return leases.find(entry.first) == nullptr; });
+  const auto not_asked_for = wanted_.begin() + (pending_ ? 1 : 0);
+  const auto ended = [&](const Wanted& wanted) {
+    return wanted.type_id == lease_type && !leases_.contains(wanted.lease_id);
+  };
+  wanted_.erase(std::remove_if(not_asked_for, wanted_.end(), ended), wanted_.end());
 }
 
 }  // namespace tensorpool::driver

@@ -3,7 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "roles/driver/driver_status.hpp"
@@ -19,16 +23,29 @@ class DriverCounters {
   static constexpr std::int32_t lease_type = 1050;
   static constexpr std::size_t max_lease_counters = 256;
 
-  // Adds what is missing on this connection; counters that cannot be had are done without.
-  void open(transport::Connection& connection, std::string_view instance_id);
+  // Asks for the figures' counters, one after the other; a counter that cannot be had is done without.
+  void open(std::string_view instance_id);
   void close();
-  void update(const DriverCounts& counts, std::uint64_t bytes_reserved);
-  // Makes the lease counters those of the leases; adds at most a few per call. REQUIRES: not inside a poll.
-  void update_leases(transport::Connection& connection, const Leases& leases);
+  // Each duty cycle: takes the counter that was asked for if it is there, and asks for the next; never waits.
+  int step(transport::Connection& connection);
+  // Writes what the counters show. Asks for counters of leases that have none, and lets go of those of leases that
+  // ended.
+  void update(const DriverCounts& counts, std::uint64_t bytes_reserved, const Leases& leases);
 
  private:
-  std::vector<transport::Counter> figures_;
-  std::map<std::uint64_t, transport::Counter> leases_;  // by lease id
+  struct Wanted {
+    std::int32_t type_id = 0;
+    std::string label;
+    std::uint64_t lease_id = 0;  // of a lease's counter
+  };
+
+  void keep(const Wanted& wanted, transport::Counter counter);
+  void forget_ended(const Leases& leases);
+
+  std::vector<transport::Counter> figures_;             // in the order of their types; empty where there is none yet
+  std::map<std::uint64_t, transport::Counter> leases_;  // by lease id; empty where there is none yet
+  std::deque<Wanted> wanted_;                           // the first is the one asked for
+  std::optional<transport::PendingCounter> pending_;
 };
 
 }  // namespace tensorpool::driver

@@ -250,6 +250,28 @@ TEST_F(DriverTest, CountsTheDescriptorsOfEachStreamThatPassBy) {
   EXPECT_EQ(driver->status().counts.malformed_descriptors, 1U);
 }
 
+TEST_F(DriverTest, ServesOnWhileTheMediaDriverGrantsNoCounterAndShowsItsFiguresOnceItDoes) {
+  const auto shown = [this](std::string_view label) {
+    const auto counters = transport::read_counters(bus).value();
+    return std::count_if(counters.begin(), counters.end(),
+                         [&](const auto& counter) { return counter.label.find(label) != std::string::npos; });
+  };
+  transport::loopback::hold_counters(bus, true);
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::producer);
+  EXPECT_EQ(granted.code, ResponseCode::ok) << granted.error_message;
+  advance(1000 * ms);
+  EXPECT_EQ(shown("tensorpool"), 0);
+  transport::loopback::hold_counters(bus, false);
+  advance(200 * ms);
+  EXPECT_EQ(shown("tensorpool driver driver-01:"), 17);
+  EXPECT_EQ(shown("tensorpool lease: stream 1 PRODUCER client 10: keepalives"), 1);
+  client.say(detach(granted, 10, Role::producer));
+  advance(200 * ms);
+  EXPECT_EQ(shown("tensorpool lease"), 0);
+}
+
 // spec: driver §4.13
 TEST_F(DriverTest, DrainsAnnouncesAndSaysShutdownToTheRightTokenOnly) {
   config.policies.shutdown_token = "open sesame";

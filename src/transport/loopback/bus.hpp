@@ -141,6 +141,7 @@ class Bus {
     change(faults_[stream_id]);
   }
   void release_delayed(std::int32_t stream_id);
+  std::atomic<bool> counters_held{false};
 
  private:
   void link(Inbox& inbox, const std::shared_ptr<Log>& log);

@@ -109,6 +109,16 @@ Result<Subscription> Connection::add_subscription(const std::string& channel, st
 }
 
 Result<Counter> Connection::add_counter(std::int32_t type_id, std::span<const std::byte> key, std::string_view label) {
+  Result<PendingCounter> pending = begin_counter(type_id, key, label);
+  if (!pending) return std::move(pending).error();
+  Result<std::optional<Counter>> added = pending->poll();
+  if (!added) return std::move(added).error();
+  if (!*added) return make_error(ErrorCode::timed_out, "cannot add counter {}: the test holds counters back", label);
+  return **std::move(added);
+}
+
+Result<PendingCounter> Connection::begin_counter(std::int32_t type_id, std::span<const std::byte> key,
+                                                 std::string_view label) {
   const std::string name = fmt::format("counter {} of type {}", label, type_id);
   if (Status possible = check(core_.get(), "aeron:ipc", name); !possible) return possible.error();
   if (type_id < first_own_counter_type) {
@@ -119,12 +129,12 @@ Result<Counter> Connection::add_counter(std::int32_t type_id, std::span<const st
     return make_error(ErrorCode::invalid_argument, "cannot add {}: its key has {} bytes, more than {}", name,
                       key.size(), max_key_bytes);
   }
-  loopback::CounterCell cell;
-  cell.type_id = type_id;
-  cell.owner_client_id = core_->client_id;
-  cell.label = label.substr(0, max_label_bytes);
-  cell.key.assign(key.begin(), key.end());
-  return Counter(std::make_unique<Counter::Impl>(core_, core_->bus->add_counter(std::move(cell))));
+  auto pending = std::make_unique<PendingCounter::Impl>(core_);
+  pending->wanted.type_id = type_id;
+  pending->wanted.owner_client_id = core_->client_id;
+  pending->wanted.label = label.substr(0, max_label_bytes);
+  pending->wanted.key.assign(key.begin(), key.end());
+  return PendingCounter(std::move(pending));
 }
 
 }  // namespace tensorpool::transport

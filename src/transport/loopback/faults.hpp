@@ -38,4 +38,7 @@ void set_window(const std::string& dir, std::int32_t stream_id, std::size_t byte
 // after.
 void set_replay(const std::string& dir, std::int32_t stream_id, bool replay);
 
+// While held, no counter that is asked for is granted; add_counter answers timed_out at once.
+void hold_counters(const std::string& dir, bool held);
+
 }  // namespace tensorpool::transport::loopback

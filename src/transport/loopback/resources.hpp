@@ -45,4 +45,11 @@ struct Counter::Impl {
   std::shared_ptr<loopback::CounterCell> cell;
 };
 
+struct PendingCounter::Impl {
+  explicit Impl(std::shared_ptr<Connection::Core> owner) : core(std::move(owner)) {}
+
+  std::shared_ptr<Connection::Core> core;
+  loopback::CounterCell wanted;
+};
+
 }  // namespace tensorpool::transport
