@@ -1,11 +1,16 @@
-// Fifty lives of a whole system, each ended by killing somebody at a random moment: after one clean start and stop
-// nothing is left, and a process that lived through all of them has grown by nothing.
+// What a system leaves behind. After fifty lives of it, each ended by killing somebody at a random moment, one clean
+// start and stop leaves nothing, and a process that lived through all of them has grown by nothing. A driver that is
+// not told to clean up leaves what its configuration's documentation says, and the next one deals with it.
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
+#include <sstream>
 
 #include "support/rig.hpp"
 
@@ -14,11 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int runs = 10;
-#else
-constexpr int runs = 50;
-#endif
+constexpr int runs = sanitized ? 10 : 50;
 
 std::size_t open_files() {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator{}));
@@ -32,11 +33,44 @@ std::size_t mappings_below(const std::string& dir) {
   return count;
 }
 
+// The epochs of a stream that lie on disk, oldest first. What is no epoch fails the test.
+std::vector<std::uint64_t> epochs_on_disk(const Rig& rig, std::uint32_t stream_id) {
+  std::vector<std::uint64_t> epochs;
+  for (const auto& entry : fs::directory_iterator(rig.namespace_dir() + "/" + std::to_string(stream_id))) {
+    const std::string name = entry.path().filename().string();
+    epochs.push_back(std::strtoull(name.c_str(), nullptr, 10));
+    EXPECT_EQ(std::to_string(epochs.back()), name) << "no epoch";
+  }
+  std::sort(epochs.begin(), epochs.end());
+  return epochs;
+}
+
+// Bytes that each file of a directory really takes.
+std::map<std::string, std::int64_t> bytes_taken_in(const std::string& dir) {
+  std::map<std::string, std::int64_t> taken;
+  for (const auto& entry : fs::directory_iterator(dir)) {
+    struct stat status {};
+    EXPECT_EQ(::lstat(entry.path().c_str(), &status), 0);
+    EXPECT_TRUE(S_ISREG(status.st_mode)) << entry.path();
+    taken[entry.path().filename().string()] = std::int64_t{status.st_blocks} * 512;
+  }
+  return taken;
+}
+
+std::vector<std::string> sorted_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
 class Leftovers : public RigTest {
  protected:
-  std::unique_ptr<Child> start_driver() {
+  std::unique_ptr<Child> start_driver(std::vector<std::string> environment = {}) {
+    environment.emplace_back("DRIVER_MEDIA_DRIVER=embedded");
     return std::make_unique<Child>(std::vector<std::string>{TP_BINARY, "driver", "run", rig().config_path()},
-                                   std::vector<std::string>{"DRIVER_MEDIA_DRIVER=embedded"});
+                                   environment);
   }
   std::unique_ptr<Child> start_peer(const std::string& role) {
     return std::make_unique<Child>(std::vector<std::string>{TEST_PEER, role, rig().config_path()});
@@ -83,6 +117,64 @@ TEST_F(Leftovers, AreNoneAfterFiftyLivesThatEndedByKilling) {
   EXPECT_EQ(driver->wait(), 0) << driver->output();
   EXPECT_EQ(files_below(rig().dir()), "");
   EXPECT_FALSE(fs::exists(rig().aeron_dir()));
+}
+
+// spec: docs/configuration.md, cleanup_shm_on_exit = false, which is the default.
+TEST_F(Leftovers, OfADriverThatIsNotToCleanUpAreEmptyLocksAndTheEpochsThatItKeeps) {
+  rig({.cleans_up = false});
+  auto driver = start_driver();
+  ASSERT_TRUE(driver->await("serves control stream")) << driver->output();
+  const auto one_life = [&] {  // returns the producer's epoch
+    auto consumer = rig().spawn_consumer();
+    auto producer = rig().spawn_producer();
+    EXPECT_TRUE(consumer->advances("delivered")) << consumer->output();
+    const std::uint64_t epoch = consumer->value("epoch");
+    for (Child* peer : {producer.get(), consumer.get()}) {
+      peer->close_input();
+      EXPECT_EQ(peer->wait(), 0) << peer->output();
+    }
+    return epoch;
+  };
+  const std::uint64_t written = one_life();
+  const std::size_t keep = rig().config().driver.policies.epoch_gc_keep;
+  // The producer's epoch is replaced by an idle one; those beyond the kept ones go when they are old enough.
+  EXPECT_TRUE(eventually([&] {
+    const auto epochs = epochs_on_disk(rig(), Rig::stream);
+    return epochs.size() <= keep && epochs.back() > written;
+  })) << files_below(rig().dir());
+  const std::uint64_t idle = epochs_on_disk(rig(), Rig::stream).back();
+  driver->signal(SIGTERM);
+  EXPECT_EQ(driver->wait(), 0) << driver->output();
+
+  EXPECT_FALSE(fs::exists(rig().aeron_dir())) << "the media driver's directory goes with it in any case";
+  std::string expected;  // of files but empty locks
+  for (const std::uint32_t stream : {Rig::stream, Rig::other_stream}) {
+    const auto epochs = epochs_on_disk(rig(), stream);
+    ASSERT_FALSE(epochs.empty());
+    EXPECT_LE(epochs.size(), stream == Rig::stream ? keep : 1U) << files_below(rig().dir());
+    for (const std::uint64_t epoch : epochs) {
+      const auto taken = bytes_taken_in(rig().epoch_dir(epoch, stream));
+      EXPECT_EQ(taken.size(), 3U);
+      for (const char* name : {"header.ring", "1.pool", "2.pool"}) {
+        EXPECT_EQ(taken.count(name), 1U) << name;
+        expected += rig().epoch_dir(epoch, stream) + "/" + name + "\n";
+      }
+    }
+    // Nobody is attached, so of the current epoch there is the ring, and a page of each pool.
+    for (const auto& [name, bytes] : bytes_taken_in(rig().epoch_dir(epochs.back(), stream))) {
+      EXPECT_LE(bytes, 4096) << name << " of the idle epoch of stream " << stream;
+    }
+  }
+  EXPECT_EQ(epochs_on_disk(rig(), Rig::stream).back(), idle) << "the end of a driver starts no epoch";
+  EXPECT_EQ(sorted_lines(files_below(rig().dir())), sorted_lines(expected));
+
+  // Its successor goes on after it, and removes it all if told to.
+  driver = start_driver({"POLICIES_CLEANUP_SHM_ON_EXIT=true"});
+  ASSERT_TRUE(driver->await("serves control stream")) << driver->output();
+  EXPECT_GT(one_life(), idle);
+  driver->signal(SIGTERM);
+  EXPECT_EQ(driver->wait(), 0) << driver->output();
+  EXPECT_EQ(files_below(rig().dir()), "");
 }
 
 TEST_F(Leftovers, DoNotGrowInAProcessThatOutlivesTheOthers) {

@@ -65,7 +65,7 @@ allow_dynamic_streams = true
 announce_period_ms = {}
 lease_keepalive_interval_ms = {}
 lease_expiry_grace_intervals = {}
-cleanup_shm_on_exit = true
+{}
 shutdown_token = "let me out"
 shutdown_timeout_ms = 300
 {}
@@ -79,8 +79,9 @@ profile = "camera"
 stream_id = {}
 profile = "camera"
 )",
-                     aeron_dir, base_dir, options.period_ms, options.period_ms, options.lease_periods, options.policies,
-                     options.nslots, pools, Rig::stream, Rig::other_stream);
+                     aeron_dir, base_dir, options.period_ms, options.period_ms, options.lease_periods,
+                     options.cleans_up ? "cleanup_shm_on_exit = true" : "", options.policies, options.nslots, pools,
+                     Rig::stream, Rig::other_stream);
 }
 
 // REQUIRES: it works in this environment; throws otherwise, which fails the test with the reason.

@@ -46,6 +46,7 @@ struct RigOptions {
       3 * nanos_per_second;  // of start_media(): how long a stopped process keeps its Aeron client
   std::string base_dir{};    // empty: one of the rig's own
   std::string policies{};    // further lines of [policies]
+  bool cleans_up = true;     // the driver removes its files at its end; false: its default
 };
 
 class Rig {
@@ -69,7 +70,7 @@ class Rig {
   void start_media();
   void stop_media() { media_.reset(); }
   void start_driver();
-  void stop_driver();  // with a goodbye, and its files removed
+  void stop_driver();  // with a goodbye, and its files removed unless the options say otherwise
   void start() { start_media(), start_driver(); }
   [[nodiscard]] driver::DriverStatus driver_status();
   [[nodiscard]] std::uint64_t epoch_of(std::uint32_t stream_id);
