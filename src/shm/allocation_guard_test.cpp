@@ -26,7 +26,7 @@ TEST(HotPath, AllocatesNothing) {
     writer.commit(seq, pool, {1000, 1, 1, &layout});
     good = good && reader.open(seq, view) == SlotFault::none && copy_out(copy, view.payload, view.copy_mode) &&
            still_valid(view.commit_word, seq);
-    good = good && reader.open(seq + 1, view) != SlotFault::none && latest_committed(*regions) == seq;
+    good = good && reader.open(seq + 1, view) != SlotFault::none && committed_range(*regions)->newest == seq;
     regions->touch_activity(static_cast<Nanos>(seq));
     writer.abandon(seq + 1);
   }

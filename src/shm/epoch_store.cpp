@@ -302,21 +302,6 @@ Result<Nanos> EpochStore::last_activity(std::uint32_t stream_id, std::uint64_t e
   return load_le<Nanos>(word.data());
 }
 
-Result<std::uint64_t> EpochStore::bytes_held(std::uint32_t stream_id, std::uint64_t epoch) const {
-  const std::string path = epoch_dir(stream_id, epoch);
-  const UniqueFd directory = open_beneath(namespace_fd_.get(), path.substr(namespace_dir_.size() + 1), directory_flags);
-  if (!directory) return errno_error(errno, "cannot open {}", path);
-  const auto names = names_in(directory.get(), path);
-  if (!names) return names.error();
-  std::uint64_t bytes = 0;
-  for (const std::string& name : *names) {
-    struct stat status {};
-    if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-  }
-  return bytes;
-}
-
 Result<EpochRemoval> EpochStore::remove(std::uint32_t stream_id, std::uint64_t epoch) {
   const std::string stream_path = fmt::format("{}/{}", namespace_dir_, stream_id);
   UniqueFd stream = open_beneath(namespace_fd_.get(), std::to_string(stream_id), directory_flags);
@@ -328,16 +313,6 @@ Result<EpochRemoval> EpochStore::remove(std::uint32_t stream_id, std::uint64_t e
   UniqueFd directory(::openat(stream.get(), to.c_str(), directory_flags));
   if (!directory) return errno_error(errno, "cannot open {}/{}", stream_path, to);
   return EpochRemoval(std::move(stream), std::move(directory), to, stream_path + "/" + to, *calls_);
-}
-
-Status EpochStore::remove_now(std::uint32_t stream_id, std::uint64_t epoch) {
-  Result<EpochRemoval> removal = remove(stream_id, epoch);
-  if (!removal) return removal.error();
-  while (true) {
-    const Result<bool> done = removal->step();
-    if (!done) return done.error();
-    if (*done) return {};
-  }
 }
 
 Result<std::size_t> EpochStore::remove_half_made() {

@@ -78,13 +78,9 @@ class EpochStore {
 
   // The activity time in the header ring's superblock, in its producer's clock. not_found if there is no readable ring.
   [[nodiscard]] Result<Nanos> last_activity(std::uint32_t stream_id, std::uint64_t epoch) const;
-  // Bytes of memory or disk that the epoch's files occupy now; sparse files count what they hold.
-  [[nodiscard]] Result<std::uint64_t> bytes_held(std::uint32_t stream_id, std::uint64_t epoch) const;
 
   // Begins to remove an epoch. not_found if it has no directory.
   [[nodiscard]] Result<EpochRemoval> remove(std::uint32_t stream_id, std::uint64_t epoch);
-  // Removes the epoch at once.
-  [[nodiscard]] Status remove_now(std::uint32_t stream_id, std::uint64_t epoch);
   // Removes what a killed owner left half-made or half-removed, and streams' directories that are empty; says how many
   // directories went. REQUIRES: no RegionCreator and no EpochRemoval of this namespace is at work.
   [[nodiscard]] Result<std::size_t> remove_half_made();

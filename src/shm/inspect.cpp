@@ -17,7 +17,8 @@
 namespace tensorpool::shm {
 namespace {
 
-// As protocol::decode_superblock, which stops at the first fault; here a person wants to see them all.
+// As protocol::decode_superblock, but for a person, who wants to see every field of a broken file: that one stops at
+// the first fault, and returns nothing.
 protocol::Superblock decode_leniently(const std::array<std::byte, protocol::superblock_bytes>& bytes) {
   protocol::Superblock block;
   ByteReader in(bytes);

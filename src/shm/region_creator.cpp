@@ -45,15 +45,6 @@ std::vector<RegionFile> files_of(const RegionSpec& spec) {
   return files;
 }
 
-std::uint64_t total_bytes(const RegionSpec& spec, std::uint64_t page_bytes, bool only_reserved) {
-  std::uint64_t total = 0;
-  for (const RegionFile& file : files_of(spec)) {
-    const std::uint64_t whole = round_up(protocol::region_bytes(spec.nslots, file.slot_bytes), page_bytes);
-    total += file.reserved || !only_reserved ? whole : page_bytes;
-  }
-  return total;
-}
-
 Status check(const RegionSpec& spec) {
   const auto bad = [&](const std::string& why) {
     return make_error(ErrorCode::invalid_argument, "cannot make regions for stream {} epoch {}: {}", spec.stream_id,
@@ -80,10 +71,15 @@ Status check(const RegionSpec& spec) {
 }  // namespace
 
 std::uint64_t bytes_to_reserve(const RegionSpec& spec, std::uint64_t page_bytes) {
-  return total_bytes(spec, page_bytes, true);
+  constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t total = 0;
+  for (const RegionFile& file : files_of(spec)) {
+    const std::uint64_t whole = round_up(protocol::region_bytes(spec.nslots, file.slot_bytes), page_bytes);
+    const std::uint64_t taken = file.reserved ? whole : page_bytes;
+    total = total > unlimited - taken ? unlimited : total + taken;
+  }
+  return total;
 }
-
-std::uint64_t bytes_in_all(const RegionSpec& spec) { return total_bytes(spec, ordinary_page_bytes, false); }
 
 LockedRegions& LockedRegions::operator=(LockedRegions&& other) noexcept {
   std::swap(regions_, other.regions_);

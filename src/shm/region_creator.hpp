@@ -39,10 +39,9 @@ struct RegionSpec {
   std::uint64_t pid = 0;  // for people; nobody decides by it
 };
 
-// Bytes that making this epoch takes from the file system now, pages of `page_bytes` rounded up.
+// Bytes that making this epoch takes from the file system now, each file rounded up to pages of `page_bytes`;
+// saturates.
 [[nodiscard]] std::uint64_t bytes_to_reserve(const RegionSpec& spec, std::uint64_t page_bytes = 4096);
-// Bytes of all its files, reserved or not.
-[[nodiscard]] std::uint64_t bytes_in_all(const RegionSpec& spec);
 
 // Mappings that keep mlocked regions locked; released with the owner.
 class LockedRegions {

@@ -113,16 +113,4 @@ std::optional<CommittedRange> committed_range(const RegionSet& regions) noexcept
   return range;
 }
 
-std::optional<std::uint64_t> latest_committed(const RegionSet& regions) noexcept {
-  const auto range = committed_range(regions);
-  if (!range) return std::nullopt;
-  return range->newest;
-}
-
-std::optional<std::uint64_t> oldest_committed(const RegionSet& regions) noexcept {
-  const auto range = committed_range(regions);
-  if (!range) return std::nullopt;
-  return range->oldest;
-}
-
 }  // namespace tensorpool::shm

@@ -67,10 +67,9 @@ class SlotReader {
 struct CommittedRange {
   std::uint64_t oldest = 0;
   std::uint64_t newest = 0;
+  bool operator==(const CommittedRange&) const = default;
 };
 // One look at every slot; empty if nothing is committed. With a living producer the range is already history.
 [[nodiscard]] std::optional<CommittedRange> committed_range(const RegionSet& regions) noexcept;
-[[nodiscard]] std::optional<std::uint64_t> latest_committed(const RegionSet& regions) noexcept;
-[[nodiscard]] std::optional<std::uint64_t> oldest_committed(const RegionSet& regions) noexcept;
 
 }  // namespace tensorpool::shm

@@ -178,9 +178,9 @@ struct Footprint {
 };
 
 // Bytes of one epoch of the profile with every pool reserved, each file rounded up to the page; saturates.
-[[nodiscard]] std::uint64_t epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes) noexcept;
+[[nodiscard]] std::uint64_t epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes);
 // Bytes of one idle epoch: the ring, and a page for each pool's superblock.
-[[nodiscard]] std::uint64_t idle_epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes) noexcept;
+[[nodiscard]] std::uint64_t idle_epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes);
 [[nodiscard]] Footprint footprint(const DriverConfig& config);
 // One line per stream and one for the sum, against what the file system has free.
 [[nodiscard]] std::vector<std::string> describe(const Footprint& footprint, const DriverConfig& config,

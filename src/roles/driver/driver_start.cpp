@@ -96,7 +96,7 @@ Result<Backing> inspect_backing(const DriverConfig& config, const DriverDeps& de
     return errno_error(errno, "cannot inspect the file system of {}", store.namespace_dir());
   }
   Backing backing;
-  backing.hugepages = static_cast<std::uint64_t>(found.f_type) == shm::hugetlbfs_type;
+  backing.hugepages = shm::is_hugetlbfs(found);
   if (backing.hugepages) {
     backing.page_bytes = static_cast<std::uint64_t>(found.f_bsize);
   } else if (config.shm.require_hugepages) {

@@ -1,42 +1,46 @@
 // What a configuration asks of the file system, said before anybody attaches.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <limits>
 
 #include "roles/driver/config.hpp"
+#include "roles/driver/pool_specs.hpp"
 
 namespace tensorpool::driver {
 
 namespace {
 
-constexpr std::uint64_t superblock_bytes = 64;
-constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
-
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcept {
+  constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
   return a > unlimited - b ? unlimited : a + b;
 }
 
-// 32-bit factors, so the product and the rounding cannot overflow.
-std::uint64_t file_bytes(std::uint32_t nslots, std::uint32_t slot_bytes, std::uint32_t page_bytes) noexcept {
-  const std::uint64_t bytes = superblock_bytes + std::uint64_t{nslots} * slot_bytes;
-  const std::uint64_t page = page_bytes == 0 ? 1 : page_bytes;
-  return (bytes + page - 1) / page * page;
+std::uint64_t bytes_of(const Profile& profile, std::uint32_t page_size_bytes, bool pools_reserved) {
+  shm::RegionSpec spec;
+  spec.nslots = profile.header_nslots;
+  spec.pools = pool_specs(profile);
+  spec.pools_reserved = pools_reserved;
+  return shm::bytes_to_reserve(spec, std::max(page_size_bytes, 1U));
 }
 
 }  // namespace
 
-std::uint64_t epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes) noexcept {
-  std::uint64_t bytes = file_bytes(profile.header_nslots, profile.header_slot_bytes, page_size_bytes);
+std::vector<shm::PoolSpec> pool_specs(const Profile& profile) {
+  std::vector<shm::PoolSpec> specs;
   for (const PoolConfig& pool : profile.payload_pools) {
-    bytes = saturating_add(bytes, file_bytes(profile.header_nslots, pool.stride_bytes, page_size_bytes));
+    specs.push_back({pool.pool_id, pool.stride_bytes});
   }
-  return bytes;
+  return specs;
 }
 
-std::uint64_t idle_epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes) noexcept {
-  return saturating_add(file_bytes(profile.header_nslots, profile.header_slot_bytes, page_size_bytes),
-                        std::uint64_t{page_size_bytes} * profile.payload_pools.size());
+std::uint64_t epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes) {
+  return bytes_of(profile, page_size_bytes, true);
+}
+
+std::uint64_t idle_epoch_bytes(const Profile& profile, std::uint32_t page_size_bytes) {
+  return bytes_of(profile, page_size_bytes, false);
 }
 
 Footprint footprint(const DriverConfig& config) {

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "roles/driver/epochs.hpp"
+#include "roles/driver/pool_specs.hpp"
 
 namespace tensorpool::driver {
 
@@ -156,9 +157,7 @@ shm::RegionSpec Provisioning::make_spec(const Job& job, const Stream& stream, st
   spec.stream_id = stream.stream_id;
   spec.epoch = epoch;
   spec.nslots = stream.profile->header_nslots;
-  for (const PoolConfig& pool : stream.profile->payload_pools) {
-    spec.pools.push_back({pool.pool_id, pool.stride_bytes});
-  }
+  spec.pools = pool_specs(*stream.profile);
   spec.file_mode = *parse_permissions_mode(config.shm.permissions_mode);  // check() has seen it
   spec.reserve = config.shm.reserve == "on_touch" ? shm::Reserve::on_touch : shm::Reserve::full;
   spec.pools_reserved = job.pools_reserved;

@@ -1,12 +1,12 @@
 #include "roles/driver/stream_messages.hpp"
 
 #include "protocol/region_uri.hpp"
+#include "protocol/shm_layout.hpp"
 
 namespace tensorpool::driver {
 
 namespace {
 
-constexpr std::uint16_t header_slot_bytes = 256;
 constexpr std::size_t max_error_message = 1024;  // spec: driver §4.2
 
 std::string region_uri(const shm::RegionLayout& layout, const std::string& path) {
@@ -38,7 +38,7 @@ protocol::ShmPoolAnnounce make_announce(const Stream& stream, std::uint32_t prod
   announce.announce_clock_domain = protocol::ClockDomain::monotonic;
   announce.layout_version = layout.layout_version;
   announce.header_nslots = layout.nslots;
-  announce.header_slot_bytes = header_slot_bytes;
+  announce.header_slot_bytes = static_cast<std::uint16_t>(protocol::header_slot_bytes);
   announce.payload_pools = payload_pools(layout);
   announce.header_region_uri = region_uri(layout, layout.header_path);
   return announce;
@@ -56,7 +56,7 @@ protocol::ShmAttachResponse make_grant(std::int64_t correlation_id, const Stream
   response.epoch = layout.epoch;
   response.layout_version = layout.layout_version;
   response.header_nslots = layout.nslots;
-  response.header_slot_bytes = header_slot_bytes;
+  response.header_slot_bytes = static_cast<std::uint16_t>(protocol::header_slot_bytes);
   response.node_id = lease.node_id;
   response.payload_pools = payload_pools(layout);
   response.header_region_uri = region_uri(layout, layout.header_path);

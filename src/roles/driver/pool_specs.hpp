@@ -1,0 +1,13 @@
+// What a profile asks of the region files. (footprint.cpp)
+#pragma once
+
+#include <vector>
+
+#include "roles/driver/config.hpp"
+#include "shm/region_creator.hpp"
+
+namespace tensorpool::driver {
+
+[[nodiscard]] std::vector<shm::PoolSpec> pool_specs(const Profile& profile);
+
+}  // namespace tensorpool::driver
