@@ -13,18 +13,6 @@ Station* producer_of(std::deque<Station>& stations, std::uint32_t stream_id) {
   return found == stations.end() ? nullptr : &*found;
 }
 
-void compare_content(const Station& consumer, const Station& producer, ConsumerVerdict& verdict) {
-  auto sent = read_crc_log(producer.plan().out_log);
-  const auto delivered = read_crc_log(consumer.plan().in_log);
-  if (!sent || !delivered) {
-    verdict.balance.faults.push_back(sent ? delivered.error().message : sent.error().message);
-    return;
-  }
-  const CrcComparison comparison = compare_crc_logs(std::move(*sent), *delivered);
-  verdict.verified = comparison.verified;
-  check_content(verdict.balance, comparison);
-}
-
 ConsumerVerdict judge_consumer(std::deque<Station>& stations, const Station& consumer) {
   ConsumerVerdict verdict;
   verdict.name = consumer.plan().command.name;
@@ -36,8 +24,16 @@ ConsumerVerdict judge_consumer(std::deque<Station>& stations, const Station& con
     verdict.balance.faults.emplace_back("there are no final figures of it or of its producer");
     return verdict;
   }
-  verdict.balance = balance(producer->out().stats, consumer.in().stats);
-  compare_content(consumer, *producer, verdict);
+  auto sent = read_crc_log(producer->plan().out_log);
+  const auto delivered = read_crc_log(consumer.plan().in_log);
+  if (!sent || !delivered) {
+    verdict.balance.faults.push_back(sent ? delivered.error().message : sent.error().message);
+    return verdict;
+  }
+  verdict.balance = balance(producer->out().stats, consumer.in().stats, *sent);
+  const CrcComparison comparison = compare_crc_logs(std::move(*sent), *delivered);
+  verdict.verified = comparison.verified;
+  check_content(verdict.balance, comparison);
   return verdict;
 }
 
@@ -53,14 +49,15 @@ Json json_of(const Verdict& verdict) {
   Json consumers = Json::array();
   for (const ConsumerVerdict& one : verdict.consumers) {
     const Balance& sum = one.balance;
+    Json lost = to_json(one.stats)["lost"];
+    lost["unheard"] = sum.unheard;
     consumers.push_back({{"consumer", one.name},
                          {"stream", one.stream_id},
                          {"sequences", sum.sequences},
                          {"delivered", sum.delivered},
                          {"verified", one.verified},
                          {"abandoned", sum.abandoned},
-                         {"lost", to_json(one.stats)["lost"]},
-                         {"tail", sum.tail},
+                         {"lost", std::move(lost)},
                          {"hz", one.end.hz},
                          {"megabytes_per_s", one.end.megabytes_per_s},
                          {"latency_p50_ns", one.end.latency_p50_ns},
@@ -73,9 +70,10 @@ Json json_of(const Verdict& verdict) {
 
 std::string line_of(const ConsumerVerdict& one) {
   const Balance& sum = one.balance;
-  const std::string losses = describe_losses(one.stats);
-  return fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6} + {:>5}   {:>9}   {}{}", one.stream_id, one.name,
-                     sum.sequences, sum.delivered, sum.abandoned, sum.lost, sum.tail, one.verified,
+  std::string losses = describe_losses(one.stats);
+  if (sum.unheard != 0) losses += fmt::format("{}unheard {}", losses.empty() ? "" : ", ", sum.unheard);
+  return fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6}   {:>9}   {}{}", one.stream_id, one.name,
+                     sum.sequences, sum.delivered, sum.abandoned, sum.lost, one.verified,
                      sum.faults.empty() ? "ok" : "WRONG", losses.empty() ? "" : " (lost: " + losses + ")");
 }
 
@@ -101,8 +99,8 @@ Verdict judge(std::deque<Station>& stations, std::vector<std::string> faults) {
 void print_verdict(const Verdict& verdict, bool json) {
   if (json) return print_json(json_of(verdict));
   print_line("");
-  print_line(fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6} + {:>5}   {:>9}", "stream", "consumer",
-                         "sequences", "delivered", "abandoned", "lost", "tail", "verified"));
+  print_line(fmt::format("{:>6}  {:<14} {:>9} = {:>9} + {:>9} + {:>6}   {:>9}", "stream", "consumer", "sequences",
+                         "delivered", "abandoned", "lost", "verified"));
   for (const ConsumerVerdict& one : verdict.consumers) print_line(line_of(one));
   print_line("");
   for (const std::string& fault : verdict.faults) fmt::print(stderr, "demo: {}\n", fault);
