@@ -27,6 +27,11 @@ LossCause cause_of(shm::SlotFault fault) noexcept {
   }
 }
 
+std::optional<std::uint64_t> newest_committed(const shm::RegionSet& regions) noexcept {
+  const auto range = shm::committed_range(regions);
+  return range ? std::optional(range->newest) : std::nullopt;
+}
+
 }  // namespace
 
 ConsumerCore::~ConsumerCore() {
@@ -136,7 +141,7 @@ void ConsumerCore::switch_over() noexcept {
   if (!same_epoch && ledger_.epoch() != 0) ledger_.note_remap();
   ledger_.begin_epoch(current_->regions->epoch());
   note_images();
-  const auto newest = shm::latest_committed(*current_->regions);
+  const auto newest = newest_committed(*current_->regions);
   const bool look_first = options_.start == StartAt::oldest;
   const auto look = [&] {
     if (same_epoch || !current_->pending.started()) resynchronise(newest);
@@ -247,7 +252,7 @@ void ConsumerCore::drain() noexcept {
   const bool back = came_back();
   const bool look_first = options_.start == StartAt::oldest;
   // Before the descriptors: what comes with one of them was not missed.
-  const auto newest = back ? shm::latest_committed(*current_->regions) : std::nullopt;
+  const auto newest = back ? newest_committed(*current_->regions) : std::nullopt;
   if (look_first) resynchronise(newest);
   drain(*current_->subscription);
   if (next_ != nullptr && next_->subscription != current_->subscription) drain(*next_->subscription);
