@@ -1,6 +1,7 @@
 #include "client/attach_session.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/error.hpp"
@@ -19,6 +20,7 @@ constexpr Nanos attempt_limit_ns = 10 * nanos_per_second;
 constexpr Nanos detach_repeat_ns = 100 * nanos_per_milli;
 constexpr Nanos detach_limit_ns = 500 * nanos_per_milli;
 constexpr std::size_t most_partings = 8;
+constexpr Nanos shortest_interval_ns = nanos_per_milli;
 // Ids drawn one after the other without a pause; then something else is wrong.
 constexpr int quick_rerolls = 4;
 
@@ -38,7 +40,7 @@ AttachSession::AttachSession(AttachSettings settings, RandomSource random)
 
 void AttachSession::start(Nanos now) {
   if (over_ || closing_) return;
-  if (!started_) deadline_ = now + settings_.attach_timeout_ns;
+  if (!started_) deadline_ = now + std::min(settings_.attach_timeout_ns, std::numeric_limits<Nanos>::max() - now);
   started_ = true;
   backoff_.reset();
   begin_attempt(now, false);
@@ -92,7 +94,7 @@ void AttachSession::sent(const Message& message, Nanos now) {
     if (attempt_) attempt_->next_send = now + attempt_->repeat.next(random_());
   } else if (lease_) {
     lease_->last_keepalive = now;
-    lease_->next_keepalive = now + std::min(lease_->duration_ns / lease_periods, settings_.announce_period_ns);
+    lease_->next_keepalive = now + keepalive_interval(lease_->duration_ns);
   }
 }
 
@@ -209,7 +211,8 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
                  grant->lease_duration_ns,
                  asked_at,
                  now,
-                 now + std::min(grant->lease_duration_ns / lease_periods, settings_.announce_period_ns)};
+                 now + keepalive_interval(grant->lease_duration_ns),
+                 std::nullopt};
   if (known) return;
   notify(Kind::granted);
   notices_.back().grant = *std::move(grant);
@@ -273,19 +276,29 @@ void AttachSession::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
 }
 
 void AttachSession::on_announce(std::uint64_t epoch, Nanos now) {
-  if (!lease_ || over_ || epoch < lease_->epoch) return;
+  if (!lease_ || over_) return;
   confirm_alive(now);
-  if (epoch == lease_->epoch && attempt_) attempt_->quiet = true;
-  if (epoch == lease_->epoch) return;
-  if (settings_.role == protocol::Role::producer) {
-    end_lease(true);
-    return lose(fmt::format("{}: epoch {} was announced, so the lease on an earlier epoch is gone", name(), epoch),
-                now);
-  }
-  // A new producer, or a driver that restarted and knows nothing of us: the answer to the next keepalive tells. Asking
-  // by an attach would be refused in the good case, and a refusal harms some published drivers.
-  lease_->epoch = epoch;
+  if (epoch > lease_->epoch) return on_overtaken(epoch, now);
+  if (epoch < lease_->epoch) return;
+  lease_->overtaken_since.reset();
+  if (attempt_) attempt_->quiet = true;
+}
+
+// A new producer, a driver that restarted and knows nothing of us, or a forgery: the answer to a keepalive tells.
+// Asking by an attach would be refused in the good case, and a refusal harms some published drivers.
+void AttachSession::on_overtaken(std::uint64_t epoch, Nanos now) {
   lease_->next_keepalive = now;
+  if (settings_.role != protocol::Role::producer) return;
+  if (!lease_->overtaken_since) lease_->overtaken_since = now;
+  // Published drivers do not answer the keepalive of a lease that they do not know; but they announce each period, and
+  // so would ours announce our epoch if it still were the stream's.
+  if (2 * (now - *lease_->overtaken_since) < 3 * settings_.announce_period_ns) return;
+  end_lease(true);
+  lose(fmt::format("{}: epoch {} is announced instead of ours, so the lease is gone", name(), epoch), now);
+}
+
+void AttachSession::on_epoch_mapped(std::uint64_t epoch) noexcept {
+  if (lease_) lease_->epoch = std::max(lease_->epoch, epoch);
 }
 
 void AttachSession::on_mapped(Nanos now) {
@@ -330,6 +343,11 @@ void AttachSession::lose(std::string why, Nanos now) {
     return;
   }
   back_off(now);
+}
+
+// Never so short that keepalives are all that a conductor does.
+Nanos AttachSession::keepalive_interval(Nanos lease_duration_ns) const noexcept {
+  return std::max(shortest_interval_ns, std::min(lease_duration_ns / lease_periods, settings_.announce_period_ns));
 }
 
 void AttachSession::confirm_alive(Nanos now) noexcept {

@@ -71,8 +71,11 @@ class AttachSession {
   void on(const protocol::ShmDetachResponse& response);
   void on(const protocol::ShmLeaseRevoked& revoked, Nanos now);
   void on(const protocol::ShmDriverShutdown& shutdown, Nanos now);
-  // A fresh announce of this session's stream.
+  // A fresh announce of this session's stream: a sign of life, whatever its epoch. A higher one is only a reason to ask
+  // the driver by a keepalive, until the regions are mapped (consumer) or ours is announced no more (producer).
   void on_announce(std::uint64_t epoch, Nanos now);
+  // The consumer follows an announced epoch.
+  void on_epoch_mapped(std::uint64_t epoch) noexcept;
   void on_mapped(Nanos now);
   void on_mapping_failed(const Error& error, Nanos now);
   void on_connection_lost();
@@ -108,6 +111,7 @@ class AttachSession {
     Nanos asked_at = 0;        // when the attempt began
     Nanos last_keepalive = 0;  // that went out
     Nanos next_keepalive = 0;
+    std::optional<Nanos> overtaken_since;  // when a higher epoch was announced, and ours was not since
   };
 
   void begin_attempt(Nanos now, bool probe);
@@ -119,6 +123,8 @@ class AttachSession {
   void close();
   void close_if_done();
   void confirm_alive(Nanos now) noexcept;
+  void on_overtaken(std::uint64_t epoch, Nanos now);
+  [[nodiscard]] Nanos keepalive_interval(Nanos lease_duration_ns) const noexcept;
   void on_granted(const protocol::ShmAttachResponse& response, Nanos now);
   void on_refused(const protocol::ShmAttachResponse& response, Nanos now);
   void check_time(Nanos now);

@@ -83,6 +83,8 @@ class Attachment {
   // Takes back and destroys what the application no longer uses.
   virtual bool reclaim() noexcept = 0;
 
+  // The role follows an epoch that was announced and not granted.
+  void note_mapped(std::uint64_t epoch) noexcept { session_.on_epoch_mapped(epoch); }
   void emit(EventKind kind, std::string message) const;
   [[nodiscard]] const ClientContext& context() const noexcept { return context_; }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return session_.client_id(); }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "client/scripted_driver_test.hpp"
 
 namespace tensorpool::detail {
@@ -253,6 +255,26 @@ TEST_F(ClientTest, IgnoresAnnouncesThatAreOldForeignOrCannotBeMapped) {
   producer = client.attach_producer({.stream_id = 5});
   run(client, 10 * ms);
   publish(*producer, 0);
+  EXPECT_EQ(poll(*consumer), (Seqs{0}));
+}
+
+TEST_F(ClientTest, IsNotMovedByAForgedAnnounceOfAHigherEpoch) {
+  auto client = connect();
+  auto consumer = client.attach_consumer({.stream_id = 5});
+  auto producer = client.attach_producer({.stream_id = 5});
+  run(client, 10 * ms);
+  const auto epoch = producer->stats().epoch;
+  auto forged = driver->announce_of(driver->layout(5));
+  forged.epoch = std::uint64_t{1} << 63;
+  forged.header_region_uri = "shm:file?path=" + dir.path() + "/nothing/header.ring";
+  driver->send(forged);
+  run(client, 10 * second);
+  EXPECT_EQ(count(EventKind::mapping_failed), 1);
+  EXPECT_EQ(count(EventKind::driver_silent), 0);
+  EXPECT_EQ(count(EventKind::revoked), 0);
+  EXPECT_EQ(driver->attaches.size(), 2u);
+  EXPECT_EQ(publish(*producer, 0), PublishStatus::ok);
+  EXPECT_EQ(producer->stats().epoch, epoch);
   EXPECT_EQ(poll(*consumer), (Seqs{0}));
 }
 

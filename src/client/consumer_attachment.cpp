@@ -53,6 +53,7 @@ void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& ann
   }
   if (auto handed = hand_over(*std::move(regions)); !handed) return complain(announce.epoch, handed.error().message);
   mapped_epoch_ = announce.epoch;
+  note_mapped(mapped_epoch_);
   emit(EventKind::remapped,
        fmt::format("consumer {} follows stream {} to epoch {}", client_id(), stream_id(), mapped_epoch_));
 }
