@@ -45,9 +45,14 @@ int Attachment::do_work(Nanos now) {
   return work + (reclaim() ? 1 : 0);
 }
 
+// At most one message of each kind, so that a cycle ends whatever the session finds due.
 int Attachment::send_due(Nanos now) {
   int sent = 0;
+  unsigned kinds = 0;
   while (const auto message = session_.due(now)) {
+    const unsigned kind = 1U << message->index();
+    if ((kinds & kind) != 0) break;
+    kinds |= kind;
     const bool out = std::visit([this](const auto& m) { return context_.plane.send(m); }, *message);
     if (!out) break;
     session_.sent(*message, now);

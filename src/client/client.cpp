@@ -6,6 +6,15 @@
 #include "client/client_core.hpp"
 
 namespace tensorpool {
+namespace {
+
+Status check_timeout(Nanos timeout_ns) {
+  if (timeout_ns >= 0) return {};
+  return make_error(ErrorCode::invalid_argument, "attach_timeout_ns is {}; it must be positive, or 0 for the client's",
+                    timeout_ns);
+}
+
+}  // namespace
 
 std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
@@ -48,6 +57,7 @@ Result<Producer> Client::attach_producer(const ProducerOptions& options) {
   if (options.stream_id == 0 && !options.create) {
     return make_error(ErrorCode::invalid_argument, "a producer needs a stream id, or create = true to be given one");
   }
+  if (auto good = check_timeout(options.attach_timeout_ns); !good) return good.error();
   auto pending = core_->begin_attach(options);
   Producer producer(std::move(pending.core));  // a handle that goes gives back what may still be granted
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();
@@ -56,6 +66,7 @@ Result<Producer> Client::attach_producer(const ProducerOptions& options) {
 
 Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
   if (options.stream_id == 0) return make_error(ErrorCode::invalid_argument, "a consumer needs a stream id");
+  if (auto good = check_timeout(options.attach_timeout_ns); !good) return good.error();
   auto pending = core_->begin_attach(options);
   Consumer consumer(std::move(pending.core));
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();

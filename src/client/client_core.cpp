@@ -1,6 +1,7 @@
 #include "client/client_core.hpp"
 
 #include <chrono>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -17,10 +18,30 @@ namespace {
 constexpr int closing_cycles = 2000;
 // How often a waiting caller is asked whether it goes on.
 constexpr Nanos question_interval_ns = 100 * nanos_per_milli;
+constexpr Nanos longest_period_ns = 3600 * nanos_per_second;
+
+Status check(const ClientOptions& options) {
+  struct Setting {
+    const char* name;
+    Nanos value;
+    Nanos most;
+  };
+  for (const Setting& setting :
+       {Setting{"announce_period_ns", options.announce_period_ns, longest_period_ns},
+        Setting{"qos_interval_ns", options.qos_interval_ns, longest_period_ns},
+        Setting{"conductor_nap_ns", options.conductor_nap_ns, longest_period_ns},
+        Setting{"attach_timeout_ns", options.attach_timeout_ns, std::numeric_limits<Nanos>::max()}}) {
+    if (setting.value > 0 && setting.value <= setting.most) continue;
+    return make_error(ErrorCode::invalid_argument, "ClientOptions::{} is {} ns; it must be at least 1 and at most {}",
+                      setting.name, setting.value, setting.most);
+  }
+  return {};
+}
 
 }  // namespace
 
 Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, RandomSource random) {
+  if (auto good = check(options); !good) return good.error();
   const bool invoker = options.invoker;
   const Idle idle(IdleMode::sleep, options.conductor_nap_ns);
   std::unique_ptr<ClientCore> core(

@@ -278,6 +278,30 @@ TEST_F(ClientTest, IsNotMovedByAForgedAnnounceOfAHigherEpoch) {
   EXPECT_EQ(poll(*consumer), (Seqs{0}));
 }
 
+TEST_F(ClientTest, RefusesPeriodsAndTimeOutsThatCannotWork) {
+  const auto refused = [&](auto&& spoil) {
+    auto wanted = options();
+    spoil(wanted);
+    const auto client = Client::connect(wanted);
+    return !client && client.error().code == ErrorCode::invalid_argument && !client.error().message.empty();
+  };
+  EXPECT_FALSE(refused([](ClientOptions&) {}));
+  for (const Nanos bad : {Nanos{0}, Nanos{-1}}) {
+    EXPECT_TRUE(refused([&](ClientOptions& o) { o.announce_period_ns = bad; }));
+    EXPECT_TRUE(refused([&](ClientOptions& o) { o.qos_interval_ns = bad; }));
+    EXPECT_TRUE(refused([&](ClientOptions& o) { o.attach_timeout_ns = bad; }));
+    EXPECT_TRUE(refused([&](ClientOptions& o) { o.conductor_nap_ns = bad; }));
+  }
+  EXPECT_TRUE(refused([](ClientOptions& o) { o.announce_period_ns = std::numeric_limits<Nanos>::max(); }));
+  auto client = connect();
+  EXPECT_EQ(client.attach_consumer({.stream_id = 5, .attach_timeout_ns = -1}).error().code,
+            ErrorCode::invalid_argument);
+  EXPECT_EQ(client.attach_producer({.stream_id = 5, .attach_timeout_ns = -1}).error().code,
+            ErrorCode::invalid_argument);
+  // As long as it takes is a time-out too.
+  EXPECT_TRUE(client.attach_consumer({.stream_id = 5, .attach_timeout_ns = std::numeric_limits<Nanos>::max()}));
+}
+
 TEST_F(ClientTest, OutlivesARestartedDriver) {
   auto client = connect();
   auto consumer = client.attach_consumer({.stream_id = 5});
