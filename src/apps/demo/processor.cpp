@@ -75,19 +75,12 @@ class Processor {
   std::uint64_t unsuitable_ = 0;  // frames of a type or shape that this work cannot be done on
 };
 
-Result<std::optional<CrcLogWriter>> open_log(const std::string& path) {
-  if (path.empty()) return std::optional<CrcLogWriter>();
-  auto log = CrcLogWriter::open(path);
-  if (!log) return log.error();
-  return std::optional(std::move(*log));
-}
-
 }  // namespace
 
 Status run_processor(const ProcessorOptions& options, const std::atomic<bool>& stop) {
-  auto in_log = open_log(options.in_crc_log);
+  auto in_log = open_crc_log_if_named(options.in_crc_log);
   if (!in_log) return in_log.error();
-  auto out_log = open_log(options.out_crc_log);
+  auto out_log = open_crc_log_if_named(options.out_crc_log);
   if (!out_log) return out_log.error();
   auto client = Client::connect(options.client);
   if (!client) return client.error();

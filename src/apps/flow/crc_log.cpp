@@ -71,6 +71,13 @@ Status CrcLogWriter::flush() {
   return {};
 }
 
+Result<std::optional<CrcLogWriter>> open_crc_log_if_named(const std::string& path) {
+  if (path.empty()) return std::optional<CrcLogWriter>();
+  auto log = CrcLogWriter::open(path);
+  if (!log) return log.error();
+  return std::optional<CrcLogWriter>(std::move(*log));
+}
+
 Result<std::vector<CrcRecord>> read_crc_log(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return errno_error(errno, "cannot read the CRC log {}", path);

@@ -44,6 +44,9 @@ class CrcLogWriter {
   std::optional<Error> failure_;
 };
 
+// As open(); nothing for an empty path.
+[[nodiscard]] Result<std::optional<CrcLogWriter>> open_crc_log_if_named(const std::string& path);
+
 // A last record that was cut off (its writer was killed) is left out.
 [[nodiscard]] Result<std::vector<CrcRecord>> read_crc_log(const std::string& path);
 

@@ -8,17 +8,13 @@
 namespace tensorpool::apps {
 
 Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options) {
-  std::optional<CrcLogWriter> log;
-  if (!options.crc_log.empty()) {
-    auto opened = CrcLogWriter::open(options.crc_log);
-    if (!opened) return opened.error();
-    log = std::move(*opened);
-  }
+  auto log = open_crc_log_if_named(options.crc_log);
+  if (!log) return log.error();
   auto client = Client::connect(options.client);
   if (!client) return client.error();
   auto producer = client->attach_producer(options.producer);
   if (!producer) return producer.error();
-  return std::make_unique<PublishSession>(std::move(*client), std::move(*producer), options.json, std::move(log),
+  return std::make_unique<PublishSession>(std::move(*client), std::move(*producer), options.json, std::move(*log),
                                           monotonic_now());
 }
 

@@ -146,18 +146,14 @@ ReceivingEnd::Voice voice_of(const ConsumeOptions& options) {
 }  // namespace
 
 Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& stop) {
-  std::optional<CrcLogWriter> log;
-  if (!options.crc_log.empty()) {
-    auto opened = CrcLogWriter::open(options.crc_log);
-    if (!opened) return opened.error();
-    log = std::move(*opened);
-  }
+  auto log = open_crc_log_if_named(options.crc_log);
+  if (!log) return log.error();
   auto client = Client::connect(options.client);
   if (!client) return client.error();
   auto consumer = client->attach_consumer(options.consumer);
   if (!consumer) return consumer.error();
 
-  ReceivingEnd end(*consumer, voice_of(options), std::move(log), monotonic_now());
+  ReceivingEnd end(*consumer, voice_of(options), std::move(*log), monotonic_now());
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end);
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
