@@ -55,12 +55,17 @@ class Frame {
   // Copies the payload into `out` and validates. Returns the bytes copied (= size_bytes()).
   [[nodiscard]] Expected<std::size_t, FrameLoss> copy_to(std::span<std::byte> out) const noexcept;
 
-  // Runs f(TensorView<const T>) on live memory and validates after it returned.
+  // Runs f(TensorView<const T>) on live memory and validates after it returned. T is the frame's element type, or
+  // std::byte for any; booleans are read as std::uint8_t.
   // REQUIRES: f has no effect that must not be repeated or undone when the frame turns out to be lost.
   template <class T, class F>
   [[nodiscard]] auto read(F&& f) const -> Expected<std::invoke_result_t<F, TensorView<const T>>, FrameLoss> {
+    static_assert(!std::is_same_v<T, bool>,
+                  "foreign bytes may be neither true nor false: read booleans as std::uint8_t");
     using R = std::invoke_result_t<F, TensorView<const T>>;
-    if (dtype_of<T> != layout_.dtype && dtype_of<T> != Dtype::bytes) return FrameLoss::wrong_type;
+    constexpr bool any_type = dtype_of<T> == Dtype::bytes;
+    const bool booleans = dtype_of<T> == Dtype::uint8 && layout_.dtype == Dtype::boolean;
+    if (dtype_of<T> != layout_.dtype && !any_type && !booleans) return FrameLoss::wrong_type;
     const TensorView<const T> view{{reinterpret_cast<const T*>(payload_.data()), payload_.size() / sizeof(T)}, layout_};
     if constexpr (std::is_void_v<R>) {
       std::forward<F>(f)(view);

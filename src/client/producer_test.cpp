@@ -62,12 +62,25 @@ TEST_F(ProducerTest, CarriesTimestampMetaVersionTraceIdAndLayout) {
       EXPECT_EQ(frame.layout().shape()[1], 8);
       EXPECT_EQ(frame.read<std::uint16_t>([](auto view) { return view.elements.size(); }).value(), 32u);
       EXPECT_EQ(frame.read<float>([](auto) { return 1; }).error(), FrameLoss::wrong_type);
+      EXPECT_EQ(frame.read<std::uint8_t>([](auto) { return 1; }).error(), FrameLoss::wrong_type);
     } else {
       EXPECT_GT(frame.timestamp_ns(), 0);
       EXPECT_FALSE(frame.trace_id());
     }
   });
   EXPECT_EQ(frames, 2);
+}
+
+// A foreign byte may be neither 0 nor 1, which no bool can hold.
+TEST_F(ProducerTest, LetsBooleansBeReadAsBytes) {
+  attach();
+  EXPECT_EQ(producer->publish(TensorLayout::row_major(Dtype::boolean, {100}), pattern(100, 0)), PublishStatus::ok);
+  int sum = 0;
+  consumer->poll([&](const Frame& frame) {
+    const auto read = frame.read<std::uint8_t>([](auto view) { return static_cast<int>(view.elements[7]); });
+    sum = read ? *read : -1;
+  });
+  EXPECT_EQ(sum, 7);
 }
 
 TEST_F(ProducerTest, SendsDescriptorsInOrderWhenClaimsCompleteInAnyOrder) {
