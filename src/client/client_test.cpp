@@ -131,6 +131,52 @@ TEST_F(ClientTest, KeepsItsLeaseSaysHelloAndReportsQosEachSecond) {
   EXPECT_EQ(driver->qos_producers.back().current_seq, 2u);
 }
 
+TEST_F(ClientTest, ReportsTheEpochThatItsSequencesBelongTo) {
+  auto client = connect();
+  auto consumer = client.attach_consumer({.stream_id = 5, .client_id = 70});
+  auto producer = client.attach_producer({.stream_id = 5, .client_id = 71});
+  ASSERT_TRUE(consumer && producer);
+  run(client, 3 * second);
+  EXPECT_TRUE(driver->qos_consumers.empty()) << "it has not looked at any epoch yet";
+  EXPECT_FALSE(driver->hellos.empty());
+  for (std::uint64_t i = 0; i < 3; ++i) publish(*producer, i);
+  EXPECT_EQ(poll(*consumer), (Seqs{0, 1, 2}));
+  const auto epoch = producer->stats().epoch;
+  driver->revoke(driver->lease_of(Role::producer), LeaseRevokeReason::revoked);
+  run(client, 3 * second);
+  ASSERT_FALSE(driver->qos_consumers.empty());
+  EXPECT_EQ(driver->qos_consumers.back().epoch, epoch);
+  EXPECT_EQ(driver->qos_consumers.back().last_seq_seen, 2u);
+}
+
+TEST_F(ClientTest, AsksWhetherToKeepWaitingAndGivesUpWhenToldSo) {
+  driver->paused = true;
+  int asked = 0;
+  auto wanted = options();
+  wanted.keep_waiting = [&] { return ++asked < 10; };
+  auto client = Client::connect(wanted).value();
+  const Nanos before = now;
+  const auto consumer = client.attach_consumer({.stream_id = 5});
+  ASSERT_FALSE(consumer);
+  EXPECT_EQ(consumer.error().code, ErrorCode::closed);
+  EXPECT_EQ(asked, 10);
+  EXPECT_GE(now - before, 900 * ms);  // ten times a second
+  EXPECT_LE(now - before, 1100 * ms);
+  driver->paused = false;  // what is granted to nobody is given back
+  run(client, 100 * ms);
+  EXPECT_EQ(driver->detaches.size(), 1u);
+  EXPECT_TRUE(driver->leases.empty());
+}
+
+TEST_F(ClientTest, AsksAtLeastOnceWhetherToWaitAndThenAttaches) {
+  int asked = 0;
+  auto wanted = options();
+  wanted.keep_waiting = [&] { return ++asked > 0; };
+  auto client = Client::connect(wanted).value();
+  EXPECT_TRUE(client.attach_consumer({.stream_id = 5}));
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(ClientTest, DetachesWhenAHandleIsDestroyed) {
   auto client = connect();
   {
