@@ -388,6 +388,7 @@ TEST_F(ClientTest, ReconnectsAndReattachesAfterTheMediaDriverWasRestarted) {
   auto consumer = client.attach_consumer({.stream_id = 5});
   auto producer = client.attach_producer({.stream_id = 5});
   run(client, 10 * ms);
+  transport::loopback::force_offer_result(bus_, 1100, transport::OfferResult::admin_action, 1);
   publish(*producer, 0);
   EXPECT_EQ(poll(*consumer), (Seqs{0}));
   transport::loopback::kill_media_driver(bus_);
@@ -400,8 +401,10 @@ TEST_F(ClientTest, ReconnectsAndReattachesAfterTheMediaDriverWasRestarted) {
   run(client, 2 * second);
   EXPECT_EQ(count(EventKind::media_driver_back), 1);
   EXPECT_TRUE(producer->attached() && consumer->attached());
+  transport::loopback::force_offer_result(bus_, 1100, transport::OfferResult::admin_action, 1);
   EXPECT_EQ(publish(*producer, 0), PublishStatus::ok);
   EXPECT_EQ(poll(*consumer), (Seqs{0}));
+  EXPECT_EQ(producer->stats().admin_retries, 2u) << "those of the dead connection count as well";
   expect_balance(consumer->stats());
 }
 

@@ -40,7 +40,11 @@ ProducerSession* ProducerCore::current() noexcept {
 void ProducerCore::pick_up() noexcept {
   ProducerSession* const taken = sessions.take();
   if (taken == nullptr) return;
-  if (current_ != nullptr) supersede(current_);
+  if (current_ != nullptr) {
+    // Sessions share a publication until the connection is lost.
+    if (current_->publication != taken->publication) admin_retries_.add(current_->publication->admin_retries());
+    supersede(current_);
+  }
   current_ = taken;
   epoch_.set(current_->regions->epoch());
   note_progress(*current_);
