@@ -17,7 +17,7 @@ namespace tensorpool {
 
 enum class PublishStatus : std::uint8_t {
   ok,                  // committed and its descriptor sent (or queued behind an open claim)
-  no_consumer,         // committed and sent; nobody has said hello for 5 periods, a late joiner can still read it
+  no_consumer,         // committed; nobody is connected, or has said hello for 5 periods; a late joiner can read it
   descriptor_dropped,  // committed, but the descriptor stream was back-pressured: consumers see a gap
   not_attached,        // no lease right now (driver or media driver gone, or revoked): nothing was written
   too_large,           // larger than every pool's stride: nothing was written
@@ -49,9 +49,11 @@ struct ProducerOptions {
 };
 
 struct ProducerStats {
-  std::uint64_t published = 0;            // committed frames
-  std::uint64_t abandoned = 0;            // sequences given up: a claim destroyed, failed, or of an ended epoch
-  std::uint64_t descriptors_dropped = 0;  // committed, but never announced to consumers
+  std::uint64_t published = 0;  // committed frames
+  std::uint64_t abandoned = 0;  // sequences given up: a claim destroyed, failed, or of an ended epoch
+  // Committed, but consumers were not told: the stream was back-pressured (status descriptor_dropped), or the epoch
+  // ended while an open claim held them back.
+  std::uint64_t descriptors_dropped = 0;
   std::uint64_t admin_retries = 0;
   std::uint64_t too_large = 0;
   std::uint64_t invalid_layout = 0;

@@ -199,10 +199,10 @@ PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) no
   if (result == transport::OfferResult::ok) {
     return consumers_seen_.load(std::memory_order_relaxed) ? PublishStatus::ok : PublishStatus::no_consumer;
   }
+  if (result == transport::OfferResult::not_connected) return PublishStatus::no_consumer;  // nobody to be told
   // Never waited for: the frame is in the ring, its consumers see a gap.
   descriptors_dropped_.add();
-  return result == transport::OfferResult::not_connected ? PublishStatus::no_consumer
-                                                         : PublishStatus::descriptor_dropped;
+  return PublishStatus::descriptor_dropped;
 }
 
 // Sends what no open claim holds back. The status is that of `seq`; ok if it stays queued.

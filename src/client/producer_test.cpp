@@ -214,6 +214,17 @@ TEST_F(ProducerTest, DropsTheDescriptorWhenTheStreamIsBackPressured) {
   expect_balance(consumer->stats());
 }
 
+// Nobody was there to be told: that is no loss, and no fault of the stream.
+TEST_F(ProducerTest, CommitsAFrameWhenNobodyIsConnected) {
+  attach();
+  transport::loopback::force_offer_result(bus_, descriptor_stream, transport::OfferResult::not_connected, 1);
+  EXPECT_EQ(publish(0), PublishStatus::no_consumer);
+  EXPECT_EQ(producer->stats().published, 1u);
+  EXPECT_EQ(producer->stats().descriptors_dropped, 0u);
+  auto late = join();
+  EXPECT_EQ(poll(late), (Seqs{0}));
+}
+
 TEST_F(ProducerTest, RetriesAnAdminActionOnce) {
   attach();
   transport::loopback::force_offer_result(bus_, descriptor_stream, transport::OfferResult::admin_action, 1);
