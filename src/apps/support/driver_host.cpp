@@ -96,6 +96,9 @@ Status run_driver(const NodeConfig& config, const LogSink& sink) {
   log.info("driver {} serves control stream {} on {} in {}", config.driver.driver.instance_id,
            config.driver.driver.control_stream_id, config.driver.driver.control_channel, aeron_dir);
   serve(**driver);
+  if (const auto& failure = (*driver)->failure()) {
+    return *failure;
+  }
   log.info("driver {} has shut down", config.driver.driver.instance_id);
   return {};
 }

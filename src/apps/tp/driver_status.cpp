@@ -6,13 +6,13 @@
 #include "apps/tp/tool_connection.hpp"
 #include "base/log.hpp"
 #include "protocol/dispatch.hpp"
+#include "roles/driver/driver_counters.hpp"
 #include "transport/channel_uri.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
 constexpr int fragments_per_poll = 64;
-constexpr std::string_view counter_prefix = "tensorpool ";
 
 // Keeps the latest announce of each stream; a log may still hold those of a former driver.
 struct Announces {
@@ -82,8 +82,10 @@ Result<DriverSight> look_at_driver(const ClientOptions& client, const std::atomi
     return false;
   });
   if (Result<std::vector<transport::CounterValue>> counters = transport::read_counters(sight.aeron_dir)) {
+    const std::string prefix = driver::DriverCounters::label_prefix(client.control.stream_id);
     for (transport::CounterValue& counter : *counters) {
-      if (counter.type_id >= transport::first_own_counter_type && counter.label.starts_with(counter_prefix)) {
+      if (counter.type_id >= transport::first_own_counter_type && counter.label.starts_with(prefix)) {
+        counter.label.erase(0, prefix.size());
         sight.counters.push_back(std::move(counter));
       }
     }
@@ -105,7 +107,7 @@ std::string describe(const DriverSight& sight) {
                     stream.header_nslots, fmt::join(pools_of(stream), " ")));
   }
   for (const transport::CounterValue& counter : sight.counters) {
-    lines.push_back(fmt::format("{}: {}", escape(counter.label).substr(counter_prefix.size()), counter.value));
+    lines.push_back(fmt::format("{}: {}", escape(counter.label), counter.value));
   }
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
@@ -117,9 +119,8 @@ Json to_json(const DriverSight& sight) {
   }
   Json counters = Json::array();
   for (const transport::CounterValue& counter : sight.counters) {
-    counters.push_back({{"type_id", counter.type_id},
-                        {"label", escape(counter.label).substr(counter_prefix.size())},
-                        {"value", std::to_string(counter.value)}});
+    counters.push_back(
+        {{"type_id", counter.type_id}, {"label", escape(counter.label)}, {"value", std::to_string(counter.value)}});
   }
   return {{"aeron_dir", sight.aeron_dir}, {"streams", std::move(streams)}, {"counters", std::move(counters)}};
 }

@@ -16,7 +16,7 @@ namespace tensorpool::apps::tp {
 struct DriverSight {
   std::string aeron_dir;
   std::map<std::uint32_t, protocol::ShmPoolAnnounce> streams;  // the latest announce of each
-  std::vector<transport::CounterValue> counters;               // tensorpool's
+  std::vector<transport::CounterValue> counters;               // the driver's, labels without what they all begin with
 
   [[nodiscard]] bool seen() const { return !streams.empty() || !counters.empty(); }
 };

@@ -190,6 +190,11 @@ TEST_F(RunningDriver, IsSeenInspectedAndShutDownByItsToken) {
   EXPECT_EQ(json["aeron_dir"], dir_.path() + "/aeron");
   EXPECT_FALSE(json["counters"].empty());
 
+  const Outcome elsewhere =
+      run("driver status --config " + config_ + " --control-stream-id 1999 --announce-stream-id 1999");
+  EXPECT_EQ(elsewhere.status, 3);
+  EXPECT_TRUE(has(elsewhere, "no driver announces itself in " + dir_.path() + "/aeron")) << elsewhere.text;
+
   const Outcome second = run("driver run " + config_);
   EXPECT_EQ(second.status, 1);
   EXPECT_TRUE(has(second, "another driver serves the namespace")) << second.text;

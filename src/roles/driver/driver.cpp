@@ -39,7 +39,8 @@ class Driver::Impl {
         announcer_(*books_),
         desk_(*books_, announcer_),
         link_(std::move(start.link)) {
-    counters_.open(books_->config.driver.instance_id);
+    counters_.open(static_cast<std::int32_t>(books_->config.driver.control_stream_id),
+                   books_->config.driver.instance_id);
     for (const auto& [id, stream] : books_->streams.all()) {
       books_->provisioning.want_idle_epoch(id, std::nullopt);
     }
@@ -246,7 +247,7 @@ int Driver::Impl::reconnect(Nanos now) {
   }
   link_.emplace(std::move(*link));
   ++books_->counts.reconnects;
-  counters_.open(books_->config.driver.instance_id);
+  counters_.open(static_cast<std::int32_t>(books_->config.driver.control_stream_id), books_->config.driver.instance_id);
   books_->leases.extend_all_to(now + books_->config.lease_duration_ns());  // the silence was the media driver's
   books_->log.info("reconnected to the media driver; {} leases go on", books_->leases.size());
   announcer_.announce_all(now);
@@ -299,8 +300,10 @@ int Driver::Impl::finish_up(Nanos now) {
   if (!said && now < state_deadline_) {
     return 0;
   }
-  if (books_->config.policies.cleanup_shm_on_exit && now < state_deadline_ + cleanup_time_ns &&
-      books_->collector.remove_everything()) {
+  // Nobody comes back for a replaced epoch, and it holds all the memory its producer had.
+  if (now < state_deadline_ + cleanup_time_ns &&
+      (books_->config.policies.cleanup_shm_on_exit ? books_->collector.remove_everything()
+                                                   : books_->collector.reclaim(now))) {
     return 1;
   }
   state_ = DriverState::finished;

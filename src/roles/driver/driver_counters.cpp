@@ -35,11 +35,16 @@ constexpr std::array figures{
 
 }  // namespace
 
-void DriverCounters::open(std::string_view instance_id) {
+std::string DriverCounters::label_prefix(std::int32_t control_stream_id) {
+  return fmt::format("tensorpool {}, ", control_stream_id);
+}
+
+void DriverCounters::open(std::int32_t control_stream_id, std::string_view instance_id) {
   close();
+  label_prefix_ = label_prefix(control_stream_id);
   const auto want = [&](std::string_view label) {
     wanted_.push_back({first_figure_type + static_cast<std::int32_t>(figures_.size()),
-                       fmt::format("tensorpool driver {}: {}", instance_id, label), 0});
+                       fmt::format("{}driver {}: {}", label_prefix_, instance_id, label), 0});
     figures_.emplace_back();
   };
   for (const Figure& figure : figures) {
@@ -107,7 +112,7 @@ void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_rese
         continue;
       }
       wanted_.push_back({lease_type,
-                         fmt::format("tensorpool lease: stream {} {} client {}: keepalives", lease.key.stream_id,
+                         fmt::format("{}lease: stream {} {} client {}: keepalives", label_prefix_, lease.key.stream_id,
                                      protocol::to_string(lease.key.role), lease.key.client_id),
                          lease_id});
       counter = leases_.emplace(lease_id, transport::Counter{}).first;

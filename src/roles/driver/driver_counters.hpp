@@ -23,8 +23,11 @@ class DriverCounters {
   static constexpr std::int32_t lease_type = 1050;
   static constexpr std::size_t max_lease_counters = 256;
 
+  // What the labels of the driver on that control stream begin with: one media driver may serve several drivers.
+  [[nodiscard]] static std::string label_prefix(std::int32_t control_stream_id);
+
   // Asks for the figures' counters, one after the other; a counter that cannot be had is done without.
-  void open(std::string_view instance_id);
+  void open(std::int32_t control_stream_id, std::string_view instance_id);
   void close();
   // Each duty cycle: takes the counter that was asked for if it is there, and asks for the next; never waits.
   int step(transport::Connection& connection);
@@ -42,6 +45,7 @@ class DriverCounters {
   void keep(const Wanted& wanted, transport::Counter counter);
   void forget_ended(const Leases& leases);
 
+  std::string label_prefix_;
   std::vector<transport::Counter> figures_;             // in the order of their types; empty where there is none yet
   std::map<std::uint64_t, transport::Counter> leases_;  // by lease id; empty where there is none yet
   std::deque<Wanted> wanted_;                           // the first is the one asked for

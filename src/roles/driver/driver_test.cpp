@@ -265,11 +265,11 @@ TEST_F(DriverTest, ServesOnWhileTheMediaDriverGrantsNoCounterAndShowsItsFiguresO
   EXPECT_EQ(shown("tensorpool"), 0);
   transport::loopback::hold_counters(bus, false);
   advance(200 * ms);
-  EXPECT_EQ(shown("tensorpool driver driver-01:"), 17);
-  EXPECT_EQ(shown("tensorpool lease: stream 1 PRODUCER client 10: keepalives"), 1);
+  EXPECT_EQ(shown("tensorpool 1000, driver driver-01:"), 17);
+  EXPECT_EQ(shown("tensorpool 1000, lease: stream 1 PRODUCER client 10: keepalives"), 1);
   client.say(detach(granted, 10, Role::producer));
   advance(200 * ms);
-  EXPECT_EQ(shown("tensorpool lease"), 0);
+  EXPECT_EQ(shown("lease:"), 0);
 }
 
 // spec: driver §4.13
@@ -317,6 +317,20 @@ TEST_F(DriverTest, FinishesAtOnceWithoutLeasesAndRemovesItsFilesIfToldSo) {
   EXPECT_TRUE(driver->finished());
   EXPECT_EQ(client.every<ShmDriverShutdown>().size(), 1U);
   EXPECT_EQ(entries(dir.path() + "/tensorpool-tester/default"), std::vector<std::string>{"driver.lock"});
+}
+
+TEST_F(DriverTest, LeavesTheCurrentEpochsAloneIfNotToldToCleanUp) {
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::producer);
+  client.say(detach(granted, 10, Role::producer));
+  settle();
+  EXPECT_GT(entries(stream_dir(1)).size(), 1U) << "the producer's epoch is kept while the driver runs";
+  const std::uint64_t current = driver->status().streams[0].epoch;
+  driver->request_shutdown(protocol::ShutdownReason::normal);
+  settle();
+  EXPECT_TRUE(driver->finished());
+  EXPECT_EQ(entries(stream_dir(1)), std::vector<std::string>{std::to_string(current)});
 }
 
 TEST_F(DriverTest, RefusesASecondDriverOnItsNamespaceAndOnItsControlStream) {
