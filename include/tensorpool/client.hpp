@@ -44,6 +44,8 @@ struct ChannelOptions {
   std::int32_t stream_id = 0;
 };
 
+// Times are nanoseconds. A period, interval or nap is positive and at most an hour, a time-out positive; connect
+// refuses anything else.
 struct ClientOptions {
   std::string aeron_dir{};  // empty = Aeron's default, /dev/shm/aeron-<user>
   ChannelOptions control{"aeron:ipc", 1000};
@@ -64,16 +66,20 @@ struct ClientOptions {
   // Asked about ten times a second on the calling thread while an attach waits; false gives up (error `closed`). For
   // programs that end on a signal, and to say what they wait for. Empty: waits for the whole time-out.
   std::function<bool()> keep_waiting{};
-  std::function<void(const Event&)> on_event{};  // called on the conductor's thread; must not block or throw
+  // Called on the conductor's thread, and on the one that destroys the Client. Must not block or throw, nor attach,
+  // nor destroy the Client.
+  std::function<void(const Event&)> on_event{};
 };
 
 namespace detail {
 class ClientCore;
 }
 
+// One that was moved from may only be destroyed or assigned to.
 class Client {
  public:
-  // Connects to the media driver in aeron_dir. Errors: no media driver (after its time-out), no permission.
+  // Connects to the media driver in aeron_dir. Errors: no media driver (after its time-out), no permission, a time
+  // in `options` out of range.
   [[nodiscard]] static Result<Client> connect(ClientOptions options);
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

@@ -24,18 +24,18 @@ enum class StartAt : std::uint8_t {
 // Every sequence that a consumer did not deliver has exactly one cause.
 enum class LossCause : std::uint8_t {
   gap,             // its descriptor never came (dropped by the producer, or this reader fell out of the stream)
-  skipped,         // given up unread, because the reader lagged by more than its skip threshold, or `latest_only`
+  skipped,         // given up unread: more than the skip threshold behind, or a whole epoch, or `latest_only`
   overwritten,     // its slot held a newer frame before the payload was touched
   late,            // overwritten while it was read
   not_committed,   // descriptor seen, slot not (or no longer) committed
   invalid_header,  // the slot header broke a rule (type, shape, pool, length)
-  unmapped,        // descriptor of the right epoch while no region was mapped
+  unmapped,        // passed by while this consumer was not attached
 };
 inline constexpr std::size_t loss_causes = 7;
 [[nodiscard]] std::string_view to_string(LossCause cause) noexcept;
 
 struct ConsumerOptions {
-  std::uint32_t stream_id = 0;
+  std::uint32_t stream_id = 0;                // required: 0 is refused
   bool create = false;                        // EXISTING_OR_CREATE; otherwise the stream must exist
   std::uint32_t client_id = 0;                // 0 = random
   std::uint32_t expected_layout_version = 0;  // 0 = any
@@ -43,10 +43,11 @@ struct ConsumerOptions {
   bool latest_only = false;                   // each poll delivers only the newest frame
   std::uint32_t skip_threshold = 0;           // lag in frames beyond which it skips ahead; 0 = half the ring
   std::uint32_t max_outstanding_seq_gap = 0;  // 0 = off, else caps the skip threshold
-  Nanos attach_timeout_ns = 0;                // 0 = the client's
+  Nanos attach_timeout_ns = 0;                // >= 0; 0 = the client's
 };
 
-// For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost).
+// For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost). An epoch's books
+// close, at the producer's last sequence, when the consumer goes on to the next one.
 struct ConsumerStats {
   std::uint64_t delivered = 0;
   std::uint64_t abandoned = 0;  // gaps that the producer left on purpose (a claim given up)
@@ -68,6 +69,7 @@ namespace detail {
 class ConsumerCore;
 }
 
+// One that was moved from may only be destroyed or assigned to.
 class Consumer {
  public:
   Consumer(Consumer&&) noexcept;

@@ -1,8 +1,8 @@
 // A frame as a consumer sees it, for the length of one callback: metadata by value, the payload still in shared memory
 // where its producer may overwrite it at any moment. Three ways to use the payload, the safest first:
-//   copy_to(span)   copies, then validates; what it returns is whole
-//   read<T>(f)      runs f on live memory, then validates; a result computed from an overwritten frame cannot be
-//   reached unchecked()     live memory, the caller asks still_valid() after the last use
+// - copy_to(span) copies, then validates; what it returns is whole.
+// - read<T>(f) runs f on live memory, then validates; a result computed from an overwritten frame cannot be reached.
+// - unchecked() is live memory; the caller asks still_valid() after the last use.
 // A Frame can be neither copied nor kept.
 #pragma once
 

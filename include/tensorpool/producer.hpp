@@ -39,13 +39,13 @@ struct FrameInfo {
 };
 
 struct ProducerOptions {
-  std::uint32_t stream_id = 0;                // 0 with create: the driver allocates one
+  std::uint32_t stream_id = 0;                // 0 with create: the driver allocates one; otherwise 0 is refused
   bool create = false;                        // EXISTING_OR_CREATE; otherwise the stream must exist
   std::uint32_t client_id = 0;                // 0 = random
   std::uint32_t expected_layout_version = 0;  // 0 = any
   std::optional<std::uint32_t> desired_node_id{};
   std::uint32_t min_readable_slots = 0;  // claims are refused below this; 0 = half the ring
-  Nanos attach_timeout_ns = 0;           // 0 = the client's
+  Nanos attach_timeout_ns = 0;           // >= 0; 0 = the client's
 };
 
 struct ProducerStats {
@@ -60,7 +60,7 @@ struct ProducerStats {
   std::uint64_t claims_refused = 0;
   std::uint64_t not_attached = 0;  // calls while there was no lease
   std::uint64_t epoch = 0;         // of the current attachment, 0 = none
-  std::uint64_t first_seq = 0;     // of the current epoch
+  std::uint64_t first_seq = 0;     // of the current epoch; always 0 (wire 1.2), here as the partner of next_seq
   std::uint64_t next_seq = 0;      // of the current epoch: the sequence of the next frame
 };
 
@@ -68,8 +68,9 @@ namespace detail {
 class ProducerCore;
 }
 
-// A payload slot that the caller (or a device) fills in place. Move-only; destroying it abandons its sequence, which
-// consumers see as a gap. Open claims hold back the descriptors of later sequences.
+// A payload slot that the caller (or a device) fills in place. Move-only; one that was moved from commits nothing
+// (stale_claim). Destroying it abandons its sequence, which consumers see as a gap. Open claims hold back the
+// descriptors of later sequences.
 class SlotClaim {
  public:
   SlotClaim(SlotClaim&&) noexcept;
@@ -100,6 +101,7 @@ class SlotClaim {
   std::uint16_t pool_id_ = 0;
 };
 
+// One that was moved from may only be destroyed or assigned to.
 class Producer {
  public:
   Producer(Producer&&) noexcept;
