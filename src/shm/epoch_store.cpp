@@ -138,14 +138,16 @@ Status make_base(const std::string& path, SystemCalls& calls) {
   return errno_error(errno, "cannot set the mode of shm.base_dir {} to 755", path);
 }
 
+Error unusable_base(int error, const std::string& base_dir) {
+  return errno_error(error, "shm.base_dir {} cannot be used; create it, or set shm.base_dir", base_dir);
+}
+
 // base_dir with its links resolved. Made if it is missing directly below /dev/shm, where no package makes directories.
 Result<std::string> resolve_base(const std::string& base_dir, SystemCalls& calls) {
   std::array<char, PATH_MAX> resolved;
   if (::realpath(base_dir.c_str(), resolved.data()) != nullptr) return std::string(resolved.data());
   const int error = errno;
-  if (error != ENOENT || !name_in_dev_shm(base_dir)) {
-    return errno_error(error, "shm.base_dir {} cannot be used; create it, or set shm.base_dir", base_dir);
-  }
+  if (error != ENOENT || !name_in_dev_shm(base_dir)) return unusable_base(error, base_dir);
   if (Status made = make_base(base_dir, calls); !made) return made.error();
   if (::realpath(base_dir.c_str(), resolved.data()) != nullptr) return std::string(resolved.data());
   return errno_error(errno, "shm.base_dir {} cannot be used", base_dir);
@@ -245,6 +247,12 @@ Result<bool> EpochRemoval::step() {
   }
   directory_.reset();
   return true;
+}
+
+Status EpochStore::check_base_dir(const std::string& base_dir) {
+  const UniqueFd directory(::open(base_dir.c_str(), directory_flags & ~O_NOFOLLOW));
+  if (directory) return check_base(directory.get(), base_dir);
+  return errno == ENOENT && name_in_dev_shm(base_dir) ? Status() : unusable_base(errno, base_dir);
 }
 
 Result<EpochStore> EpochStore::open(const StoreOptions& options, SystemCalls& calls) {

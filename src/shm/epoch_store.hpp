@@ -59,6 +59,8 @@ class EpochStore {
   // the sticky bit, and a tensorpool-<user> or namespace that is a link, another user's, or writable by group or
   // others.
   [[nodiscard]] static Result<EpochStore> open(const StoreOptions& options, SystemCalls& calls = system_calls());
+  // Whether open() could use base_dir, changing nothing.
+  [[nodiscard]] static Status check_base_dir(const std::string& base_dir);
 
   EpochStore(EpochStore&&) noexcept = default;
   EpochStore& operator=(EpochStore&&) noexcept = default;

@@ -190,6 +190,19 @@ TEST(EpochStore, RefusesALinkInThePlaceOfItsDirectories) {
   }
 }
 
+TEST(EpochStore, SaysWhetherItCouldUseABaseDirectoryAndMakesNone) {
+  const TempDir base;
+  EXPECT_TRUE(EpochStore::check_base_dir(base.path()));
+  const std::string missing = "/dev/shm/" + fs::path(base.path()).filename().string();
+  EXPECT_TRUE(EpochStore::check_base_dir(missing));
+  EXPECT_FALSE(fs::exists(missing));
+  const Status deeper = EpochStore::check_base_dir(missing + "/deeper");
+  ASSERT_FALSE(deeper);
+  expect_says(deeper.error().message, "create it, or set shm.base_dir");
+  fs::permissions(base.path(), fs::perms(0777));
+  ASSERT_FALSE(EpochStore::check_base_dir(base.path()));
+}
+
 TEST(EpochStore, RefusesASquattersDirectory) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give directories away";
   const TempDir base;

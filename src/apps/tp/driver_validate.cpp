@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "apps/support/driver_host.hpp"
+#include "shm/epoch_store.hpp"
 #include "transport/channel_uri.hpp"
 
 namespace tensorpool::apps::tp {
@@ -57,6 +58,9 @@ Verdict validate_config(const std::string& path, const Result<NodeConfig>& loade
   if (const Status checked = check_driver(*loaded, verdict.warnings); !checked) {
     verdict.errors = lines_of(checked.error().message);
     return verdict;
+  }
+  if (const Status base = shm::EpochStore::check_base_dir(loaded->driver.shm.base_dir); !base) {
+    verdict.errors.push_back(with_place(*loaded, base.error().message));
   }
   verdict.footprint = driver::footprint(loaded->driver);
   for (const driver::StaticStream& stream : loaded->driver.streams) {

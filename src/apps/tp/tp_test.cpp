@@ -110,6 +110,15 @@ TEST(TpDriverValidate, NamesFileAndLineOfAMistake) {
       << outcome.text;
 }
 
+TEST(TpDriverValidate, RefusesABaseDirectoryThatTheDriverCouldNotUse) {
+  const TempDir dir;
+  const std::string path = write(dir.path() + "/base.toml", "[shm]\nbase_dir = \"" + dir.path() + "/none\"\n");
+  const Outcome outcome = run("driver validate " + path);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(has(outcome, "error: " + path + ":2: shm.base_dir " + dir.path() + "/none cannot be used; create it"))
+      << outcome.text;
+}
+
 TEST(TpDriverValidate, NamesOverlappingRanges) {
   const TempDir dir;
   std::ifstream original(integration_config);
