@@ -112,7 +112,9 @@ TEST(TpDriverValidate, NamesFileAndLineOfAMistake) {
 
 TEST(TpDriverValidate, RefusesABaseDirectoryThatTheDriverCouldNotUse) {
   const TempDir dir;
-  const std::string path = write(dir.path() + "/base.toml", "[shm]\nbase_dir = \"" + dir.path() + "/none\"\n");
+  const std::string path = write(dir.path() + "/base.toml",
+                                 "[shm]\nbase_dir = \"" + dir.path() +
+                                     "/none\"\n[profiles.a]\npayload_pools = [{ pool_id = 1, stride_bytes = 64 }]\n");
   const Outcome outcome = run("driver validate " + path);
   EXPECT_EQ(outcome.status, 2);
   EXPECT_TRUE(has(outcome, "error: " + path + ":2: shm.base_dir " + dir.path() + "/none cannot be used; create it"))
