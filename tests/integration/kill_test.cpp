@@ -1,7 +1,8 @@
 // kill -9 of each process in turn, and what all the others do: who must notice does, and in time; who need not goes on;
 // nobody else exits.
 #include <fmt/format.h>
-#include <signal.h>
+
+#include <csignal>
 
 #include "support/rig.hpp"
 

@@ -1,7 +1,8 @@
 // SIGSTOP and SIGCONT: processes that come back after everybody has given them up, or never noticed that they were
 // away.
 #include <fmt/format.h>
-#include <signal.h>
+
+#include <csignal>
 
 #include "support/rig.hpp"
 

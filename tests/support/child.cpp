@@ -39,7 +39,7 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& over
 
 }  // namespace
 
-Child::Child(std::vector<std::string> arguments, std::vector<std::string> environment) {
+Child::Child(std::vector<std::string> arguments, const std::vector<std::string>& environment) {
   int in[2];
   int out[2];
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");

@@ -20,7 +20,7 @@ namespace tensorpool {
 class Child {
  public:
   // `arguments` begin with the program's path; `environment` ("NAME=value") goes over this process's own.
-  explicit Child(std::vector<std::string> arguments, std::vector<std::string> environment = {});
+  explicit Child(std::vector<std::string> arguments, const std::vector<std::string>& environment = {});
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();
