@@ -32,7 +32,8 @@ class EpochCollector {
 
   // Removes one file, or looks at one stream; begins a round every announce period. How much was done.
   int step(Nanos now);
-  // Space is short, or the driver ends: removes one file of a dead epoch whatever its rank. False when there is nothing left to remove.
+  // Space is short, or the driver ends: removes one file of a dead epoch whatever its rank. False when there is nothing
+  // left to remove.
   [[nodiscard]] bool reclaim(Nanos now);
   // Everything, the current epochs too; for the end of a driver that cleans up. False when nothing is left.
   [[nodiscard]] bool remove_everything();
