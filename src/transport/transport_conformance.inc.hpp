@@ -349,7 +349,8 @@ TEST_F(TransportConformance, NoticesThatASubscriberLeft) {
   ASSERT_TRUE(until([&] { return publication.is_connected(); }));
   subscription.reset();
   ASSERT_TRUE(until([&] { return !publication.is_connected(); }));
-  EXPECT_EQ(publication.offer(bytes_of("x")), OfferResult::not_connected);
+  // Aeron takes messages until its media driver has lowered the limit, a duty cycle later.
+  EXPECT_TRUE(until([&] { return publication.offer(bytes_of("x")) == OfferResult::not_connected; }));
 }
 
 TEST_F(TransportConformance, ClosesWhenTheMediaDriverEnds) {
