@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 
+#include "base/error.hpp"
+
 namespace tensorpool::apps {
 namespace {
+
+int output_fault = 0;  // errno of the first line that was not written
 
 // One table per struct serves both directions, so that a field can be neither forgotten nor spelt in two ways.
 template <class Stats>
@@ -106,8 +111,15 @@ std::string describe_losses(const ConsumerStats& stats) {
 void print_json(const Json& json) { print_line(json.dump()); }
 
 void print_line(std::string_view text) {
-  fmt::print("{}\n", text);
-  std::fflush(stdout);
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fputc('\n', stdout) != EOF;
+  const bool flushed = std::fflush(stdout) == 0;
+  if (!(written && flushed) && errno != EPIPE && output_fault == 0) output_fault = errno;
+}
+
+Status output_status() {
+  if (output_fault == 0) return {};
+  return errno_error(output_fault, "lines are missing on standard output");
 }
 
 }  // namespace tensorpool::apps

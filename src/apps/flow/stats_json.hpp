@@ -27,8 +27,10 @@ using Json = nlohmann::ordered_json;
 // "gap 3, late 1"; empty when nothing was lost.
 [[nodiscard]] std::string describe_losses(const ConsumerStats& stats);
 
-// One line on standard output, written at once.
+// One line on standard output, written at once. From one thread.
 void print_json(const Json& json);
 void print_line(std::string_view text);
+// Why a line so far was not written. A reader that went away is no fault.
+[[nodiscard]] Status output_status();
 
 }  // namespace tensorpool::apps

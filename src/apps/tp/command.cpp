@@ -29,9 +29,9 @@ CLI::Option* option(CLI::App& command, const char* name, T& target, const char* 
 
 // Judges the text before CLI11 converts it, whose own words for a number out of range are 300 digits long.
 template <class T>
-CLI::Validator number_in(T least, T most, std::string expected) {
+CLI::Validator number_in(T least, T most, const std::string& expected) {
   return CLI::Validator(
-      [=](const std::string& text) {
+      [least, most, expected](const std::string& text) {
         T value{};
         const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
         const bool whole = fault == std::errc{} && end == text.data() + text.size();

@@ -1,3 +1,4 @@
+#include "apps/flow/stats_json.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 
@@ -9,5 +10,7 @@ int main(int argc, char** argv) {
   tp::register_publish(registry);
   tp::register_consume(registry);
   tp::register_shm(registry);
-  return registry.run(argc, argv, process_environment());
+  const int status = registry.run(argc, argv, process_environment());
+  const tensorpool::Status output = output_status();
+  return status == exit_ok && !output ? tp::fail(output.error()) : status;
 }

@@ -141,6 +141,12 @@ TEST(TpDriverValidate, TakesTheFileFromOptionOrVariable) {
   EXPECT_TRUE(has(none, "tp: no configuration file; name one as CONFIG, with --config, or in TENSORPOOL_CONFIG"));
 }
 
+TEST(Tp, FailsWhenItsResultsCannotBeWritten) {
+  const Outcome outcome = run_shell(TP_BINARY " driver validate " + camera_config + " 2>&1 >/dev/full");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_TRUE(has(outcome, "tp: lines are missing on standard output: No space left on device")) << outcome.text;
+}
+
 TEST(TpDriverStatus, SaysThatThereIsNoMediaDriver) {
   const TempDir dir;
   const Outcome outcome = run("driver status --aeron-dir " + dir.path() + "/aeron");
