@@ -1,19 +1,15 @@
-// The smallest publisher: images of 1080 x 1920 pixels on stream 1001 of the driver in Aeron's default directory.
-#include <tensorpool/tensorpool.hpp>
-
+// The smallest publisher: 300 images of 1080 x 1920 pixels on stream 1001 of the driver in Aeron's default directory.
 #include <chrono>
+#include <tensorpool/tensorpool.hpp>
 #include <thread>
-#include <vector>
 
 int main() {
+  static std::uint16_t image[1080][1920];
   auto client = tensorpool::Client::connect({});
-  if (!client) return 1;
-  auto producer = client->attach_producer({.stream_id = 1001, .create = true});
-  if (!producer) return 1;
+  auto producer = client ? client->attach_producer({.stream_id = 1001, .create = true}) : client.error();
+  if (!producer) return std::puts(producer.error().message.c_str()), 1;
   const auto layout = tensorpool::TensorLayout::row_major(tensorpool::Dtype::uint16, {1080, 1920});
-  std::vector<std::uint16_t> image(1080 * 1920);
-  for (std::uint16_t frame = 0; frame < 300; ++frame) {
-    image[0] = frame;
+  for (; image[0][0] < 300; ++image[0][0]) {
     producer->publish(layout, std::as_bytes(std::span(image)));
     std::this_thread::sleep_for(std::chrono::milliseconds(33));
   }

@@ -27,8 +27,8 @@ class Readme(unittest.TestCase):
             comment, code = (SOURCE / f"examples/{name}.cpp").read_text().split("\n", 1)
             self.assertTrue(comment.startswith("//"))
             self.assertIn(code, blocks, f"README.md does not show examples/{name}.cpp")
-            body = code[code.index("int main() {\n") :].strip().split("\n")[1:-1]
-            self.assertLessEqual(len(body), limit, f"the {name} became longer than {limit} lines")
+            lines = [line for line in code.split("\n") if line.strip()]
+            self.assertLessEqual(len(lines), limit, f"the {name} became longer than {limit} lines")
 
     def test_publisher_and_consumer_work_with_the_quickstart_driver(self):
         script = f"""mount -t tmpfs -o size=512m tmpfs /dev/shm && cd {SOURCE} && export PATH={BIN}:$PATH || exit 90
@@ -47,7 +47,7 @@ class Readme(unittest.TestCase):
             os.killpg(process.pid, signal.SIGKILL)
             self.fail(f"still running after {LIMIT_S} s:\n{process.communicate()[0]}")
         self.assertEqual(process.returncode, 0, text)
-        self.assertEqual(len(re.findall(r"^frame \d+: ", text, re.MULTILINE)), 100, text)
+        self.assertEqual(len(re.findall(r"^frame \d+$", text, re.MULTILINE)), 100, text)
         self.assertNotIn("left behind", text)
 
 
