@@ -28,6 +28,7 @@ exec {hold}<>"$logs/hold" # producers stay attached until nobody has this open f
 declare -A pid_of=()
 failed=0
 asked=0
+ending=0
 trap 'asked=1' INT TERM
 
 say() { printf 'run_all_driver: %s\n' "$*" >&2; }
@@ -52,7 +53,7 @@ collect() {
     wait "${pid_of[$name]}" || status=$?
   done
   unset "pid_of[$name]"
-  [[ $status -eq 0 ]] && return
+  [[ $status -eq 0 || ($ending -eq 1 && $status -eq 143) ]] && return # 143: had not begun when it was told to end
   say "$name ended with status $status"
   failed=1
 }
@@ -76,12 +77,14 @@ summarized() {
   done
 }
 
+# SIGTERM: the shell starts background processes with SIGINT ignored, and one that has not begun would miss it.
 stop() {
   local name
-  for name in "$@"; do alive "$name" && kill -INT "${pid_of[$name]}"; done
+  for name in "$@"; do alive "$name" && kill -TERM "${pid_of[$name]}"; done
 }
 
 end_all() {
+  ending=1
   stop "${cameras[@]}"
   wait_until 15 summarized "${cameras[@]}"
   stop "${processors[@]}"

@@ -41,6 +41,7 @@ class FullDisk : public shm::SystemCalls {
 
 class DriverFaults : public DriverFixture {
  protected:
+  ~DriverFaults() override { driver.reset(); }  // before its disk
   shm::SystemCalls& calls() override { return disk; }
 
   template <class Message>
