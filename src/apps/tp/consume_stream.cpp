@@ -157,8 +157,8 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end);
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
-  const Status verified = verdict(options, check, stop.load(std::memory_order_relaxed), end);
-  const Status finished = end.finish(monotonic_now());
+  Status verified = verdict(options, check, stop.load(std::memory_order_relaxed), end);
+  Status finished = end.finish(monotonic_now());
   if (options.each) fmt::print(stderr, "{}\n", end.summary());
   if (!finished) return finished;
   if (check.failure()) return *check.failure();
