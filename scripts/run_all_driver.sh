@@ -29,6 +29,7 @@ declare -A pid_of=()
 failed=0
 asked=0
 ending=0
+patience_s=600 # the driver reserves one stream's memory after the other, and here there may be many gigabytes of it
 trap 'asked=1' INT TERM
 
 say() { printf 'run_all_driver: %s\n' "$*" >&2; }
@@ -122,7 +123,7 @@ while read -r name id profile; do
   [[ -n ${raw[$id]-} ]] || continue
   cameras+=("$name")
   start "$name" "$bin/tp" publish pattern --config "$config" --stream "$id" --size 1920x1080 --dtype uint16 \
-    --rate 30 --crc-log "$logs/$id.crc" --hold --format json >"$logs/$name.out"
+    --rate 30 --attach-timeout "$patience_s" --crc-log "$logs/$id.crc" --hold --format json >"$logs/$name.out"
 done <<<"$streams"
 kinds=(bin2 threshold)
 while read -r name id profile; do
@@ -130,10 +131,10 @@ while read -r name id profile; do
   kind=${kinds[${#processors[@]} % 2]}
   processors+=("$name")
   start "$name" "$bin/demo_processor" --config "$config" --kind "$kind" --in $((id - 1000)) --out "$id" \
-    --out-crc-log "$logs/$id.crc" --hold --format json >"$logs/$name.out"
+    --attach-timeout "$patience_s" --out-crc-log "$logs/$id.crc" --hold --format json >"$logs/$name.out"
   consumers+=("$name.consumer")
   start "$name.consumer" "$bin/tp" consume --config "$config" --stream "$id" --create --verify \
-    --against "$logs/$id.crc"
+    --attach-timeout "$patience_s" --against "$logs/$id.crc"
 done <<<"$streams"
 say "${#cameras[@]} cameras, ${#processors[@]} processors, ${#consumers[@]} consumers; Ctrl-C ends them"
 

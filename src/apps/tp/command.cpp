@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -59,6 +60,9 @@ void add_common(CLI::App& command, CommonOptions& common) {
   option(command, "--metadata-stream-id", common.metadata_stream_id, "Aeron stream of metadata")
       ->check(an_aeron_stream_id());
   option(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random");
+  option(command, "--attach-timeout", common.attach_timeout_s,
+         "seconds to wait for the driver's answer, which reserves the memory first (30)")
+      ->check(a_rate());
   option(command, "--allowed-base-dir", common.allowed_base_dirs,
          "map regions only below these directories (repeatable)");
   command.add_option("--format", common.format, "text or json")
@@ -163,6 +167,9 @@ void Invocation::apply(ClientOptions& client) const {
   set(options_.descriptor_stream_id, client.descriptor.stream_id);
   set(options_.qos_stream_id, client.qos.stream_id);
   set(options_.metadata_stream_id, client.metadata.stream_id);
+  if (options_.attach_timeout_s) {
+    client.attach_timeout_ns = std::max<Nanos>(1, static_cast<Nanos>(*options_.attach_timeout_s * 1e9));
+  }
   if (!options_.allowed_base_dirs.empty()) {
     client.allowed_base_dirs = options_.allowed_base_dirs;
   }

@@ -43,6 +43,7 @@ struct CommonOptions {
   std::optional<std::int32_t> qos_stream_id;
   std::optional<std::int32_t> metadata_stream_id;
   std::optional<std::uint32_t> client_id;
+  std::optional<double> attach_timeout_s;
   std::vector<std::string> allowed_base_dirs;
   std::string format = "text";
 };

@@ -329,6 +329,14 @@ TEST_F(Frames, OfImageFilesAreThoseImages) {
   EXPECT_GE(read_crc_log(crc_log)->size(), 3u);
 }
 
+TEST_F(RunningDriver, IsWaitedForAsLongAsIsSaid) {
+  const Background driver({"driver", "run", config_});
+  ASSERT_EQ(await_status().status, 0);
+  const Outcome outcome = run("consume --count 1 --control-stream-id 1999 --attach-timeout 0.3 --config " + config_);
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_TRUE(has(outcome, "no attachment within 300 ms")) << outcome.text;
+}
+
 TEST_F(Frames, OfAStreamThatIsNotThereAreRefusedWithTheReason) {
   const Outcome outcome = run(with_config("consume --count 1 --stream 8"));
   EXPECT_EQ(outcome.status, 4) << outcome.text;

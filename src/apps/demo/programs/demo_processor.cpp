@@ -13,6 +13,7 @@ namespace tensorpool::apps {
 namespace {
 
 struct Arguments {
+  Nanos attach_timeout_s = 30;
   std::string config;
   std::string kind = "bin2";
   std::string format = "text";
@@ -29,6 +30,7 @@ int run(const Arguments& arguments) {
   options.client.name = fmt::format("{} {} to {}", arguments.kind, options.in_stream_id, options.out_stream_id);
   options.client.on_event = log_events();
   options.client.keep_waiting = [] { return !stop_requested(); };
+  options.client.attach_timeout_ns = arguments.attach_timeout_s * nanos_per_second;
   options.kind = work_kind_from_string(arguments.kind).value_or(WorkKind::bin2);
   options.json = arguments.format == "json";
   const Status ran = run_processor(options, stop_flag());
@@ -57,6 +59,9 @@ int main(int argc, char** argv) {
                  "append epoch, sequence, CRC32C and length of each frame read");
   app.add_option("--out-crc-log", arguments.options.out_crc_log, "the same of each frame published");
   app.add_flag("--hold", arguments.options.hold, "after the last frame, stay attached until standard input ends");
+  app.add_option("--attach-timeout", arguments.attach_timeout_s, "seconds to wait for the driver's answer")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
   app.add_option("--format", arguments.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
