@@ -141,7 +141,8 @@ Error Attachment::explain(Error error) const {
                   !context_.plane.up() ? fmt::format("The media driver is gone: {}", context_.plane.trouble())
                   : session_.last_refusal().empty() ? "Nobody answered: is a tensorpool driver running in this aeron "
                                                       "directory, with the same control channel and "
-                                                      "stream id?"
+                                                      "stream id? One that reserves many gigabytes may "
+                                                      "need a longer time-out"
                                                     : "The driver did answer, but never with a usable lease.");
   return error;
 }
