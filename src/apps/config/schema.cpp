@@ -166,7 +166,7 @@ std::vector<Field> aeron_fields(Settings& settings) {
           aeron_stream("descriptor_stream_id", settings.descriptor_stream_id),
           aeron_stream("control_stream_id", settings.control_stream_id),
           aeron_stream("qos_stream_id", settings.qos_stream_id),
-          aeron_stream("metadata_stream_id", settings.metadata_stream_id),
+          no_effect(aeron_stream("metadata_stream_id", settings.metadata_stream_id)),
           stream_id("stream_id", settings.stream_id, 0)};
 }
 
@@ -176,7 +176,7 @@ FixedTable producer_table(ProducerSettings& producer) {
            integer("producer_id", producer.producer_id), no_effect(integer("layout_version", producer.layout_version)),
            no_effect(integer("nslots", producer.nslots, 1)), no_effect(text("shm_base_dir", producer.shm_base_dir)),
            no_effect(text("shm_namespace", producer.shm_namespace)),
-           text("producer_instance_id", producer.producer_instance_id),
+           no_effect(text("producer_instance_id", producer.producer_instance_id)),
            no_effect(text("header_uri", producer.header_uri)), no_effect(integer("max_dims", producer.max_dims, 1, 8)),
            no_effect(integer("announce_interval_ns", producer.announce_interval_ns, nanos_per_milli, longest_ns)),
            integer("qos_interval_ns", producer.qos_interval_ns, nanos_per_milli, longest_ns),

@@ -59,15 +59,17 @@ bool place_is_taken(const Error& error) {
 
 }  // namespace
 
+std::string describe_wait(const ClientOptions& options) {
+  return fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}",
+                     options.control.stream_id, options.control.channel,
+                     options.aeron_dir.empty() ? "the default Aeron directory" : options.aeron_dir);
+}
+
 Result<Client> connect_patiently(ClientOptions options, const Patience& patience) {
   options.attach_timeout_ns = for_ever_ns;
-  options.keep_waiting =
-      [voice = Voice(patience),
-       what = fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}",
-                          options.control.stream_id, options.control.channel,
-                          options.aeron_dir.empty() ? "the default Aeron directory" : options.aeron_dir)]() mutable {
-        return voice.waiting_for(what);
-      };
+  options.keep_waiting = [voice = Voice(patience), what = describe_wait(options)]() mutable {
+    return voice.waiting_for(what);
+  };
   Voice voice(patience);
   for (;;) {
     Result<Client> client = Client::connect(options);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "tensorpool/client.hpp"
@@ -17,6 +18,9 @@ struct Patience {
   Nanos say_every_ns = 3 * nanos_per_second;
   Nanos predecessor_ns = 10 * nanos_per_second;  // how long a producer's place may stay taken
 };
+
+// What an attach of such a client waits for, in words.
+[[nodiscard]] std::string describe_wait(const ClientOptions& options);
 
 // A client all of whose attaches wait, for ever, until there is an answer. The errors have code `closed` when `stop`
 // said so.

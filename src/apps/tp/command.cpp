@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "apps/config/client_setup.hpp"
+#include "apps/support/attach_patiently.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
 
@@ -62,7 +63,7 @@ void add_common(CLI::App& command, CommonOptions& common) {
   option(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random");
   option(command, "--attach-timeout", common.attach_timeout_s,
          "seconds to wait for the driver's answer, which reserves the memory first (30)")
-      ->check(a_rate());
+      ->check(a_number());
   option(command, "--allowed-base-dir", common.allowed_base_dirs,
          "map regions only below these directories (repeatable)");
   command.add_option("--format", common.format, "text or json")
@@ -216,13 +217,10 @@ CLI::Validator an_aeron_stream_id() {
 CLI::Validator an_integer_from(std::int64_t least) {
   return number_in(least, std::numeric_limits<std::int64_t>::max(), fmt::format("an integer from {}", least));
 }
-CLI::Validator a_rate() { return number_in<double>(0, 1e9, "a number from 0"); }
+CLI::Validator a_number() { return number_in<double>(0, 1e9, "a number from 0"); }
 
 std::function<bool()> wait_until_stopped(const ClientOptions& client) {
-  const std::string what =
-      fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}", client.control.stream_id,
-                  client.control.channel, client.aeron_dir.empty() ? "Aeron's default directory" : client.aeron_dir);
-  return [what, log = stderr_log(), next = monotonic_now() + first_word_ns]() mutable {
+  return [what = describe_wait(client), log = stderr_log(), next = monotonic_now() + first_word_ns]() mutable {
     if (const Nanos now = monotonic_now(); now >= next) {
       next = now + next_word_ns;
       log(LogLevel::info, "waiting: " + what);

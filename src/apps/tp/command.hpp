@@ -104,7 +104,7 @@ class Registry {
 [[nodiscard]] CLI::Validator a_stream_id();         // 1 to 4294967294: the highest is the wire's null
 [[nodiscard]] CLI::Validator an_aeron_stream_id();  // 1 to 2147483647
 [[nodiscard]] CLI::Validator an_integer_from(std::int64_t least);
-[[nodiscard]] CLI::Validator a_rate();  // a finite number from 0
+[[nodiscard]] CLI::Validator a_number();  // a finite number from 0
 
 // For ClientOptions::keep_waiting: until a stop signal, saying now and then what `client` waits for.
 [[nodiscard]] std::function<bool()> wait_until_stopped(const ClientOptions& client);

@@ -60,7 +60,7 @@ void register_consume(Registry& registry) {
   command.add_option("--count", options.count, "frames; 0: until stopped; fewer within --seconds are a failure")
       ->check(an_integer_from(0))
       ->capture_default_str();
-  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(a_rate());
+  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(a_number());
   command.add_flag("--each", options.each, "a line for each frame instead of one a second");
   command.add_flag("--create", options.consumer.create, "let the driver make the stream if it is not there");
   command.add_flag("--latest-only", options.consumer.latest_only, "only ever the newest frame");

@@ -61,7 +61,7 @@ void add_publish_options(CLI::App& command, PublishArguments& arguments) {
 
 void add_rate(CLI::App& command, PublishArguments& arguments) {
   command.add_option("--rate", arguments.rate_hz, "frames a second; 0: flat out")
-      ->check(a_rate())
+      ->check(a_number())
       ->capture_default_str();
 }
 
@@ -214,7 +214,7 @@ void register_camera(Registry& registry, CLI::App& group) {
                    "tp publish camera --address 192.168.1.20 --stream 1001",
                    [arguments](const Invocation& invocation) { return run_camera(invocation, *arguments); });
   command.add_option("--address", arguments->address, "IP address of the camera")->capture_default_str();
-  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")->check(a_rate());
+  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")->check(a_number());
   command.add_option("--size", arguments->size, "WIDTHxHEIGHT; else as the camera is set");
   command.add_option("--buffers", arguments->buffers, "claimed slots queued at the camera, at most")
       ->check(CLI::Range(1, 1024))
