@@ -24,17 +24,17 @@ class Readme(unittest.TestCase):
     def test_shows_the_examples_as_they_are(self):
         blocks = re.findall(r"```cpp\n(.*?)```", (SOURCE / "README.md").read_text(), re.DOTALL)
         for name, limit in (("publisher", 15), ("consumer", 10)):
-            comment, code = (SOURCE / f"examples/{name}.cpp").read_text().split("\n", 1)
+            comment, code = (SOURCE / f"examples/hello_frame/{name}.cpp").read_text().split("\n", 1)
             self.assertTrue(comment.startswith("//"))
-            self.assertIn(code, blocks, f"README.md does not show examples/{name}.cpp")
+            self.assertIn(code, blocks, f"README.md does not show examples/hello_frame/{name}.cpp")
             lines = [line for line in code.split("\n") if line.strip()]
             self.assertLessEqual(len(lines), limit, f"the {name} became longer than {limit} lines")
 
     def test_publisher_and_consumer_work_with_the_quickstart_driver(self):
         script = f"""mount -t tmpfs -o size=512m tmpfs /dev/shm && cd {SOURCE} && export PATH={BIN}:$PATH || exit 90
             tp driver run config/quickstart.toml & driver=$!
-            until readme_consumer; do kill -0 $driver || exit 91; done & consumer=$!
-            until readme_publisher; do kill -0 $driver || exit 92; done & publisher=$!
+            until hello_frame_consumer; do kill -0 $driver || exit 91; done & consumer=$!
+            until hello_frame_publisher; do kill -0 $driver || exit 92; done & publisher=$!
             wait $consumer || exit 93
             wait $publisher || exit 94
             kill $driver && wait $driver || exit 95
