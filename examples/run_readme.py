@@ -131,7 +131,7 @@ class Readme(unittest.TestCase):
                 terminal.process.send_signal(signal.SIGINT)
             self.await_end(terminal, interrupted=True)
         left = [str(path) for path in Path("/dev/shm").rglob("*") if (path.is_file() and path.stat().st_size > 0) or
-                path.name.startswith("aeron")]
+                (path.is_dir() and path.name.startswith("aeron"))]
         self.assertEqual(left, [], "left behind")
 
     def test_is_small(self):
