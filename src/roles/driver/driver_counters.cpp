@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "protocol/lease_label.hpp"
+
 namespace tensorpool::driver {
 
 namespace {
@@ -41,10 +43,10 @@ std::string DriverCounters::label_prefix(std::int32_t control_stream_id) {
 
 void DriverCounters::open(std::int32_t control_stream_id, std::string_view instance_id) {
   close();
-  label_prefix_ = label_prefix(control_stream_id);
+  control_stream_id_ = control_stream_id;
   const auto want = [&](std::string_view label) {
     wanted_.push_back({first_figure_type + static_cast<std::int32_t>(figures_.size()),
-                       fmt::format("{}driver {}: {}", label_prefix_, instance_id, label), 0});
+                       fmt::format("{}driver {}: {}", label_prefix(control_stream_id), instance_id, label), 0});
     figures_.emplace_back();
   };
   for (const Figure& figure : figures) {
@@ -85,10 +87,11 @@ int DriverCounters::step(transport::Connection& connection) {
 }
 
 void DriverCounters::keep(const Wanted& wanted, transport::Counter counter) {
-  if (wanted.type_id != lease_type) {
+  if (wanted.lease_id == 0) {
     figures_[static_cast<std::size_t>(wanted.type_id - first_figure_type)] = std::move(counter);
-  } else if (const auto lease = leases_.find(wanted.lease_id); lease != leases_.end()) {
-    lease->second = std::move(counter);  // else the lease ended meanwhile
+  } else if (const auto lease = leases_.find(wanted.lease_id); lease != leases_.end()) {  // else it ended meanwhile
+    const bool is_expiry = wanted.type_id == protocol::lease_expiry_counter_type;
+    (is_expiry ? lease->second.expiry : lease->second.keepalives) = std::move(counter);
   }
 }
 
@@ -106,27 +109,32 @@ void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_rese
     if (lease.pending) {
       continue;
     }
-    auto counter = leases_.find(lease_id);
-    if (counter == leases_.end()) {
-      if (leases_.size() >= max_lease_counters) {
+    auto counters = leases_.find(lease_id);
+    if (counters == leases_.end()) {
+      if (leases_.size() >= max_counted_leases) {
         continue;
       }
-      wanted_.push_back({lease_type,
-                         fmt::format("{}lease: stream {} {} client {}: keepalives", label_prefix_, lease.key.stream_id,
-                                     protocol::to_string(lease.key.role), lease.key.client_id),
-                         lease_id});
-      counter = leases_.emplace(lease_id, transport::Counter{}).first;
+      want_for(lease);
+      counters = leases_.emplace(lease_id, OfLease{}).first;
     }
-    counter->second.set(static_cast<std::int64_t>(lease.keepalives));
+    counters->second.keepalives.set(static_cast<std::int64_t>(lease.keepalives));
+    counters->second.expiry.set(lease.expires_at);
+  }
+}
+
+void DriverCounters::want_for(const Lease& lease) {
+  const protocol::LeaseLabel label{control_stream_id_,  lease.key.lease_id,
+                                   lease.key.stream_id, lease.key.client_id,
+                                   lease.key.role,      static_cast<std::uint64_t>(lease.granted_at)};
+  for (const std::int32_t type : {protocol::lease_keepalives_counter_type, protocol::lease_expiry_counter_type}) {
+    wanted_.push_back({type, protocol::format_lease_label(label, type), lease.key.lease_id});
   }
 }
 
 void DriverCounters::forget_ended(const Leases& leases) {
   std::erase_if(leases_, [&](const auto& entry) { return leases.find(entry.first) == nullptr; });
   const auto not_asked_for = wanted_.begin() + (pending_ ? 1 : 0);
-  const auto ended = [&](const Wanted& wanted) {
-    return wanted.type_id == lease_type && !leases_.contains(wanted.lease_id);
-  };
+  const auto ended = [&](const Wanted& wanted) { return wanted.lease_id != 0 && !leases_.contains(wanted.lease_id); };
   wanted_.erase(std::remove_if(not_asked_for, wanted_.end(), ended), wanted_.end());
 }
 

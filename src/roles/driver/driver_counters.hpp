@@ -1,5 +1,6 @@
 // The driver's figures as Aeron counters, so that any Aeron tool can read them while everything runs; one per figure,
-// and one per lease whose value is the number of its keepalives.
+// and two per lease: its keepalives, and when
+// it expires.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,9 @@ namespace tensorpool::driver {
 
 class DriverCounters {
  public:
-  // Type ids: figures first_figure_type + n in the order of DriverCounts, leases lease_type.
+  // Type ids: figures first_figure_type + n in the order of DriverCounts, leases as protocol/lease_label.hpp.
   static constexpr std::int32_t first_figure_type = 1000;
-  static constexpr std::int32_t lease_type = 1050;
-  static constexpr std::size_t max_lease_counters = 256;
+  static constexpr std::size_t max_counted_leases = 256;
 
   // What the labels of the driver on that control stream begin with: one media driver may serve several drivers.
   [[nodiscard]] static std::string label_prefix(std::int32_t control_stream_id);
@@ -41,14 +41,19 @@ class DriverCounters {
     std::string label;
     std::uint64_t lease_id = 0;  // of a lease's counter
   };
+  struct OfLease {  // empty where there is none yet
+    transport::Counter keepalives;
+    transport::Counter expiry;
+  };
 
   void keep(const Wanted& wanted, transport::Counter counter);
+  void want_for(const Lease& lease);
   void forget_ended(const Leases& leases);
 
-  std::string label_prefix_;
-  std::vector<transport::Counter> figures_;             // in the order of their types; empty where there is none yet
-  std::map<std::uint64_t, transport::Counter> leases_;  // by lease id; empty where there is none yet
-  std::deque<Wanted> wanted_;                           // the first is the one asked for
+  std::int32_t control_stream_id_ = 0;
+  std::vector<transport::Counter> figures_;  // in the order of their types; empty where there is none yet
+  std::map<std::uint64_t, OfLease> leases_;  // by lease id
+  std::deque<Wanted> wanted_;                // the first is the one asked for
   std::optional<transport::PendingCounter> pending_;
 };
 

@@ -63,6 +63,7 @@ const Lease* Leases::confirm(std::uint64_t lease_id, Nanos now) {
     return nullptr;
   }
   it->second.pending = false;
+  it->second.granted_at = now;
   it->second.expires_at = now + options_.duration_ns;
   earliest_expiry_ = std::min(earliest_expiry_, it->second.expires_at);
   return &it->second;

@@ -31,7 +31,8 @@ struct Lease {
   LeaseKey key;
   std::optional<std::uint32_t> node_id;
   bool pending = true;
-  Nanos expires_at = 0;  // meaningless while pending
+  Nanos granted_at = 0;  // both meaningless while pending
+  Nanos expires_at = 0;
   std::uint64_t keepalives = 0;
 };
 
