@@ -16,19 +16,24 @@ std::string escape(std::string_view text, std::size_t max) {
   return safe;
 }
 
-std::pair<bool, std::uint64_t> Log::admit(Nanos now, std::string_view key) {
+std::pair<bool, std::uint64_t> Log::admit(Nanos now, const LogGate& limit) {
   constexpr std::size_t max_keys = 64;
+  std::string_view key = limit.key;
   auto found = gates_.find(key);
   if (found == gates_.end()) {
     if (gates_.size() >= max_keys) key = "(other)";
     found = gates_.try_emplace(std::string(key)).first;
   }
   Gate& gate = found->second;
-  if (gate.next != 0 && now < gate.next) {
+  if (gate.opens_again == 0 || now >= gate.opens_again) {
+    gate.opens_again = now + nanos_per_second;
+    gate.lines = 0;
+  }
+  if (gate.lines >= limit.lines_per_second) {
     ++gate.held_back;
     return {false, 0};
   }
-  gate.next = now + nanos_per_second;
+  ++gate.lines;
   return {true, std::exchange(gate.held_back, 0)};
 }
 

@@ -21,9 +21,17 @@ TEST(Log, LimitsWhatAPeerCanProvokeAndSaysHowMuchItHeldBack) {
   EXPECT_EQ(c.lines[1], "bad message again (999 more like this were not logged)");
 }
 
+TEST(Log, LetsAsManyLinesThroughASecondAsTheGateSays) {
+  Captured c;
+  for (int i = 0; i < 1000; ++i) c.log.limited(1 + i, {"coming and going", 50}, LogLevel::info, "client {}", i);
+  EXPECT_EQ(c.lines.size(), 50U);
+  c.log.limited(2 * nanos_per_second, {"coming and going", 50}, LogLevel::info, "again");
+  EXPECT_EQ(c.lines.back(), "again (950 more like this were not logged)");
+}
+
 TEST(Log, KeepsABoundedNumberOfKeys) {
   Captured c;
-  for (int i = 0; i < 10'000; ++i) c.log.limited(1, std::to_string(i), LogLevel::warning, "x");
+  for (int i = 0; i < 10'000; ++i) c.log.limited(1, std::to_string(i).c_str(), LogLevel::warning, "x");
   EXPECT_LE(c.lines.size(), 65U);
 }
 

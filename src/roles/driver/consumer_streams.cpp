@@ -2,6 +2,12 @@
 
 namespace tensorpool::driver {
 
+namespace {
+
+constexpr std::uint32_t answers_per_period = 4;  // a consumer says hello once or twice
+
+}  // namespace
+
 ConsumerStreams::ConsumerStreams(const DriverConfig& config) : config_(&config) {
   descriptor_ids_.range = config.driver.descriptor_stream_id_range;
   descriptor_ids_.next = descriptor_ids_.range ? descriptor_ids_.range->first : 0;
@@ -37,6 +43,16 @@ std::optional<protocol::ConsumerConfig> ConsumerStreams::on(const protocol::Cons
     answer.control_channel = config_->driver.control_channel;
   }
   return answer;
+}
+
+bool ConsumerStreams::may_answer(std::uint64_t lease_id, Nanos now) {
+  Grant& grant = grants_[lease_id];
+  if (grant.answers == 0 || now - grant.counted_since >= config_->announce_period_ns()) {
+    grant.counted_since = now;
+    grant.answers = 0;
+  }
+  ++grant.answers;
+  return grant.answers <= answers_per_period;
 }
 
 void ConsumerStreams::lease_ended(std::uint64_t lease_id) {

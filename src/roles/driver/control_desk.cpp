@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t expirations_per_call = 64;
 constexpr std::size_t told_unknown_limit = 256;
+constexpr unsigned lines_per_second = 50;  // of each kind about clients that come and go
 
 protocol::ShmDetachResponse detach_answer(std::int64_t correlation_id, ResponseCode code, std::string_view text = {}) {
   protocol::ShmDetachResponse response;
@@ -79,7 +80,8 @@ void ControlDesk::answer_unsupported(const protocol::MessageHeader& header, std:
 void ControlDesk::on(const protocol::ShmAttachRequest& request) {
   const AttachVerdict verdict = books_.attach_desk.on(request, now_);
   if (verdict.retired_stream) {
-    books_.log.info("stream {} had no lease and makes room for another dynamic stream", *verdict.retired_stream);
+    books_.log.limited(now_, {"makes room", lines_per_second}, LogLevel::info,
+                       "stream {} had no lease and makes room for another dynamic stream", *verdict.retired_stream);
   }
   if (verdict.answer) {
     if (verdict.repeated) {
@@ -139,8 +141,9 @@ void ControlDesk::refuse_attach(std::uint64_t lease_id, ResponseCode code, std::
 void ControlDesk::count_answer(const protocol::ShmAttachResponse& response, const LeaseKey& who) {
   if (response.code == ResponseCode::ok) {
     ++books_.counts.attaches;
-    books_.log.info("stream {}: {} {} attached, epoch {}", response.stream_id.value_or(who.stream_id),
-                    protocol::to_string(who.role), who.client_id, response.epoch.value_or(0));
+    books_.log.limited(now_, {"attached", lines_per_second}, LogLevel::info, "stream {}: {} {} attached, epoch {}",
+                       response.stream_id.value_or(who.stream_id), protocol::to_string(who.role), who.client_id,
+                       response.epoch.value_or(0));
     return;
   }
   ++books_.counts.refusals;
@@ -217,8 +220,8 @@ int ControlDesk::expire(Nanos now) {
 // which is announced as soon as it is there. spec: driver §4.9, §6, §7
 void ControlDesk::say_lease_ended(const Lease& lease, LeaseRevokeReason reason) {
   const LeaseKey& key = lease.key;
-  books_.log.info("stream {}: lease of {} {} ended, {}", key.stream_id, protocol::to_string(key.role), key.client_id,
-                  protocol::to_string(reason));
+  books_.log.limited(now_, {"lease ended", lines_per_second}, LogLevel::info, "stream {}: lease of {} {} ended, {}",
+                     key.stream_id, protocol::to_string(key.role), key.client_id, protocol::to_string(reason));
   books_.control_outbox.post(make_revoked(key, reason, now_), now_);
   books_.attach_desk.forget_lease(key.lease_id);
   books_.consumer_streams.lease_ended(key.lease_id);
@@ -288,8 +291,14 @@ void ControlDesk::on(const protocol::ConsumerHello& hello) {
   if (holder == nullptr) {
     return;  // a standalone producer's consumer, or one that has yet to attach
   }
-  if (const auto answer = books_.consumer_streams.on(hello, *holder)) {
+  const auto answer = books_.consumer_streams.on(hello, *holder);
+  if (!answer) {
+    return;
+  }
+  if (books_.consumer_streams.may_answer(holder->key.lease_id, now_)) {
     books_.control_outbox.post(*answer, now_);
+  } else {
+    ++books_.counts.unanswered_hellos;
   }
 }
 

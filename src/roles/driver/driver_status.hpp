@@ -33,6 +33,7 @@ struct DriverCounts {
   std::uint64_t bad_tokens = 0;          // shutdown requests with a wrong or empty token
   std::uint64_t unsent = 0;              // messages given up: back-pressure outlasted its time, or too long
   std::uint64_t reconnects = 0;          // media driver lost and found again
+  std::uint64_t unanswered_hellos = 0;   // one consumer asked for streams of its own too often
 };
 
 struct StreamStatus {
