@@ -59,7 +59,10 @@ struct ClientOptions {
   Nanos qos_interval_ns = nanos_per_second;
   Nanos announce_period_ns = nanos_per_second;  // the driver's; freshness and silence are 3 periods
   Nanos conductor_nap_ns = nanos_per_milli;     // how long the conductor's thread naps when there is nothing to do
-  bool invoker = false;                         // true: no thread; the caller calls do_work
+  // Shows the figures of its producers and consumers as Aeron counters, written once per qos_interval_ns: at most 512
+  // counters for a client; the attachments beyond that go without.
+  bool counters = true;
+  bool invoker = false;  // true: no thread; the caller calls do_work
   // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
   // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
   std::function<Nanos()> wait{};

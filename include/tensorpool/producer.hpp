@@ -49,8 +49,9 @@ struct ProducerOptions {
 };
 
 struct ProducerStats {
-  std::uint64_t published = 0;  // committed frames
-  std::uint64_t abandoned = 0;  // sequences given up: a claim destroyed, failed, or of an ended epoch
+  std::uint64_t published = 0;      // committed frames
+  std::uint64_t payload_bytes = 0;  // in them
+  std::uint64_t abandoned = 0;      // sequences given up: a claim destroyed, failed, or of an ended epoch
   // Committed, but consumers were not told: the stream was back-pressured (status descriptor_dropped), or the epoch
   // ended while an open claim held them back.
   std::uint64_t descriptors_dropped = 0;

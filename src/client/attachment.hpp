@@ -10,6 +10,7 @@
 #include <string>
 
 #include "client/attach_session.hpp"
+#include "client/attachment_counters.hpp"
 #include "client/control_plane.hpp"
 #include "shm/path_policy.hpp"
 #include "tensorpool/client.hpp"
@@ -88,6 +89,9 @@ class Attachment {
   void emit(EventKind kind, std::string message) const;
   [[nodiscard]] const ClientContext& context() const noexcept { return context_; }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return session_.client_id(); }
+  [[nodiscard]] CounterOwner counter_owner() const noexcept {
+    return {context_.options.control.stream_id, session_.role(), client_id(), stream_id()};
+  }
   [[nodiscard]] Nanos freshness_ns() const noexcept { return 3 * context_.options.announce_period_ns; }
 
  private:

@@ -77,6 +77,7 @@ void ConsumerAttachment::each_period(Nanos) {
 // spec: behaviour, Consumer: dropsGap = never attempted, dropsLate = attempted and rejected.
 void ConsumerAttachment::report_qos() {
   const ConsumerStats stats = core_->stats();
+  counters_.show(context().plane, counter_owner(), stats);
   if (stats.epoch == 0) return;  // the application has not looked at the session yet
   protocol::QosConsumer qos;
   qos.stream_id = stream_id();

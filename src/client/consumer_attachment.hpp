@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "client/attachment.hpp"
+#include "client/attachment_counters.hpp"
 #include "client/consumer_core.hpp"
 
 namespace tensorpool::detail {
@@ -31,6 +32,7 @@ class ConsumerAttachment final : public Attachment {
   void complain(std::uint64_t epoch, const std::string& why);
 
   std::shared_ptr<ConsumerCore> core_;
+  AttachmentCounters counters_;
   std::shared_ptr<transport::Subscription> subscription_;
   std::uint64_t subscription_generation_ = 0;
   std::uint64_t mapped_epoch_ = 0;

@@ -83,8 +83,10 @@ Status ControlPlane::subscribe(Wires& wires) {
 ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
   if (up()) {
     work += wires_->connection.do_work();
+    work += counter_requests_.step(wires_->connection);
     if (!wires_->connection.is_closed()) return Change::none;
     trouble_ = wires_->connection.last_error();
+    counter_requests_.clear();
     wires_.reset();
     reconnect_at_ = now + backoff_.next(random_());
     return Change::lost;
@@ -114,6 +116,18 @@ Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_su
                              transport::descriptor_subscription_channel);
   if (!status) return status.error();
   return std::make_shared<transport::Subscription>(std::move(made));
+}
+
+std::vector<std::shared_ptr<transport::Counter>> ControlPlane::want_counters(std::int32_t first_type,
+                                                                             std::vector<std::string> labels) {
+  std::vector<std::shared_ptr<transport::Counter>> wanted;
+  std::erase_if(counters_, [](const auto& counter) { return counter.expired(); });
+  if (!options_.counters || !up() || counters_.size() + labels.size() > max_counters) return wanted;
+  for (std::string& label : labels) {
+    wanted.push_back(counter_requests_.want(first_type++, std::move(label)));
+    counters_.push_back(wanted.back());
+  }
+  return wanted;
 }
 
 std::string ControlPlane::describe() const {

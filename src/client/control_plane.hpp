@@ -14,6 +14,7 @@
 #include "protocol/codec.hpp"
 #include "tensorpool/client.hpp"
 #include "transport/connection.hpp"
+#include "transport/counter_requests.hpp"
 
 namespace tensorpool::detail {
 
@@ -63,11 +64,18 @@ class ControlPlane {
   Result<std::shared_ptr<transport::Publication>> add_descriptor_publication();
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
 
+  // The counters of these labels, of type ids from `first_type` on: all of them, or none when the client shows no
+  // counters, or so many that it may not take more.
+  std::vector<std::shared_ptr<transport::Counter>> want_counters(std::int32_t first_type,
+                                                                 std::vector<std::string> labels);
+
   // "aeron directory /dev/shm/aeron-me, control channel aeron:ipc stream 1000"
   [[nodiscard]] std::string describe() const;
 
  private:
   static constexpr int fragment_limit = 64;
+  // A media driver has room for a few thousand counters, and every client wants its share.
+  static constexpr std::size_t max_counters = 512;
 
   // Everything that lives and dies with one connection; the connection is first, so it goes last.
   struct Wires {
@@ -99,6 +107,8 @@ class ControlPlane {
   Backoff backoff_{50 * nanos_per_milli, 500 * nanos_per_milli};
   std::string trouble_;
   std::vector<std::byte> scratch_;
+  transport::CounterRequests counter_requests_;
+  std::vector<std::weak_ptr<transport::Counter>> counters_;
 };
 
 }  // namespace tensorpool::detail

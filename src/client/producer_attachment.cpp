@@ -72,6 +72,7 @@ void ProducerAttachment::watch_claims(Nanos now) {
 }
 
 void ProducerAttachment::report_qos() {
+  counters_.show(context().plane, counter_owner(), core_->counted(), core_->open_claims());
   const std::uint64_t epoch = core_->epoch();
   const std::uint64_t next = core_->next_seq();
   if (epoch == 0) return;  // the application has not looked at the session yet

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "client/attachment.hpp"
+#include "client/attachment_counters.hpp"
 #include "client/producer_core.hpp"
 
 namespace tensorpool::detail {
@@ -31,6 +32,7 @@ class ProducerAttachment final : public Attachment {
   void watch_claims(Nanos now);
 
   std::shared_ptr<ProducerCore> core_;
+  AttachmentCounters counters_;
   std::shared_ptr<shm::RegionSet> regions_;  // of the newest session, while attached
   std::shared_ptr<transport::Publication> publication_;
   std::uint64_t publication_generation_ = 0;

@@ -102,6 +102,7 @@ PublishStatus ProducerCore::publish(const TensorLayout& layout, std::span<const 
                         {static_cast<std::uint32_t>(payload.size()), timestamp, info.meta_version, &layout},
                         shm::FilledBy::copy_in);
   published_.add();
+  payload_bytes_.add(payload.size());
   const protocol::FrameDescriptor descriptor = describe(seq, timestamp, info);
   PublishStatus status = PublishStatus::ok;
   if (nothing_open) {
@@ -147,6 +148,7 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
   session.writer.commit(claim.seq_, claim.pool_,
                         {static_cast<std::uint32_t>(bytes), timestamp, info.meta_version, &layout});
   published_.add();
+  payload_bytes_.add(bytes);
   const std::uint64_t seq = claim.seq_;
   session.claims.ready(seq, describe(seq, timestamp, info));
   const PublishStatus status = flush(seq);
@@ -176,6 +178,7 @@ void ProducerCore::settle(SlotClaim& claim) noexcept {
 
 void ProducerCore::note_progress(const ProducerSession& session) noexcept {
   next_seq_.set(session.claims.next_seq());
+  open_claims_.set(session.claims.open_claims());
   oldest_open_.set(session.claims.open_claims() == 0 ? none_open : session.claims.oldest_open());
 }
 
@@ -236,11 +239,18 @@ std::optional<std::uint64_t> ProducerCore::oldest_open_claim() const noexcept {
 }
 
 ProducerStats ProducerCore::stats() const noexcept {
+  ProducerStats stats = counted();
+  if (current_ != nullptr) stats.admin_retries += current_->publication->admin_retries();
+  return stats;
+}
+
+ProducerStats ProducerCore::counted() const noexcept {
   ProducerStats stats;
   stats.published = published_.get();
+  stats.payload_bytes = payload_bytes_.get();
   stats.abandoned = abandoned_.get();
   stats.descriptors_dropped = descriptors_dropped_.get();
-  stats.admin_retries = admin_retries_.get() + (current_ != nullptr ? current_->publication->admin_retries() : 0);
+  stats.admin_retries = admin_retries_.get();
   stats.too_large = too_large_.get();
   stats.invalid_layout = invalid_layout_.get();
   stats.claims_refused = claims_refused_.get();

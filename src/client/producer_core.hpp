@@ -74,6 +74,9 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   [[nodiscard]] std::optional<std::uint32_t> node_id() const noexcept;
   [[nodiscard]] std::optional<std::uint64_t> oldest_open_claim() const noexcept;
   [[nodiscard]] std::uint64_t claims_refused() const noexcept { return claims_refused_.get(); }
+  [[nodiscard]] std::uint64_t open_claims() const noexcept { return open_claims_.get(); }
+  // The statistics without the retries of the publication in use, which are the application's thread's.
+  [[nodiscard]] ProducerStats counted() const noexcept;
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.get(); }
   [[nodiscard]] std::uint64_t next_seq() const noexcept { return next_seq_.get(); }
 
@@ -103,8 +106,8 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
 
   // The application's thread only; counters may be read anywhere.
   ProducerSession* current_ = nullptr;
-  CounterCell published_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
-      claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_;
+  CounterCell published_, payload_bytes_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
+      claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_, open_claims_;
 };
 
 }  // namespace tensorpool::detail

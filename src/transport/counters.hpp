@@ -15,6 +15,9 @@ namespace tensorpool::transport {
 
 // Aeron keeps the type ids below for itself.
 inline constexpr std::int32_t first_own_counter_type = 1000;
+// What the labels of our counters begin with: "tensorpool 1000, ". One media driver may serve several drivers, each
+// with its clients on a control stream of its own.
+[[nodiscard]] std::string counter_label_prefix(std::int32_t control_stream_id);
 
 // A counter that this process owns; it disappears with its connection. Thread: one writer at a time; get() anywhere.
 class Counter {

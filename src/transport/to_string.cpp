@@ -1,7 +1,14 @@
+#include <fmt/format.h>
+
+#include "transport/counters.hpp"
 #include "transport/media_driver.hpp"
 #include "transport/publication.hpp"
 
 namespace tensorpool::transport {
+
+std::string counter_label_prefix(std::int32_t control_stream_id) {
+  return fmt::format("tensorpool {}, ", control_stream_id);
+}
 
 std::string_view to_string(OfferResult result) noexcept {
   switch (result) {

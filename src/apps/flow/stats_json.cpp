@@ -22,6 +22,7 @@ struct Field {
 
 constexpr Field<ProducerStats> producer_fields[] = {
     {"published", &ProducerStats::published},
+    {"payload_bytes", &ProducerStats::payload_bytes},
     {"abandoned", &ProducerStats::abandoned},
     {"descriptors_dropped", &ProducerStats::descriptors_dropped},
     {"admin_retries", &ProducerStats::admin_retries},

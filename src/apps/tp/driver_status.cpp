@@ -6,6 +6,7 @@
 #include "apps/tp/tool_connection.hpp"
 #include "base/log.hpp"
 #include "protocol/dispatch.hpp"
+#include "protocol/lease_label.hpp"
 #include "roles/driver/driver_counters.hpp"
 #include "transport/channel_uri.hpp"
 
@@ -30,6 +31,10 @@ struct Announces {
     }
   }
 };
+
+bool is_the_drivers(std::int32_t type_id) {
+  return type_id >= driver::DriverCounters::first_figure_type && type_id <= protocol::lease_expiry_counter_type;
+}
 
 std::vector<std::string> pools_of(const protocol::ShmPoolAnnounce& announce) {
   std::vector<std::string> pools;
@@ -82,9 +87,9 @@ Result<DriverSight> look_at_driver(const ClientOptions& client, const std::atomi
     return false;
   });
   if (Result<std::vector<transport::CounterValue>> counters = transport::read_counters(sight.aeron_dir)) {
-    const std::string prefix = driver::DriverCounters::label_prefix(client.control.stream_id);
+    const std::string prefix = transport::counter_label_prefix(client.control.stream_id);
     for (transport::CounterValue& counter : *counters) {
-      if (counter.type_id >= transport::first_own_counter_type && counter.label.starts_with(prefix)) {
+      if (is_the_drivers(counter.type_id) && counter.label.starts_with(prefix)) {
         counter.label.erase(0, prefix.size());
         sight.counters.push_back(std::move(counter));
       }

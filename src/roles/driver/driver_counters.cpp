@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "protocol/lease_label.hpp"
@@ -38,17 +37,13 @@ constexpr std::array figures{
 
 }  // namespace
 
-std::string DriverCounters::label_prefix(std::int32_t control_stream_id) {
-  return fmt::format("tensorpool {}, ", control_stream_id);
-}
-
 void DriverCounters::open(std::int32_t control_stream_id, std::string_view instance_id) {
   close();
   control_stream_id_ = control_stream_id;
+  const std::string prefix = transport::counter_label_prefix(control_stream_id);
   const auto want = [&](std::string_view label) {
-    wanted_.push_back({first_figure_type + static_cast<std::int32_t>(figures_.size()),
-                       fmt::format("{}driver {}: {}", label_prefix(control_stream_id), instance_id, label), 0});
-    figures_.emplace_back();
+    figures_.push_back(requests_.want(first_figure_type + static_cast<std::int32_t>(figures_.size()),
+                                      fmt::format("{}driver {}: {}", prefix, instance_id, label)));
   };
   for (const Figure& figure : figures) {
     want(figure.label);
@@ -57,43 +52,9 @@ void DriverCounters::open(std::int32_t control_stream_id, std::string_view insta
 }
 
 void DriverCounters::close() {
-  pending_.reset();
-  wanted_.clear();
+  requests_.clear();
   figures_.clear();
   leases_.clear();
-}
-
-int DriverCounters::step(transport::Connection& connection) {
-  if (pending_) {
-    auto answer = pending_->poll();
-    if (answer && !*answer) {
-      return 0;
-    }
-    pending_.reset();
-    if (answer) {
-      keep(wanted_.front(), std::move(**answer));
-    }
-    wanted_.pop_front();
-  } else if (!wanted_.empty()) {
-    auto asked = connection.begin_counter(wanted_.front().type_id, {}, wanted_.front().label);
-    if (asked) {
-      pending_.emplace(std::move(*asked));
-    } else {
-      wanted_.pop_front();
-    }
-  } else {
-    return 0;
-  }
-  return 1;
-}
-
-void DriverCounters::keep(const Wanted& wanted, transport::Counter counter) {
-  if (wanted.lease_id == 0) {
-    figures_[static_cast<std::size_t>(wanted.type_id - first_figure_type)] = std::move(counter);
-  } else if (const auto lease = leases_.find(wanted.lease_id); lease != leases_.end()) {  // else it ended meanwhile
-    const bool is_expiry = wanted.type_id == protocol::lease_expiry_counter_type;
-    (is_expiry ? lease->second.expiry : lease->second.keepalives) = std::move(counter);
-  }
 }
 
 void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_reserved, const Leases& leases) {
@@ -101,11 +62,11 @@ void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_rese
     return;
   }
   for (std::size_t i = 0; i < figures.size(); ++i) {
-    figures_[i].set(static_cast<std::int64_t>(counts.*figures[i].value));
+    figures_[i]->set(static_cast<std::int64_t>(counts.*figures[i].value));
   }
-  figures_.back().set(static_cast<std::int64_t>(bytes_reserved));
+  figures_.back()->set(static_cast<std::int64_t>(bytes_reserved));
 
-  forget_ended(leases);
+  std::erase_if(leases_, [&](const auto& entry) { return leases.find(entry.first) == nullptr; });
   for (const auto& [lease_id, lease] : leases.all()) {
     if (lease.pending) {
       continue;
@@ -115,28 +76,19 @@ void DriverCounters::update(const DriverCounts& counts, std::uint64_t bytes_rese
       if (leases_.size() >= max_counted_leases) {
         continue;
       }
-      want_for(lease);
-      counters = leases_.emplace(lease_id, OfLease{}).first;
+      counters = leases_.emplace(lease_id, want_for(lease)).first;
     }
-    counters->second.keepalives.set(static_cast<std::int64_t>(lease.keepalives));
-    counters->second.expiry.set(lease.expires_at);
+    counters->second.keepalives->set(static_cast<std::int64_t>(lease.keepalives));
+    counters->second.expiry->set(lease.expires_at);
   }
 }
 
-void DriverCounters::want_for(const Lease& lease) {
+DriverCounters::OfLease DriverCounters::want_for(const Lease& lease) {
   const protocol::LeaseLabel label{control_stream_id_,  lease.key.lease_id,
                                    lease.key.stream_id, lease.key.client_id,
                                    lease.key.role,      static_cast<std::uint64_t>(lease.granted_at)};
-  for (const std::int32_t type : {protocol::lease_keepalives_counter_type, protocol::lease_expiry_counter_type}) {
-    wanted_.push_back({type, protocol::format_lease_label(label, type), lease.key.lease_id});
-  }
-}
-
-void DriverCounters::forget_ended(const Leases& leases) {
-  std::erase_if(leases_, [&](const auto& entry) { return leases.find(entry.first) == nullptr; });
-  const auto not_asked_for = wanted_.begin() + (pending_ ? 1 : 0);
-  const auto ended = [&](const Wanted& wanted) { return wanted.lease_id != 0 && !leases_.contains(wanted.lease_id); };
-  wanted_.erase(std::remove_if(not_asked_for, wanted_.end(), ended), wanted_.end());
+  const auto want = [&](std::int32_t type) { return requests_.want(type, protocol::format_lease_label(label, type)); };
+  return {want(protocol::lease_keepalives_counter_type), want(protocol::lease_expiry_counter_type)};
 }
 
 }  // namespace tensorpool::driver
