@@ -15,7 +15,7 @@ namespace {
 
 constexpr Nanos longest_ns = 3600 * nanos_per_second;
 constexpr int descriptor_limit = 1024;
-constexpr std::size_t max_leases = 8192;
+constexpr std::size_t max_clients = 8192;  // whose counters are read
 // Judgement waits for an empty inbox, but a flood does not put it off for ever.
 constexpr int most_busy_cycles = 200;
 
@@ -169,7 +169,8 @@ int MonitorCore::read_counters(Nanos now) {
       transport::read_counters(where_.aeron_dir.empty() ? transport::default_aeron_dir() : where_.aeron_dir);
   if (!counters) return 0;  // the media driver goes; its connection will say so
   const std::lock_guard lock(mutex_);
-  watch_.on_leases(leases_in(*counters, where_.control.stream_id, max_leases), now);
+  watch_.on_leases(leases_in(*counters, where_.control.stream_id, max_clients), now);
+  watch_.on_figures(clients_in(*counters, where_.control.stream_id, max_clients), now);
   return 1;
 }
 

@@ -219,7 +219,8 @@ void StreamWatch::on(const protocol::QosConsumer& qos, Nanos now) {
   }
   const std::uint64_t drops = view.drops_gap + view.drops_late;
   const std::uint64_t drops_now = qos.drops_gap + qos.drops_late;
-  if (back || qos.epoch != view.epoch || drops_now < drops) {  // a new epoch, or the same id in a new life
+  const bool fresh_start = back || qos.epoch != view.epoch || view.last_seq_seen == 0;
+  if (fresh_start || drops_now < drops) {  // the same id in a new life, if they went down
     if (view.epoch == 0 || drops_now < drops) entry->drops_told = drops_now;
     entry->rate.restart(entry->passed, now);
   } else {
@@ -320,6 +321,22 @@ void StreamWatch::take_lease(Sightings<Entry>& table, const LeaseFact& fact, Nan
   Entry* entry = table.find(key);
   if (entry == nullptr || !entry->confirmed) entry = sign_of_life(table, key, fact.label.lease_id, now);
   if (entry != nullptr && entry->liveness != Liveness::gone) entry->lease = fact;
+}
+
+void StreamWatch::on_figures(const std::vector<ClientFact>& clients, Nanos now) {
+  for (const ClientFact& fact : clients) {
+    const Key key{fact.stream_id, fact.client_id};
+    if (fact.role == protocol::Role::consumer) {
+      if (ConsumerEntry* const entry = consumers_.find(key)) entry->view.lost = fact.lost;
+      continue;
+    }
+    ProducerEntry* const entry = producers_.find(key);
+    if (entry == nullptr || !fact.bytes) continue;
+    if (entry->bytes.value_or(0) > *fact.bytes) entry->bytes_rate.restart(*fact.bytes, now);
+    entry->bytes = fact.bytes;
+    entry->bytes_rate.see(*fact.bytes, now);
+    entry->view.bytes_per_s = entry->bytes_rate.per_second();
+  }
 }
 
 // --- Judgement ---

@@ -4,6 +4,7 @@
 // what is not believed or does not fit is counted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,6 +24,15 @@ struct LeaseFact {
   protocol::LeaseLabel label;
   std::uint64_t keepalives = 0;
   Nanos expires_at = 0;
+};
+
+// Figures of a client from its own counters.
+struct ClientFact {
+  protocol::Role role = protocol::Role::consumer;
+  std::uint32_t stream_id = 0;
+  std::uint32_t client_id = 0;
+  std::optional<std::uint64_t> bytes{};                          // a producer's payload so far
+  std::optional<std::array<std::uint64_t, loss_causes>> lost{};  // a consumer's, by LossCause
 };
 
 class StreamWatch {
@@ -49,6 +59,8 @@ class StreamWatch {
   void on(const protocol::FrameDescriptor& descriptor, Nanos now);
   // All leases there are.
   void on_leases(const std::vector<LeaseFact>& leases, Nanos now);
+  // What clients that are known say of themselves.
+  void on_figures(const std::vector<ClientFact>& clients, Nanos now);
   void on_malformed() noexcept { ++counts_.malformed; }
   // Connected again after a while: nobody is blamed for a silence that was ours.
   void on_reconnected(Nanos now);
@@ -77,6 +89,8 @@ class StreamWatch {
   struct ProducerEntry : Sighting {
     ProducerView view;
     SeqRate rate;
+    SeqRate bytes_rate;
+    std::optional<std::uint64_t> bytes;
     Nanos figures_at = 0;
     std::optional<LeaseFact> lease;
   };

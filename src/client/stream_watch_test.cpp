@@ -314,6 +314,32 @@ TEST_F(Watch, SurvivesALeaseLabelFullOfNonsense) {
   EXPECT_LT(producer().lease->expires_in_ns, 0);
 }
 
+TEST_F(Watch, ShowsBytesAndCausesOfLossOfKnownClients) {
+  produce(1, 1);
+  consume(1, 1);
+  std::uint64_t bytes = 1000;
+  for (int i = 0; i < 4; ++i) {
+    now += second;
+    bytes += 5'000'000;
+    watch.on_figures({{Role::producer, 5, 7, bytes, {}}, {Role::producer, 5, 8, bytes, {}}}, now);
+  }
+  EXPECT_DOUBLE_EQ(producer().bytes_per_s.value_or(0), 5e6);
+  watch.on_figures({{Role::consumer, 5, 9, {}, std::array<std::uint64_t, loss_causes>{1, 2, 3}}}, now);
+  EXPECT_EQ(consumer().lost.value_or(std::array<std::uint64_t, loss_causes>{})[1], 2U);
+  watch.on_figures({{Role::producer, 5, 7, 10, {}}}, now);  // the same id in a new life
+  EXPECT_DOUBLE_EQ(producer().bytes_per_s.value_or(-1), 0);
+  EXPECT_EQ(watch.snapshot(now).producers.size(), 1U);
+}
+
+TEST_F(Watch, DoesNotTakeAFirstPollForSpeed) {
+  consume(1, 0);
+  now += second;
+  consume(1, 1'000'000);
+  now += second;
+  consume(1, 1'000'030);
+  EXPECT_DOUBLE_EQ(consumer().frames_per_s, 30);
+}
+
 TEST(OneStream, IsAllThatIsWatchedIfAskedFor) {
   StreamWatch watch({.stream_id = 5});
   watch.on(protocol::QosProducer{5, 7, 1, 1, {}}, second);
