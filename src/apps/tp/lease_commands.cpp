@@ -164,9 +164,9 @@ void add_attach(Registry& registry, CLI::App& group) {
       .add_option("--hugepages", arguments->hugepages, "what the memory must be: unspecified, standard or hugepages")
       ->check(CLI::IsMember({"unspecified", "standard", "hugepages", "unset", "false", "true"}, CLI::ignore_case))
       ->capture_default_str();
-  command.add_option("--node-id", arguments->node_id,
-                     "the node part of trace ids that is wanted
-      ->check(an_integer_from(0)); else the driver's choice");
+  command
+      .add_option("--node-id", arguments->node_id, "the node part of trace ids that is wanted; else the driver chooses")
+      ->check(an_integer_from(0));
   command
       .add_option("--hold", arguments->hold_s,
                   "keep the lease alive so many seconds (0: until Ctrl-C), then detach; without it the lease expires")
