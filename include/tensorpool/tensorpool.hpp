@@ -4,7 +4,7 @@
 #include "tensorpool/client.hpp"
 #include "tensorpool/consumer.hpp"
 #include "tensorpool/frame.hpp"
-#include "tensorpool/monitor.hpp"
+#include "tensorpool/inflight_queue.hpp"
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/tensor.hpp"

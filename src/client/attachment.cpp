@@ -64,6 +64,7 @@ int Attachment::send_due(Nanos now) {
 int Attachment::run_timers(Nanos now) {
   if (session_.state() != AttachSession::State::attached) return 0;
   int work = 0;
+  each_cycle(now);
   if (now >= next_period_) {
     next_period_ = now + context_.options.announce_period_ns;
     each_period(now);

@@ -80,6 +80,8 @@ class Attachment {
   [[nodiscard]] virtual bool handle_closed() const noexcept = 0;
   // What is to be done once per announce period and once per QoS interval, while attached.
   virtual void each_period(Nanos now) = 0;
+  // What cannot wait for the next period; in every duty cycle while attached.
+  virtual void each_cycle(Nanos) {}
   virtual void report_qos() = 0;
   // Takes back and destroys what the application no longer uses.
   virtual bool reclaim() noexcept = 0;

@@ -22,10 +22,7 @@ class ControlPlane {
  public:
   enum class Change : std::uint8_t { none, lost, back };
 
-  // listening: nothing is published, and send answers false.
-  enum class Ends : std::uint8_t { both, listening };
-
-  ControlPlane(const ClientOptions& options, RandomSource random, Ends ends = Ends::both);
+  ControlPlane(const ClientOptions& options, RandomSource random);
   ~ControlPlane();
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;
@@ -103,7 +100,6 @@ class ControlPlane {
 
   const ClientOptions& options_;
   RandomSource random_;
-  const Ends ends_;
   std::unique_ptr<Wires> wires_;
   Nanos listening_since_ = 0;
   std::uint64_t generation_ = 0;

@@ -51,9 +51,9 @@ void ProducerAttachment::each_period(Nanos now) {
   const bool seen =
       consumer_seen_ && now - *consumer_seen_ <= consumer_silence_periods * context().options.announce_period_ns;
   core_->set_consumers_seen(seen);
-  watch_claims(now);
 }
 
+// The first refusal is told at once, what follows once a period.
 void ProducerAttachment::watch_claims(Nanos now) {
   const auto oldest = core_->oldest_open_claim();
   if (oldest != oldest_claim_) {
@@ -61,22 +61,28 @@ void ProducerAttachment::watch_claims(Nanos now) {
     oldest_claim_since_ = now;
   }
   const std::uint64_t refused = core_->claims_refused();
-  if (refused == refusals_told_) return;
+  if (refused == refusals_told_ || now < next_refusal_report_) return;
+  next_refusal_report_ = now + context().options.announce_period_ns;
   const std::uint64_t fresh = refused - std::exchange(refusals_told_, refused);
-  if (!oldest) return;
+  if (!oldest || !regions_) return;
+  const std::uint32_t slots = regions_->nslots();
+  const std::uint32_t most = claim_span(slots, core_->options().min_readable_slots);
   emit(EventKind::log,
-       fmt::format(
-           "stream {}: {} frames were refused because too few slots would stay readable; the oldest open claim is "
-           "sequence {}, open for at least {} ms. Commit or drop it, or attach with fewer min_readable_slots",
-           stream_id(), fresh, *oldest, (now - oldest_claim_since_) / nanos_per_milli));
+       fmt::format("stream {}: {} claims or frames were refused (claims_exhausted). At most {} claims are possible "
+                   "(Producer::max_claims()): {} of the {} slots stay readable for consumers, which min_readable_slots "
+                   "sets. The oldest open claim is sequence {}, open for at least {} ms: commit or drop it, claim no "
+                   "more than max_claims(), or attach with fewer min_readable_slots",
+                   stream_id(), fresh, most, slots - most, slots, *oldest,
+                   (now - oldest_claim_since_) / nanos_per_milli));
 }
 
 void ProducerAttachment::report_qos() {
   counters_.show(context().plane, counter_owner(), core_->counted(), core_->open_claims());
-  // An application that has not looked at the new epoch yet has published nothing in it.
-  const std::uint64_t next = core_->epoch() == mapped_epoch_ ? core_->next_seq() : 0;
+  const std::uint64_t epoch = core_->epoch();
+  const std::uint64_t next = core_->next_seq();
+  if (epoch == 0) return;  // the application has not looked at the session yet
   static_cast<void>(context().plane.send_qos(
-      protocol::QosProducer{stream_id(), client_id(), mapped_epoch_, next == 0 ? 0 : next - 1, std::nullopt}));
+      protocol::QosProducer{stream_id(), client_id(), epoch, next == 0 ? 0 : next - 1, std::nullopt}));
 }
 
 }  // namespace tensorpool::detail

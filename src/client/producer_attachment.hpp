@@ -25,6 +25,7 @@ class ProducerAttachment final : public Attachment {
   void withdraw() override;
   [[nodiscard]] bool handle_closed() const noexcept override { return core_->closed(); }
   void each_period(Nanos now) override;
+  void each_cycle(Nanos now) override { watch_claims(now); }
   void report_qos() override;
   bool reclaim() noexcept override { return core_->sessions.reclaim(); }
 
@@ -43,6 +44,7 @@ class ProducerAttachment final : public Attachment {
   std::optional<std::uint64_t> oldest_claim_;
   Nanos oldest_claim_since_ = 0;
   std::uint64_t refusals_told_ = 0;
+  Nanos next_refusal_report_ = 0;
 };
 
 }  // namespace tensorpool::detail
