@@ -137,7 +137,8 @@ TEST_F(ClientTest, ReportsTheEpochThatItsSequencesBelongTo) {
   auto producer = client.attach_producer({.stream_id = 5, .client_id = 71});
   ASSERT_TRUE(consumer && producer);
   run(client, 3 * second);
-  EXPECT_TRUE(driver->qos_consumers.empty()) << "it has not looked at any epoch yet";
+  ASSERT_FALSE(driver->qos_consumers.empty());
+  EXPECT_EQ(driver->qos_consumers.back().last_seq_seen, 0u) << "it has not looked at any epoch yet";
   EXPECT_FALSE(driver->hellos.empty());
   for (std::uint64_t i = 0; i < 3; ++i) publish(*producer, i);
   EXPECT_EQ(poll(*consumer), (Seqs{0, 1, 2}));

@@ -78,11 +78,12 @@ void ConsumerAttachment::each_period(Nanos) {
 void ConsumerAttachment::report_qos() {
   const ConsumerStats stats = core_->stats();
   counters_.show(context().plane, counter_owner(), stats);
-  if (stats.epoch == 0) return;  // the application has not looked at the session yet
   protocol::QosConsumer qos;
   qos.stream_id = stream_id();
   qos.consumer_id = client_id();
-  qos.epoch = stats.epoch;  // the one that last_seq is of; a newer one may be mapped already
+  // The epoch that last_seq is of; a newer one may be mapped already. An application that never polled has seen
+  // nothing.
+  qos.epoch = stats.epoch != 0 ? stats.epoch : mapped_epoch_;
   qos.last_seq_seen = stats.last_seq;
   qos.drops_gap = stats[LossCause::gap] + stats[LossCause::skipped] + stats[LossCause::unmapped];
   qos.drops_late = stats.lost_total() - qos.drops_gap;

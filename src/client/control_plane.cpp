@@ -41,8 +41,8 @@ bool same_stream(const ChannelOptions& announce, const ChannelOptions& control) 
 
 }  // namespace
 
-ControlPlane::ControlPlane(const ClientOptions& options, RandomSource random)
-    : options_(options), random_(std::move(random)) {}
+ControlPlane::ControlPlane(const ClientOptions& options, RandomSource random, Ends ends)
+    : options_(options), random_(std::move(random)), ends_(ends) {}
 ControlPlane::~ControlPlane() = default;
 
 Status ControlPlane::open(Nanos now) { return connect(now); }
@@ -73,6 +73,7 @@ Status ControlPlane::subscribe(Wires& wires) {
                         transport::announce_channel);
   }
   if (made) made = subscribe_to(connection, wires.qos_in, "QoS subscription", options_.qos, transport::qos_channel);
+  if (ends_ == Ends::listening) return made;
   if (made) made = publish_on(connection, wires.qos_out, "QoS publication", options_.qos, transport::qos_channel);
   if (made)
     made =

@@ -22,7 +22,10 @@ class ControlPlane {
  public:
   enum class Change : std::uint8_t { none, lost, back };
 
-  ControlPlane(const ClientOptions& options, RandomSource random);
+  // listening: nothing is published, and send answers false.
+  enum class Ends : std::uint8_t { both, listening };
+
+  ControlPlane(const ClientOptions& options, RandomSource random, Ends ends = Ends::both);
   ~ControlPlane();
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;
@@ -100,6 +103,7 @@ class ControlPlane {
 
   const ClientOptions& options_;
   RandomSource random_;
+  const Ends ends_;
   std::unique_ptr<Wires> wires_;
   Nanos listening_since_ = 0;
   std::uint64_t generation_ = 0;

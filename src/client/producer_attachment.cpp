@@ -78,11 +78,10 @@ void ProducerAttachment::watch_claims(Nanos now) {
 
 void ProducerAttachment::report_qos() {
   counters_.show(context().plane, counter_owner(), core_->counted(), core_->open_claims());
-  const std::uint64_t epoch = core_->epoch();
-  const std::uint64_t next = core_->next_seq();
-  if (epoch == 0) return;  // the application has not looked at the session yet
+  // An application that has not looked at the new epoch yet has published nothing in it.
+  const std::uint64_t next = core_->epoch() == mapped_epoch_ ? core_->next_seq() : 0;
   static_cast<void>(context().plane.send_qos(
-      protocol::QosProducer{stream_id(), client_id(), epoch, next == 0 ? 0 : next - 1, std::nullopt}));
+      protocol::QosProducer{stream_id(), client_id(), mapped_epoch_, next == 0 ? 0 : next - 1, std::nullopt}));
 }
 
 }  // namespace tensorpool::detail

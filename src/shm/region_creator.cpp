@@ -293,11 +293,17 @@ Error RegionCreator::Impl::no_room(int error) const {
   const std::string free = !space || space->free_bytes() == std::numeric_limits<std::uint64_t>::max()
                                ? "an unknown number of"
                                : std::to_string(space->free_bytes());
+  const std::uint64_t needed = bytes_to_reserve(spec, page_bytes);
+  const std::string more = page_bytes == ordinary_page_bytes
+                               ? "set shm.base_dir to a larger file system"
+                               : fmt::format(
+                                     "give the machine more huge pages (sysctl vm.nr_hugepages; {} of {} bytes "
+                                     "are needed)",
+                                     needed / page_bytes, page_bytes);
   return make_error(ErrorCode::no_space,
                     "no space for {}: the regions of stream {} need {} bytes, and {} bytes are free beside what they "
-                    "took so far; reduce the "
-                    "profile's header_nslots or strides, or set shm.base_dir to a larger file system",
-                    path(), spec.stream_id, bytes_to_reserve(spec, page_bytes), free);
+                    "took so far; reduce the profile's header_nslots or strides, or {}",
+                    path(), spec.stream_id, needed, free, more);
 }
 
 // Removes what was made, in a directory that only this creator knows.

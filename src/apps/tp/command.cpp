@@ -60,7 +60,8 @@ void add_common(CLI::App& command, CommonOptions& common) {
   option(command, "--qos-stream-id", common.qos_stream_id, "Aeron stream of QoS messages")->check(an_aeron_stream_id());
   option(command, "--metadata-stream-id", common.metadata_stream_id, "Aeron stream of metadata")
       ->check(an_aeron_stream_id());
-  option(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random");
+  option(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random")
+      ->check(an_integer_from(0));
   option(command, "--attach-timeout", common.attach_timeout_s,
          "seconds to wait for the driver's answer, which reserves the memory first (30)")
       ->check(a_number());

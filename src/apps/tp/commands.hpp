@@ -6,8 +6,14 @@
 namespace tensorpool::apps::tp {
 
 void register_driver(Registry& registry);   // driver run|validate|status|shutdown
+void register_leases(Registry& registry);   // driver attach|keepalive|detach
 void register_shm(Registry& registry);      // shm inspect
 void register_publish(Registry& registry);  // publish pattern|images|camera
 void register_consume(Registry& registry);  // consume
+
+void register_commands(Registry& registry);  // all of them
+
+// `tp` with these arguments, the program's name first, to its exit status. Call once, as the whole of a main.
+int run_tp(const std::vector<std::string>& arguments);
 
 }  // namespace tensorpool::apps::tp

@@ -6,12 +6,17 @@
 #include "apps/tp/commands.hpp"
 #include "apps/tp/shm_inspect.hpp"
 #include "base/error.hpp"
+#include "protocol/region_uri.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
 // The directories and files to look at: PATH itself, or where the configuration at PATH keeps its regions.
 Result<std::vector<std::string>> places(const Invocation& invocation, const std::string& path) {
+  if (path.starts_with("shm:")) {
+    const Result<protocol::RegionUri> uri = protocol::parse_region_uri(path);
+    return uri ? Result<std::vector<std::string>>(std::vector{uri->path}) : uri.error();
+  }
   const bool is_config = path.empty() || path.ends_with(".toml");
   if (!is_config) {
     return std::vector{path};
@@ -79,7 +84,7 @@ void register_shm(Registry& registry) {
       .add(group, "inspect", "Show the superblock and the slots of region files",
            "tp shm inspect /dev/shm/tensorpool-$USER/default/1",
            [path](const Invocation& invocation) { return inspect(invocation, *path); })
-      .add_option("PATH", *path, "a region file, a directory of them, or a configuration (*.toml)");
+      .add_option("PATH", *path, "a region file, its shm:file URI, a directory of them, or a configuration (*.toml)");
 }
 
 }  // namespace tensorpool::apps::tp

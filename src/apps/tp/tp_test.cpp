@@ -9,24 +9,16 @@
 #include "apps/flow/crc_log.hpp"
 #include "apps/imaging/png_file.hpp"
 #include "apps/tp/driver_validate.hpp"
+#include "apps/tp/test_driver.hpp"
 #include "apps/tp/test_program.hpp"
 #include "support/temp_dir.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
-using ::testing::Test;
-
 const std::string source_dir = TENSORPOOL_SOURCE_DIR;
 const std::string camera_config = source_dir + "/docs/examples/driver_camera_example.toml";
 const std::string integration_config = source_dir + "/docs/examples/driver_integration_example.toml";
-
-bool has(const Outcome& outcome, const std::string& text) { return outcome.text.find(text) != std::string::npos; }
-
-std::string write(const std::string& path, const std::string& text) {
-  std::ofstream(path) << text;
-  return path;
-}
 
 TEST(Tp, RefusesToDoNothing) {
   const Outcome outcome = run("");
@@ -178,27 +170,6 @@ TEST(DescriptorRate, FollowsFromTheTermLength) {
   EXPECT_EQ(descriptor_rate_limit("aeron:udp?endpoint=localhost:4000"), std::nullopt);
 }
 
-// A driver of this test's own: another directory, another namespace.
-class RunningDriver : public Test {
- protected:
-  // Asks for its status until it is there; the test's own time limit bounds it.
-  Outcome await_status() {
-    for (;;) {
-      Outcome outcome = run("driver status --format json --config " + config_);
-      if (outcome.status == 0 || outcome.status == 2) {
-        return outcome;
-      }
-    }
-  }
-
-  TempDir dir_{"tp-driver", "/dev/shm"};
-  std::string config_ = write(
-      dir_.path() + "/driver.toml",
-      "[driver]\naeron_dir = \"" + dir_.path() + "/aeron\"\n[shm]\nbase_dir = \"" + dir_.path() +
-          "\"\n[policies]\nannounce_period_ms = 200\nshutdown_token = \"s3cret\"\n[profiles.a]\nheader_nslots = 8\n"
-          "payload_pools = [{ pool_id = 1, stride_bytes = 262144 }]\n[streams.s]\nstream_id = 7\nprofile = \"a\"\n");
-};
-
 TEST_F(RunningDriver, IsSeenInspectedAndShutDownByItsToken) {
   Background driver({"driver", "run", config_});
   const Outcome status = await_status();
@@ -246,7 +217,6 @@ std::vector<nlohmann::json> json_lines(const std::string& text) {
 class Frames : public RunningDriver {
  protected:
   void SetUp() override { ASSERT_EQ(await_status().status, 0); }
-  std::string with_config(const std::string& command) const { return command + " --config " + config_; }
   Background publish(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "publish");
     arguments.insert(arguments.end(), {"--config", config_});

@@ -216,5 +216,43 @@ TEST_F(DriverFaults, SaysNothingOfAnIdleEpochWhoseStreamMadeRoom) {
   EXPECT_EQ(driver->status().counts.provisioning_failures, 0U);
 }
 
+// spec: driver §6. What a killed driver left is dead once nobody writes it any more, and not before.
+TEST_F(DriverFaults, CollectsWhatAFormerLifeLeftOnceItsProducerIsSilent) {
+  const auto write_activity = [this](const std::string& epoch, Nanos time) {
+    std::fstream ring(stream_dir(1) + "/" + epoch + "/header.ring", std::ios::in | std::ios::out | std::ios::binary);
+    ring.seekp(56);
+    ring.write(reinterpret_cast<const char*>(&time), sizeof time);
+    ring.close();
+    ASSERT_TRUE(ring);
+  };
+  const auto is_there = [this](const std::string& epoch) {
+    const auto all = entries(stream_dir(1));
+    return std::count(all.begin(), all.end(), epoch) == 1;
+  };
+  for (const bool at_start : {true, false}) {
+    config.policies.epoch_gc_on_startup = at_start;
+    config.policies.epoch_gc_keep = 1;
+    start();
+    const ShmAttachResponse granted = attach(peer(), 1, 10, Role::producer);
+    const std::string left = std::to_string(*granted.epoch);
+    driver.reset();
+    write_activity(left, now);
+    start();
+    EXPECT_TRUE(is_there(left)) << "its producer still writes";
+    for (int i = 0; i < 5; ++i) {
+      write_activity(left, now);
+      advance(1000 * ms);
+      ASSERT_TRUE(is_there(left)) << "its producer still writes";
+    }
+    driver.reset();
+    write_activity(left, now - 3001 * ms);
+    start();
+    EXPECT_EQ(is_there(left), !at_start);
+    advance(5000 * ms);
+    EXPECT_FALSE(is_there(left));
+    driver.reset();
+  }
+}
+
 }  // namespace
 }  // namespace tensorpool::driver

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <map>
 
 #include "roles/driver/driver_fixture.hpp"
 
@@ -15,7 +16,8 @@ using protocol::ShmAttachResponse;
 using protocol::ShmDriverShutdown;
 using protocol::ShmPoolAnnounce;
 
-// The kernel, with a disk that can be full and memory that can be locked, or not.
+// The kernel, with a disk that can be full, memory that can be locked, or not, and whatever pages and control groups a
+// test wants; it writes down how much is asked of it at a time.
 class FullDisk : public shm::SystemCalls {
  public:
   int reserve(int fd, std::uint64_t offset, std::uint64_t length) override {
@@ -24,14 +26,48 @@ class FullDisk : public shm::SystemCalls {
       errno = ENOSPC;
       return -1;
     }
-    return SystemCalls::reserve(fd, offset, length);
+    largest_piece = std::max(largest_piece, length);
+    return pretends ? 0 : SystemCalls::reserve(fd, offset, length);
   }
-  int lock(void*, std::size_t) override {
+  int populate(void* address, std::size_t length) override {
+    largest_piece = std::max<std::uint64_t>(largest_piece, length);
+    populated += length;
+    return pretends ? 0 : SystemCalls::populate(address, length);
+  }
+  int lock(void*, std::size_t length) override {
+    largest_piece = std::max<std::uint64_t>(largest_piece, length);
     errno = lock_error;
     return lock_error == 0 ? 0 : -1;
   }
+  int file_system_of(int fd, struct statfs* out) override { return pretend(SystemCalls::file_system_of(fd, out), out); }
+  int file_system_of_path(const char* path, struct statfs* out) override {
+    return pretend(SystemCalls::file_system_of_path(path, out), out);
+  }
+  std::optional<std::string> read_text(const char* path) override {
+    if (const auto found = texts.find(path); found != texts.end()) {
+      return found->second;
+    }
+    return texts.empty() ? SystemCalls::read_text(path) : std::nullopt;
+  }
+  int pretend(int result, struct statfs* out) const {
+    if (file_system_type != 0) {
+      out->f_type = static_cast<decltype(out->f_type)>(file_system_type);
+    }
+    if (huge_page_bytes != 0) {
+      out->f_type = static_cast<decltype(out->f_type)>(shm::hugetlbfs_type);
+      out->f_bsize = huge_page_bytes;
+    }
+    return result;
+  }
+
   int failures = 0;
   int lock_error = 0;
+  bool pretends = false;  // to reserve and to populate
+  std::uint64_t largest_piece = 0;
+  std::uint64_t populated = 0;
+  decltype(std::declval<struct statfs>().f_bsize) huge_page_bytes = 0;
+  std::uint64_t file_system_type = 0;        // 0: the kernel's
+  std::map<std::string, std::string> texts;  // of /proc and /sys; empty: the kernel's
 };
 
 class DriverSpace : public DriverFixture {
@@ -237,6 +273,147 @@ TEST_F(DriverSpace, LooksForSpaceNowAndThenAndRestsBetween) {
   EXPECT_EQ(looks, 1);
   advance(1100 * ms);
   EXPECT_EQ(client.last<ShmAttachResponse>().code, ResponseCode::internal_error);
+}
+
+// spec: behaviour, provisioning: bounded steps off the lease path
+TEST_F(DriverSpace, AnswersEveryKeepaliveInItsCycleWhileItPrefaultsAndLocksSixteenGigabytes) {
+  config.policies.mlock_shm = true;
+  config.profiles.push_back({"huge", 1024, 256, 8, {{1, 16U << 20}}});
+  config.streams[1].profile = "huge";
+  disk.pretends = true;
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse held = attach(client, 1, 10, Role::producer);
+  disk.populated = 0;
+  client.say(request(2, 11, Role::producer));
+  const std::uint64_t before = driver->status().counts.keepalives;
+  std::uint64_t cycles = 0;
+  for (; driver->status().jobs_pending > 0 || cycles == 0; ++cycles) {
+    client.say(keepalive(held, 10, Role::producer));
+    cycle();
+    ASSERT_EQ(driver->status().counts.keepalives - before, cycles + 1) << "a keepalive had to wait";
+    ASSERT_LT(cycles, 100'000U);
+  }
+  EXPECT_EQ(client.last<ShmAttachResponse>().stream_id, 2U);
+  EXPECT_GE(disk.populated, std::uint64_t{16} << 30);
+  EXPECT_LE(disk.largest_piece, std::uint64_t{8} << 20);
+}
+
+TEST_F(DriverSpace, KeepsNoMemoryForAStreamWithoutAProducer) {
+  const auto taken = [this] {
+    std::uint64_t bytes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(stream_dir(1))) {
+      struct stat info {};
+      const bool is_file = ::stat(file.path().c_str(), &info) == 0 && S_ISREG(info.st_mode);
+      bytes += is_file ? static_cast<std::uint64_t>(info.st_blocks) * 512 : 0;
+    }
+    return bytes;
+  };
+  config.policies.epoch_gc_keep = 1;
+  config.policies.epoch_gc_min_age_ns = 0;
+  start();
+  const std::uint64_t idle = idle_epoch_bytes(config.profiles[0], 4096);
+  EXPECT_LE(taken(), idle);
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::producer);
+  EXPECT_GE(taken(), epoch_bytes(config.profiles[0], 4096));
+  EXPECT_EQ(driver->status().streams[0].bytes_reserved, epoch_bytes(config.profiles[0], 4096));
+  client.say(detach(granted, 10, Role::producer));
+  advance(2000 * ms);
+  EXPECT_LE(taken(), idle);
+  EXPECT_EQ(driver->status().streams[0].bytes_reserved, idle);
+}
+
+// Beyond a control group's limit the kernel kills instead of refusing.
+TEST_F(DriverSpace, RefusesWhatTheControlGroupWouldKillItFor) {
+  space = nullptr;  // asks the system calls
+  disk.file_system_type = shm::tmpfs_type;
+  const std::string v1 = "/sys/fs/cgroup/memory";
+  const std::string v2 = "/sys/fs/cgroup";
+  struct Group {
+    std::string line;
+    std::string limit;
+    std::string usage;
+  };
+  for (const Group& group :
+       {Group{"0::/pod/camera\n", v2 + "/pod/memory.max", v2 + "/pod/memory.current"},
+        Group{"4:memory:/pod/camera\n", v1 + "/pod/memory.limit_in_bytes", v1 + "/pod/memory.usage_in_bytes"}}) {
+    disk.texts = {{"/proc/self/cgroup", group.line},
+                  {"/proc/meminfo", "MemAvailable: 99999999 kB\n"},
+                  {group.limit, "100000000\n"},
+                  {group.usage, "50000000\n"}};
+    start();
+    disk.texts[group.usage] = "99900000\n";
+    const ShmAttachResponse refused = attach(peer(), 1, 10, Role::producer);
+    EXPECT_EQ(refused.code, ResponseCode::internal_error);
+    for (const char* words : {"569344 bytes", "100000 bytes are free", "the cgroup's memory limit", "header_nslots"}) {
+      EXPECT_NE(refused.error_message.find(words), std::string::npos) << refused.error_message;
+    }
+    EXPECT_TRUE(driver->status().leases.empty());
+    driver.reset();
+  }
+}
+
+// spec: driver §10 (hugepages): verified, rounded up, and said in every URI
+TEST_F(DriverSpace, GrantsHugePagesThatItHasAndRoundsEveryFileUpToThem) {
+  disk.huge_page_bytes = 2 << 20;
+  config.shm.require_hugepages = true;
+  start();
+  Peer& client = peer();
+  auto wish = request(1, 10, Role::producer);
+  wish.require_hugepages = protocol::HugepagesPolicy::hugepages;
+  const ShmAttachResponse granted = attach(client, wish);
+  ASSERT_EQ(granted.code, ResponseCode::ok) << granted.error_message;
+  std::vector<std::string> uris{granted.header_region_uri};
+  for (const auto& pool : granted.payload_pools) {
+    uris.push_back(pool.region_uri);
+  }
+  ASSERT_EQ(uris.size(), 3U);
+  for (const std::string& uri : uris) {
+    EXPECT_NE(uri.find("|require_hugepages=true"), std::string::npos) << uri;
+    const std::string path = uri.substr(uri.find('=') + 1, uri.find('|') - uri.find('=') - 1);
+    EXPECT_EQ(std::filesystem::file_size(path), 2U << 20) << path;
+  }
+  EXPECT_EQ(driver->status().streams[0].bytes_reserved, 6U << 20);
+  EXPECT_TRUE(logged("stream 1 (cam1) takes 6.00 MiB")) << "the footprint is reckoned in huge pages";
+
+  auto standard = request(2, 11, Role::producer);
+  standard.require_hugepages = protocol::HugepagesPolicy::standard;
+  EXPECT_EQ(attach(client, standard).error_message, "standard pages not available: shm.base_dir is on hugetlbfs");
+  standard = request(2, 12, Role::producer);
+  standard.require_hugepages = protocol::HugepagesPolicy::unspecified;
+  EXPECT_EQ(attach(client, standard).code, ResponseCode::ok);
+}
+
+// statvfs says nothing on hugetlbfs; reserving does.
+TEST_F(DriverSpace, SaysThatTheHugePagesAreUsedUpAndTakesNoOtherPagesInstead) {
+  disk.huge_page_bytes = 2 << 20;
+  config.shm.require_hugepages = true;
+  space = nullptr;
+  start();
+  disk.failures = 1000;
+  auto wish = request(1, 10, Role::producer);
+  wish.require_hugepages = protocol::HugepagesPolicy::hugepages;
+  const ShmAttachResponse refused = attach(peer(), wish);
+  EXPECT_EQ(refused.code, ResponseCode::internal_error);
+  for (const char* words : {"no space", "6291456 bytes", "vm.nr_hugepages"}) {
+    EXPECT_NE(refused.error_message.find(words), std::string::npos) << refused.error_message;
+  }
+}
+
+TEST_F(DriverSpace, RefusesToStartWithoutTheHugePagesItRequires) {
+  config.shm.require_hugepages = true;
+  const auto created = Driver::create(config, deps());
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, ErrorCode::invalid_config);
+  for (const char* words : {"shm.require_hugepages is true", "not on hugetlbfs", "require_hugepages = false"}) {
+    EXPECT_NE(created.error().message.find(words), std::string::npos) << created.error().message;
+  }
+  config.shm.require_hugepages = false;
+  start();
+  auto wish = request(1, 10, Role::producer);
+  wish.require_hugepages = protocol::HugepagesPolicy::hugepages;
+  EXPECT_EQ(attach(peer(), wish).error_message, "hugepages not available: shm.base_dir is not on hugetlbfs");
 }
 
 }  // namespace

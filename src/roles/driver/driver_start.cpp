@@ -147,6 +147,9 @@ Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
   if (!backing) {
     return backing.error();
   }
+  if (backing->hugepages) {
+    config.shm.page_size_bytes = static_cast<std::uint32_t>(backing->page_bytes);  // what every file is rounded up to
+  }
   auto name_space = lock_namespace(*store);
   if (!name_space) {
     return name_space.error();

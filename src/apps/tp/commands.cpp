@@ -1,0 +1,29 @@
+#include "apps/tp/commands.hpp"
+
+#include "apps/flow/stats_json.hpp"
+#include "apps/support/stop_signal.hpp"
+
+namespace tensorpool::apps::tp {
+
+void register_commands(Registry& registry) {
+  register_driver(registry);
+  register_leases(registry);
+  register_publish(registry);
+  register_consume(registry);
+  register_shm(registry);
+}
+
+int run_tp(const std::vector<std::string>& arguments) {
+  install_stop_signal();
+  std::vector<const char*> argv;
+  for (const std::string& argument : arguments) {
+    argv.push_back(argument.c_str());
+  }
+  Registry registry;
+  register_commands(registry);
+  const int status = registry.run(static_cast<int>(argv.size()), argv.data(), process_environment());
+  const Status output = output_status();
+  return status == exit_ok && !output ? fail(output.error()) : status;
+}
+
+}  // namespace tensorpool::apps::tp

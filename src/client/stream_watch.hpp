@@ -1,0 +1,153 @@
+// StreamWatch: what the messages of a tensorpool say about its streams, producers and consumers; the core of the
+// monitor and of the supervisor. It takes messages and `now` and keeps tables; it sends and maps nothing. Whatever it
+// is told may be forged: tables and events are bounded, an old epoch changes nothing while the newer one is alive, and
+// what is not believed or does not fit is counted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "client/seq_rate.hpp"
+#include "client/sightings.hpp"
+#include "protocol/lease_label.hpp"
+#include "protocol/messages.hpp"
+#include "tensorpool/monitor.hpp"
+
+namespace tensorpool::detail {
+
+// A lease as the driver's counters tell of it.
+struct LeaseFact {
+  protocol::LeaseLabel label;
+  std::uint64_t keepalives = 0;
+  Nanos expires_at = 0;
+};
+
+// Figures of a client from its own counters.
+struct ClientFact {
+  protocol::Role role = protocol::Role::consumer;
+  std::uint32_t stream_id = 0;
+  std::uint32_t client_id = 0;
+  std::optional<std::uint64_t> bytes{};                          // a producer's payload so far
+  std::optional<std::array<std::uint64_t, loss_causes>> lost{};  // a consumer's, by LossCause
+};
+
+class StreamWatch {
+ public:
+  struct Settings {
+    std::uint32_t stream_id = 0;  // 0 = all
+    Nanos liveness_timeout_ns = 5 * nanos_per_second;
+    Nanos check_interval_ns = 100 * nanos_per_milli;
+    std::size_t max_streams = 1024;
+    std::size_t max_clients = 4096;  // of each role
+    std::size_t events_per_second = 200;
+  };
+
+  explicit StreamWatch(const Settings& settings);
+
+  // REQUIRES: an announce is fresh.
+  void on(const protocol::ShmPoolAnnounce& announce, Nanos now);
+  void on(const protocol::QosProducer& qos, Nanos now);
+  void on(const protocol::QosConsumer& qos, Nanos now);
+  void on(const protocol::ConsumerHello& hello, Nanos now);
+  void on(const protocol::ShmLeaseKeepalive& keepalive, Nanos now);
+  void on(const protocol::ShmLeaseRevoked& revoked, Nanos now);
+  void on(const protocol::ShmDriverShutdown& shutdown, Nanos now);
+  void on(const protocol::FrameDescriptor& descriptor, Nanos now);
+  // All leases there are.
+  void on_leases(const std::vector<LeaseFact>& leases, Nanos now);
+  // What clients that are known say of themselves.
+  void on_figures(const std::vector<ClientFact>& clients, Nanos now);
+  void on_malformed() noexcept { ++counts_.malformed; }
+  // Connected again after a while: nobody is blamed for a silence that was ours.
+  void on_reconnected(Nanos now);
+
+  // Judges who is alive, once per check interval; 1 if it did. REQUIRES: what had arrived was read before, as far as
+  // that is possible: a caller who paused blames nobody for what waited meanwhile.
+  int check(Nanos now);
+
+  // What happened since the last call.
+  [[nodiscard]] std::vector<MonitorEvent> take_events();
+  // Puts an event of the caller's with the others.
+  void tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint32_t client_id, std::string message, Nanos now);
+  [[nodiscard]] MonitorSnapshot snapshot(Nanos now) const;
+
+  // For who counts without copying.
+  template <class F>
+  void each_producer(F&& f) const {
+    for (const auto& [key, entry] : producers_.all()) f(entry.view, entry.liveness);
+  }
+  template <class F>
+  void each_consumer(F&& f) const {
+    for (const auto& [key, entry] : consumers_.all()) f(entry.view, entry.liveness);
+  }
+
+ private:
+  struct ProducerEntry : Sighting {
+    ProducerView view;
+    SeqRate rate;
+    SeqRate bytes_rate;
+    std::optional<std::uint64_t> bytes;
+    Nanos figures_at = 0;
+    std::optional<LeaseFact> lease;
+  };
+  struct ConsumerEntry : Sighting {
+    ConsumerView view;
+    SeqRate rate;
+    Nanos figures_at = 0;
+    std::uint64_t passed = 0;  // sequences that were not lost, since it was first heard of
+    std::uint64_t drops_told = 0;
+    Nanos drops_told_at = 0;
+    std::optional<LeaseFact> lease;
+  };
+  // Descriptors of the current second, and of the one before for the snapshot.
+  struct Latencies {
+    std::optional<Nanos> least;
+    std::optional<Nanos> most;
+    void see(Nanos latency) noexcept;
+  };
+  struct StreamEntry {
+    StreamView view;
+    Nanos announced_at = 0;
+    std::uint64_t newest_seq = 0;  // of the view's epoch, by descriptors
+    bool descriptor_seen = false;
+    std::uint64_t descriptors = 0;
+    SeqRate rate;
+    Latencies latencies, latencies_before;
+    Nanos latencies_since = 0;
+  };
+  using Key = std::pair<std::uint32_t, std::uint32_t>;
+
+  [[nodiscard]] bool wanted(std::uint32_t stream_id) const noexcept {
+    return stream_id != 0 && (settings_.stream_id == 0 || settings_.stream_id == stream_id);
+  }
+  StreamEntry* stream_of(const protocol::ShmPoolAnnounce& announce, Nanos now);
+  void driver_heard(Nanos now);
+  template <class Entry>
+  Entry* sign_of_life(Sightings<Entry>& table, Key key, std::uint64_t lease_id, Nanos now);
+  template <class Entry>
+  void end_lease(Sightings<Entry>& table, Key key, const protocol::ShmLeaseRevoked& revoked, Nanos now);
+  template <class Entry>
+  void judge(Sightings<Entry>& table, Nanos now);
+  template <class Entry>
+  void take_lease(Sightings<Entry>& table, const LeaseFact& fact, Nanos now);
+  void count_drops(ConsumerEntry& entry, Key key, Nanos now);
+  [[nodiscard]] std::optional<std::uint64_t> newest_seq(std::uint32_t stream_id, std::uint64_t epoch);
+
+  const Settings settings_;
+  std::map<std::uint32_t, StreamEntry> streams_;
+  Sightings<ProducerEntry> producers_;
+  Sightings<ConsumerEntry> consumers_;
+  DriverState driver_ = DriverState::unknown;
+  Nanos driver_heard_at_ = 0;
+  std::optional<Nanos> checked_at_;
+  MonitorCounts counts_;
+  std::vector<MonitorEvent> events_;
+  Nanos events_since_ = 0;
+  std::size_t events_told_ = 0;
+};
+
+}  // namespace tensorpool::detail
