@@ -7,6 +7,7 @@ namespace tensorpool::apps::tp {
 
 void register_commands(Registry& registry) {
   register_driver(registry);
+  register_sight(registry);
   register_leases(registry);
   register_publish(registry);
   register_consume(registry);

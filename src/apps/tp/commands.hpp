@@ -5,7 +5,10 @@
 
 namespace tensorpool::apps::tp {
 
-void register_driver(Registry& registry);   // driver run|validate|status|shutdown
+inline constexpr const char* driver_group = "Run a driver, or ask one";
+
+void register_driver(Registry& registry);   // driver run|validate|shutdown
+void register_sight(Registry& registry);    // driver status|leases|streams|dump
 void register_leases(Registry& registry);   // driver attach|keepalive|detach
 void register_shm(Registry& registry);      // shm inspect
 void register_publish(Registry& registry);  // publish pattern|images|camera

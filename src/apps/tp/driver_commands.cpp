@@ -1,10 +1,9 @@
-// tp driver run | validate | status | shutdown
+// tp driver run | validate | shutdown
 #include "apps/flow/stats_json.hpp"
 #include "apps/support/driver_host.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/driver_shutdown.hpp"
-#include "apps/tp/driver_status.hpp"
 #include "apps/tp/driver_validate.hpp"
 
 namespace tensorpool::apps::tp {
@@ -39,19 +38,6 @@ int validate(const Invocation& invocation, const std::string& positional) {
   return verdict.ok() ? exit_ok : exit_usage;
 }
 
-int status(const Invocation& invocation) {
-  const Result<NodeConfig> config = invocation.config();
-  if (!config) {
-    return fail(config.error());
-  }
-  const Result<DriverSight> sight = look_at_driver(invocation.consumer_client(*config), stop_flag());
-  if (!sight) {
-    return fail(sight.error());
-  }
-  invocation.json() ? print_json(to_json(*sight)) : print_line(describe(*sight));
-  return sight->seen() ? exit_ok : exit_unavailable;
-}
-
 int shutdown(const Invocation& invocation, const ShutdownOptions& options) {
   const Result<NodeConfig> config = invocation.config();
   if (!config) {
@@ -68,7 +54,7 @@ int shutdown(const Invocation& invocation, const ShutdownOptions& options) {
 }  // namespace
 
 void register_driver(Registry& registry) {
-  CLI::App& group = registry.group("driver", "Run a driver, or ask one");
+  CLI::App& group = registry.group("driver", driver_group);
 
   auto run_file = std::make_shared<std::string>();
   registry
@@ -82,9 +68,6 @@ void register_driver(Registry& registry) {
            "tp driver validate driver.toml",
            [validate_file](const Invocation& invocation) { return validate(invocation, *validate_file); })
       .add_option("CONFIG", *validate_file, "configuration file");
-
-  registry.add(group, "status", "Listen to a running driver: streams, epochs, producers, leases, figures",
-               "tp driver status --config driver.toml --format json", status);
 
   auto options = std::make_shared<ShutdownOptions>();
   CLI::App& end = registry.add(group, "shutdown", "Ask a driver to shut down",

@@ -3,131 +3,200 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "apps/tp/tool_connection.hpp"
 #include "base/log.hpp"
-#include "protocol/dispatch.hpp"
-#include "protocol/lease_label.hpp"
-#include "roles/driver/driver_counters.hpp"
-#include "transport/channel_uri.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
-constexpr int fragments_per_poll = 64;
+using detail::LeaseFact;
 
-// Keeps the latest announce of each stream; a log may still hold those of a former driver.
-struct Announces {
-  std::map<std::uint32_t, protocol::ShmPoolAnnounce>& latest;
-  Nanos oldest;
+constexpr std::size_t longest_uri = 4096;
 
-  void on(const protocol::ShmPoolAnnounce& announce) {
-    const auto time = static_cast<Nanos>(announce.announce_timestamp_ns);
-    if (announce.announce_clock_domain == protocol::ClockDomain::monotonic && time < oldest) {
-      return;
-    }
-    protocol::ShmPoolAnnounce& known = latest[announce.stream_id];
-    if (announce.announce_timestamp_ns >= known.announce_timestamp_ns) {
-      known = announce;
-    }
-  }
-};
-
-bool is_the_drivers(std::int32_t type_id) {
-  return type_id >= driver::DriverCounters::first_figure_type && type_id <= protocol::lease_expiry_counter_type;
+double seconds_of(Nanos time) { return static_cast<double>(time) / 1e9; }
+double age_s(const LeaseFact& lease, Nanos now) {
+  return seconds_of(now - static_cast<Nanos>(lease.label.granted_timestamp_ns));
+}
+double expires_in_s(const LeaseFact& lease, Nanos now) {
+  return lease.expires_at == 0 ? 0 : seconds_of(lease.expires_at - now);
 }
 
-std::vector<std::string> pools_of(const protocol::ShmPoolAnnounce& announce) {
+std::string line_of(const protocol::ShmPoolAnnounce& stream) {
   std::vector<std::string> pools;
-  for (const protocol::PayloadPool& pool : announce.payload_pools) {
+  for (const protocol::PayloadPool& pool : stream.payload_pools) {
     pools.push_back(fmt::format("{}:{}", pool.pool_id, pool.stride_bytes));
   }
-  return pools;
+  return fmt::format("stream {}: epoch {}, {}, {} slots, pools (id:stride) {}", stream.stream_id, stream.epoch,
+                     stream.producer_id == 0 ? "no producer" : fmt::format("producer {}", stream.producer_id),
+                     stream.header_nslots, fmt::join(pools, " "));
 }
 
-Json to_json(const protocol::ShmPoolAnnounce& announce) {
+std::string line_of(const LeaseFact& lease, Nanos now) {
+  return fmt::format("lease {}: stream {} {} {}, {:.1f} s old, expires in {:.1f} s, {} keepalives",
+                     lease.label.lease_id, lease.label.stream_id, protocol::to_string(lease.label.role),
+                     lease.label.client_id, age_s(lease, now), expires_in_s(lease, now), lease.keepalives);
+}
+
+std::string line_of(const ClientSight& client, const LeaseFact* lease) {
+  std::vector<std::string> parts;
+  parts.push_back(lease == nullptr ? "no lease" : fmt::format("lease {}", lease->label.lease_id));
+  for (const Figure& figure : client.figures) {
+    if (figure.value != 0) {
+      parts.push_back(fmt::format("{} {}", escape(figure.name), figure.value));
+    }
+  }
+  return fmt::format("  {} {}: {}", protocol::to_string(client.owner.role), client.owner.client_id,
+                     fmt::join(parts, ", "));
+}
+
+// Clients of another make show no counters, but the driver counts their leases.
+bool shows_counters(const DriverSight& sight, const LeaseFact& lease) {
+  for (const ClientSight& client : sight.clients) {
+    if (sight.lease_of(client.owner) == &lease) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Json to_json(const LeaseFact& lease, Nanos now) {
+  return {{"lease_id", std::to_string(lease.label.lease_id)},
+          {"stream_id", lease.label.stream_id},
+          {"client_id", lease.label.client_id},
+          {"role", protocol::to_string(lease.label.role)},
+          {"age_s", age_s(lease, now)},
+          {"expires_in_s", expires_in_s(lease, now)},
+          {"keepalives", lease.keepalives}};
+}
+
+Json to_json(const std::vector<Figure>& figures) {
+  Json json = Json::object();
+  for (const Figure& figure : figures) {
+    json[escape(figure.name)] = std::to_string(figure.value);
+  }
+  return json;
+}
+
+Json to_json(const DriverSight& sight, const ClientSight& client) {
+  const LeaseFact* const lease = sight.lease_of(client.owner);
+  return {{"role", protocol::to_string(client.owner.role)},
+          {"client_id", client.owner.client_id},
+          {"lease_id", lease == nullptr ? Json(nullptr) : Json(std::to_string(lease->label.lease_id))},
+          {"figures", to_json(client.figures)}};
+}
+
+Json to_json(const DriverSight& sight, const protocol::ShmPoolAnnounce& stream) {
   Json pools = Json::array();
-  for (const protocol::PayloadPool& pool : announce.payload_pools) {
+  for (const protocol::PayloadPool& pool : stream.payload_pools) {
     pools.push_back({{"pool_id", pool.pool_id},
                      {"nslots", pool.pool_nslots},
                      {"stride_bytes", pool.stride_bytes},
-                     {"region_uri", escape(pool.region_uri)}});
+                     {"region_uri", escape(pool.region_uri, longest_uri)}});
   }
-  return {{"stream_id", announce.stream_id},
-          {"epoch", std::to_string(announce.epoch)},
-          {"producer_id", announce.producer_id},
-          {"header_nslots", announce.header_nslots},
-          {"header_region_uri", escape(announce.header_region_uri)},
-          {"payload_pools", std::move(pools)}};
+  Json leases = Json::array();
+  for (const LeaseFact& lease : sight.leases) {
+    if (lease.label.stream_id == stream.stream_id) {
+      leases.push_back(std::to_string(lease.label.lease_id));
+    }
+  }
+  Json clients = Json::array();
+  for (const ClientSight& client : sight.clients) {
+    if (client.owner.stream_id == stream.stream_id) {
+      clients.push_back(to_json(sight, client));
+    }
+  }
+  return {{"stream_id", stream.stream_id},
+          {"epoch", std::to_string(stream.epoch)},
+          {"producer_id", stream.producer_id},
+          {"header_nslots", stream.header_nslots},
+          {"header_region_uri", escape(stream.header_region_uri, longest_uri)},
+          {"payload_pools", std::move(pools)},
+          {"lease_ids", std::move(leases)},
+          {"clients", std::move(clients)}};
 }
 
 }  // namespace
 
-Result<DriverSight> look_at_driver(const ClientOptions& client, const std::atomic<bool>& stop) {
-  Result<transport::Connection> connection = connect_tool(client);
-  if (!connection) {
-    return connection.error();
-  }
-  const ChannelOptions& from = client.announce.stream_id == 0 ? client.control : client.announce;
-  const Result<std::string> channel = transport::announce_channel(from.channel);
-  if (!channel) {
-    return channel.error();
-  }
-  Result<transport::Subscription> subscription = connection->add_subscription(*channel, from.stream_id);
-  if (!subscription) {
-    return subscription.error();
-  }
-  DriverSight sight;
-  sight.aeron_dir = connection->aeron_dir();
-  const Nanos now = monotonic_now();
-  Announces announces{sight.streams, now - 3 * client.announce_period_ns};
-  pump(*connection, now + 2 * client.announce_period_ns, stop, [&] {
-    subscription->poll_assembled(
-        [&](std::span<const std::byte> bytes) { protocol::dispatch<protocol::ShmPoolAnnounce>(bytes, announces); },
-        fragments_per_poll);
-    return false;
-  });
-  if (Result<std::vector<transport::CounterValue>> counters = transport::read_counters(sight.aeron_dir)) {
-    const std::string prefix = transport::counter_label_prefix(client.control.stream_id);
-    for (transport::CounterValue& counter : *counters) {
-      if (is_the_drivers(counter.type_id) && counter.label.starts_with(prefix)) {
-        counter.label.erase(0, prefix.size());
-        sight.counters.push_back(std::move(counter));
-      }
-    }
-  }
-  return sight;
-}
-
-std::string describe(const DriverSight& sight) {
+std::string what_is_missing(const DriverSight& sight, const std::string& instance_id) {
   if (!sight.seen()) {
     return fmt::format(
-        "no driver announces itself in {}; is it running, and are the announce channel and stream id right?",
-        sight.aeron_dir);
+        "no driver announces itself on control stream {} in {}; is it running, and are the channels and "
+        "stream ids right?",
+        sight.control_stream_id, sight.aeron_dir);
   }
+  if (!instance_id.empty() && sight.instance_id != instance_id) {
+    return fmt::format("the driver on control stream {} in {} is called {}, not {}", sight.control_stream_id,
+                       sight.aeron_dir, sight.instance_id.empty() ? "nothing" : escape(sight.instance_id), instance_id);
+  }
+  return {};
+}
+
+std::string describe(const DriverSight& sight, Nanos now) {
   std::vector<std::string> lines;
   for (const auto& [id, stream] : sight.streams) {
-    lines.push_back(
-        fmt::format("stream {}: epoch {}, {}, {} slots, pools (id:stride) {}", id, stream.epoch,
-                    stream.producer_id == 0 ? "no producer" : fmt::format("producer {}", stream.producer_id),
-                    stream.header_nslots, fmt::join(pools_of(stream), " ")));
+    lines.push_back(line_of(stream));
   }
-  for (const transport::CounterValue& counter : sight.counters) {
-    lines.push_back(fmt::format("{}: {}", escape(counter.label), counter.value));
+  for (const LeaseFact& lease : sight.leases) {
+    lines.push_back(line_of(lease, now));
+  }
+  for (const Figure& figure : sight.figures) {
+    lines.push_back(fmt::format("driver {}: {}: {}", escape(sight.instance_id), escape(figure.name), figure.value));
   }
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-Json to_json(const DriverSight& sight) {
+std::string describe_leases(const DriverSight& sight, Nanos now) {
+  std::vector<std::string> lines;
+  for (const LeaseFact& lease : sight.leases) {
+    lines.push_back(line_of(lease, now));
+  }
+  return lines.empty() ? "no leases" : fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::string describe_streams(const DriverSight& sight, Nanos now) {
+  std::vector<std::string> lines;
+  for (const auto& [id, stream] : sight.streams) {
+    lines.push_back(line_of(stream));
+    lines.push_back("  header ring: " + escape(stream.header_region_uri, longest_uri));
+    for (const protocol::PayloadPool& pool : stream.payload_pools) {
+      lines.push_back(fmt::format("  pool {}: {}", pool.pool_id, escape(pool.region_uri, longest_uri)));
+    }
+    for (const ClientSight& client : sight.clients) {
+      if (client.owner.stream_id == id) {
+        lines.push_back(line_of(client, sight.lease_of(client.owner)));
+      }
+    }
+    for (const LeaseFact& lease : sight.leases) {
+      if (lease.label.stream_id == id && !shows_counters(sight, lease)) {
+        lines.push_back("  " + line_of(lease, now));
+      }
+    }
+  }
+  return lines.empty() ? "no streams" : fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+Json leases_to_json(const DriverSight& sight, Nanos now) {
+  Json leases = Json::array();
+  for (const LeaseFact& lease : sight.leases) {
+    leases.push_back(to_json(lease, now));
+  }
+  return leases;
+}
+
+Json streams_to_json(const DriverSight& sight) {
   Json streams = Json::array();
   for (const auto& [id, stream] : sight.streams) {
-    streams.push_back(to_json(stream));
+    streams.push_back(to_json(sight, stream));
   }
-  Json counters = Json::array();
-  for (const transport::CounterValue& counter : sight.counters) {
-    counters.push_back(
-        {{"type_id", counter.type_id}, {"label", escape(counter.label)}, {"value", std::to_string(counter.value)}});
-  }
-  return {{"aeron_dir", sight.aeron_dir}, {"streams", std::move(streams)}, {"counters", std::move(counters)}};
+  return streams;
+}
+
+Json to_json(const DriverSight& sight, Nanos now) {
+  return {{"aeron_dir", sight.aeron_dir},
+          {"control_stream_id", sight.control_stream_id},
+          {"instance_id", escape(sight.instance_id)},
+          {"streams", streams_to_json(sight)},
+          {"leases", leases_to_json(sight, now)},
+          {"counters", to_json(sight.figures)}};
 }
 
 }  // namespace tensorpool::apps::tp

@@ -1,30 +1,24 @@
-// What a driver says about itself to whoever listens: its announces of two periods, and its Aeron counters.
+// What was seen of a driver, for people and programs: `tp driver status|leases|streams|dump`.
 #pragma once
 
-#include <atomic>
-#include <map>
 #include <string>
-#include <vector>
 
 #include "apps/flow/stats_json.hpp"
-#include "protocol/messages.hpp"
-#include "tensorpool/client.hpp"
-#include "transport/counters.hpp"
+#include "apps/tp/driver_sight.hpp"
 
 namespace tensorpool::apps::tp {
 
-struct DriverSight {
-  std::string aeron_dir;
-  std::map<std::uint32_t, protocol::ShmPoolAnnounce> streams;  // the latest announce of each
-  std::vector<transport::CounterValue> counters;               // the driver's, labels without what they all begin with
+// Why nothing was seen, or another driver than `instance_id` (empty: any); empty if it is the one.
+[[nodiscard]] std::string what_is_missing(const DriverSight& sight, const std::string& instance_id);
 
-  [[nodiscard]] bool seen() const { return !streams.empty() || !counters.empty(); }
-};
+// A line for each stream, lease and figure.
+[[nodiscard]] std::string describe(const DriverSight& sight, Nanos now);
+[[nodiscard]] std::string describe_leases(const DriverSight& sight, Nanos now);
+// Each stream with its regions, its clients, their leases and their figures that are not 0.
+[[nodiscard]] std::string describe_streams(const DriverSight& sight, Nanos now);
 
-// Listens for at most two announce periods. Errors: no media driver, no permission, a channel that Aeron refuses.
-[[nodiscard]] Result<DriverSight> look_at_driver(const ClientOptions& client, const std::atomic<bool>& stop);
-
-[[nodiscard]] std::string describe(const DriverSight& sight);
-[[nodiscard]] Json to_json(const DriverSight& sight);
+[[nodiscard]] Json to_json(const DriverSight& sight, Nanos now);
+[[nodiscard]] Json leases_to_json(const DriverSight& sight, Nanos now);
+[[nodiscard]] Json streams_to_json(const DriverSight& sight);
 
 }  // namespace tensorpool::apps::tp

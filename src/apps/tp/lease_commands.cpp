@@ -188,7 +188,7 @@ void add_lease_options(CLI::App& command, LeaseArguments& arguments) {
 }  // namespace
 
 void register_leases(Registry& registry) {
-  CLI::App& group = registry.group("driver", "Run a driver, or ask one");
+  CLI::App& group = registry.group("driver", driver_group);
   add_attach(registry, group);
 
   const auto kept = std::make_shared<LeaseArguments>();

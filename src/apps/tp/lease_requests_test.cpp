@@ -38,6 +38,12 @@ TEST_F(LeaseByHand, IsTakenKeptAliveAndGivenBack) {
   EXPECT_EQ(run("shm inspect '" + uri + "'").status, 0);
 
   EXPECT_EQ(run(with_config("driver keepalive" + named(lease, "producer"))).status, 0);
+  const json leases = json::parse(run(with_config("driver leases --format json")).text);
+  ASSERT_EQ(leases.size(), 1u);
+  EXPECT_EQ(leases[0]["lease_id"], lease["lease_id"]);
+  EXPECT_EQ(leases[0]["client_id"], 70);
+  EXPECT_GE(leases[0]["keepalives"], 1);
+  EXPECT_GT(leases[0]["expires_in_s"], 0.0);
   const Outcome stranger = run(with_config("driver keepalive --stream 7 --client-id 71 --role producer --lease-id " +
                                            lease["lease_id"].get<std::string>()));
   EXPECT_EQ(stranger.status, 4);

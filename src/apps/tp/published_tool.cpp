@@ -36,6 +36,7 @@ constexpr Positional role{"role", "--role", "TP_ROLE"};
 constexpr Positional stream{"stream_id", "--stream", "TP_STREAM_ID"};
 constexpr Positional lease_id{"lease_id", "--lease-id", "TP_LEASE_ID"};
 constexpr Positional shm_uri{"uri", "", "TP_SHM_URI"};
+constexpr Positional instance_id{"driver_instance_id", "--instance", ""};
 constexpr Positional config_path{"config_path", "", ""};
 
 constexpr std::string_view no_discovery = "tp cannot ask a discovery service";
@@ -67,6 +68,9 @@ const std::vector<Published>& table() {
       {"driver-keepalive",
        {"driver", "keepalive"},
        {aeron_dir, control_channel, control_stream, client_id, role, stream, lease_id}},
+      {"driver-status", {"driver", "status"}, {instance_id}},
+      {"driver-list-leases", {"driver", "leases"}, {instance_id}},
+      {"driver-list-streams", {"driver", "streams"}, {instance_id}},
       {"driver-config-validate", {"driver", "validate"}, {config_path}},
       {"read-superblock", {"shm", "inspect"}, {shm_uri}},
       {"shm-summary", {"shm", "inspect"}, {shm_uri}},

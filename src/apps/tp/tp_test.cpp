@@ -181,7 +181,8 @@ TEST_F(RunningDriver, IsSeenInspectedAndShutDownByItsToken) {
   const Outcome elsewhere =
       run("driver status --config " + config_ + " --control-stream-id 1999 --announce-stream-id 1999");
   EXPECT_EQ(elsewhere.status, 3);
-  EXPECT_TRUE(has(elsewhere, "no driver announces itself in " + dir_.path() + "/aeron")) << elsewhere.text;
+  EXPECT_TRUE(has(elsewhere, "no driver announces itself on control stream 1999 in " + dir_.path() + "/aeron"))
+      << elsewhere.text;
 
   const Outcome second = run("driver run " + config_);
   EXPECT_EQ(second.status, 1);
