@@ -141,8 +141,24 @@ std::optional<Error> check_file(const std::string& path, int file, const Owners&
   return std::nullopt;
 }
 
-Error explain_open_failure(const std::string& path, int error) {
+Error explain_denial(const std::string& path, Access access) {
+  const char* const what = access == Access::read_write ? "write" : "read";
+  const char* const mode = access == Access::read_write ? "660" : "640";
+  struct stat status {};
+  const std::string owner = ::lstat(path.c_str(), &status) == 0
+                                ? fmt::format("it belongs to user {}, group {}, mode {:04o}", status.st_uid,
+                                              status.st_gid, status.st_mode & 07777)
+                                : std::string("a directory on the way is closed to that user");
+  return make_error(ErrorCode::permission_denied,
+                    "cannot open region {}: user {} may not {} it; {}. Join its group and let the group {} "
+                    "(shm.permissions_mode = \"{}\"), or run as its owner",
+                    escape(path), ::geteuid(), what, owner, what, mode);
+}
+
+Error explain_open_failure(const std::string& path, Access access, int error) {
   switch (error) {
+    case EACCES:
+      return explain_denial(path, access);
     case ELOOP:
       return refuse(path, "a component is a symbolic link; announce the path that it leads to");
     case EXDEV:
@@ -163,7 +179,7 @@ Result<UniqueFd> open_below(const std::string& path, const std::string& base, co
   // O_NONBLOCK: to open a FIFO that nobody writes must not hang. It means nothing for a regular file.
   UniqueFd file = open_beneath(directory.get(), relative,
                                (access == Access::read_write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
-  if (!file) return explain_open_failure(path, errno);
+  if (!file) return explain_open_failure(path, access, errno);
   const Result<Owners> owners = check_directories(path, directory.get(), relative);
   if (!owners) return owners.error();
   if (auto error = check_file(path, file.get(), *owners)) return *std::move(error);

@@ -105,9 +105,14 @@ std::string describe(MediaDriverState state, const std::string& dir, const CncRe
   }
 }
 
-std::string owner_of(const std::string& path) {
+// Of the path, or of the directory on the way to it that bars this user.
+std::string owner_of(std::string path) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return fmt::format("{} cannot be examined", path);
+  while (::stat(path.c_str(), &info) != 0) {
+    const std::size_t slash = path.find_last_of('/');
+    if (slash == std::string::npos || slash == 0) return fmt::format("{} cannot be examined", path);
+    path.resize(slash);
+  }
   return fmt::format("{} belongs to user {}, group {}, mode {:04o}", path, info.st_uid, info.st_gid,
                      info.st_mode & 07777U);
 }
@@ -115,8 +120,9 @@ std::string owner_of(const std::string& path) {
 MediaDriverProbe no_permission(const std::string& dir, const std::string& path) {
   return {.state = MediaDriverState::no_permission,
           .detail = fmt::format(
-              "user {} may not use the media driver in {}: {}; run as its user, or start it with group access "
-              "and join its group, or name another aeron_dir",
+              "user {} may not use the media driver in {}: {}; run as its user, or let its group in (the driver's "
+              "shm.permissions_mode, or umask 0007 for an external media driver) and join it, or name another "
+              "aeron_dir",
               ::geteuid(), dir, owner_of(path))};
 }
 

@@ -30,9 +30,10 @@ std::string existing_parent(const std::string& path) {
   return at.string();
 }
 
-bool group_may_write(const driver::DriverConfig& config) {
+// Whoever may read the regions must write Aeron's files: to attach is to send a message.
+bool group_may_attach(const driver::DriverConfig& config) {
   const Result<std::uint32_t> mode = driver::parse_permissions_mode(config.shm.permissions_mode);
-  return mode && (*mode & 0020u) != 0;
+  return mode && (*mode & 0040u) != 0;
 }
 
 driver::DriverDeps deps_of(const driver::DriverConfig& config, MediaDriverHost& media, const LogSink& sink) {
@@ -84,7 +85,7 @@ Status run_driver(const NodeConfig& config, const LogSink& sink) {
     log.warning("{}", warning);
   }
   const std::string aeron_dir = aeron_dir_of(config.driver);
-  MediaDriverHost media(config.driver.driver.media_driver, aeron_dir, group_may_write(config.driver), sink);
+  MediaDriverHost media(config.driver.driver.media_driver, aeron_dir, group_may_attach(config.driver), sink);
   if (Status there = media.ensure(predecessor_patience_ns); !there) {
     return there;
   }
