@@ -19,12 +19,13 @@
 namespace tensorpool {
 
 enum class EventKind : std::uint8_t {
-  attached,           // a lease was granted and its regions are mapped
+  attached,           // a lease was granted, or standalone regions are there; they are mapped
   remapped,           // a new epoch of the stream was mapped
   revoked,            // the lease ended: detached elsewhere, expired or revoked
   refused,            // the driver said no to a reattach; it will be tried again
   mapping_failed,     // regions could not be mapped; it will be tried again
   driver_silent,      // no announce for 3 periods
+  producer_gone,      // standalone: the producer said goodbye, or did not announce for 3 periods
   driver_shutdown,    // the driver said goodbye
   media_driver_lost,  // Aeron connection lost; reconnecting
   media_driver_back,  // reconnected
@@ -57,8 +58,9 @@ struct ClientOptions {
   std::string name = "tensorpool";                         // shown in Aeron's tools
   Nanos attach_timeout_ns = 30 * nanos_per_second;
   Nanos qos_interval_ns = nanos_per_second;
-  Nanos announce_period_ns = nanos_per_second;  // the driver's; freshness and silence are 3 periods
-  Nanos conductor_nap_ns = nanos_per_milli;     // how long the conductor's thread naps when there is nothing to do
+  // The driver's, or a standalone producer's; freshness and silence are 3 periods.
+  Nanos announce_period_ns = nanos_per_second;
+  Nanos conductor_nap_ns = nanos_per_milli;  // how long the conductor's thread naps when there is nothing to do
   // Shows the figures of its producers and consumers as Aeron counters, written once per qos_interval_ns: at most 512
   // counters for a client; the attachments beyond that go without.
   bool counters = true;

@@ -44,6 +44,8 @@ struct ConsumerOptions {
   std::uint32_t skip_threshold = 0;           // lag in frames beyond which it skips ahead; 0 = half the ring
   std::uint32_t max_outstanding_seq_gap = 0;  // 0 = off, else caps the skip threshold
   Nanos attach_timeout_ns = 0;                // >= 0; 0 = the client's
+  // Without a driver: follows what a standalone producer announces. `create` means nothing then.
+  bool standalone = false;
 };
 
 // For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost). An epoch's books

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "tensorpool/result.hpp"
+#include "tensorpool/standalone.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"
 
@@ -46,6 +47,9 @@ struct ProducerOptions {
   std::optional<std::uint32_t> desired_node_id{};
   std::uint32_t min_readable_slots = 0;  // claims are refused below this; 0 = half the ring
   Nanos attach_timeout_ns = 0;           // >= 0; 0 = the client's
+  // Without a driver: the producer makes, announces and removes the regions of its stream itself. `create` and
+  // `desired_node_id` mean nothing then, and stream_id is required.
+  std::optional<StandaloneOptions> standalone{};
 };
 
 struct ProducerStats {

@@ -8,5 +8,6 @@
 #include "tensorpool/monitor.hpp"
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"
+#include "tensorpool/standalone.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"

@@ -22,26 +22,51 @@ std::string holder_of(int fd) {
   return fmt::format("process {}", pid);
 }
 
-}  // namespace
-
-Result<FileLock> FileLock::try_acquire(const std::string& path, mode_t mode) {
+// The file, locked as a whole: exclusively, or shared with others who share it.
+Result<UniqueFd> open_locked(const std::string& path, mode_t mode, int operation) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
   if (!fd) return errno_error(errno, "cannot open lock file {}", path);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return errno_error(errno, "cannot examine lock file {}", path);
   if (!S_ISREG(info.st_mode))
     return make_error(ErrorCode::permission_denied, "lock file {} is not a regular file", path);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(fd.get(), operation | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK)
       return make_error(ErrorCode::already_exists, "{} is locked by {}", path, holder_of(fd.get()));
     return errno_error(errno, "cannot lock {}", path);
   }
   if (info.st_uid == ::geteuid()) (void)::fchmod(fd.get(), mode);  // regardless of the umask; best effort
+  // What a killed holder wrote is no longer true.
+  if (::ftruncate(fd.get(), 0) != 0) return errno_error(errno, "cannot write lock file {}", path);
+  return fd;
+}
+
+}  // namespace
+
+Result<FileLock> FileLock::try_acquire(const std::string& path, mode_t mode) {
+  auto fd = open_locked(path, mode, LOCK_EX);
+  if (!fd) return fd.error();
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0) {
-    return errno_error(errno, "cannot write lock file {}", path);
+  if (::pwrite(fd->get(), pid.data(), pid.size(), 0) < 0) return errno_error(errno, "cannot write lock file {}", path);
+  return FileLock(*std::move(fd), path, true);
+}
+
+// The whole is shared by flock; the part is a byte range, which belongs to the open file as flock does (and not to the
+// process, as a plain POSIX lock would).
+Result<FileLock> FileLock::try_acquire_part(const std::string& path, std::uint32_t part, mode_t mode) {
+  auto fd = open_locked(path, mode, LOCK_SH);
+  if (!fd) return fd.error();
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = static_cast<off_t>(part);
+  range.l_len = 1;
+  if (::fcntl(fd->get(), F_OFD_SETLK, &range) != 0) {
+    if (errno == EAGAIN || errno == EACCES)
+      return make_error(ErrorCode::already_exists, "part {} of {} is locked by another process", part, path);
+    return errno_error(errno, "cannot lock part {} of {}", part, path);
   }
-  return FileLock(std::move(fd), path);
+  return FileLock(*std::move(fd), path, false);
 }
 
 FileLock& FileLock::operator=(FileLock&& other) noexcept {
@@ -49,6 +74,7 @@ FileLock& FileLock::operator=(FileLock&& other) noexcept {
     release();
     fd_ = std::move(other.fd_);
     path_ = std::move(other.path_);
+    whole_ = other.whole_;
   }
   return *this;
 }
@@ -57,7 +83,8 @@ FileLock::~FileLock() { release(); }
 
 void FileLock::release() noexcept {
   if (!fd_) return;
-  (void)!::ftruncate(fd_.get(), 0);  // the file stays, empty: unlinking it would let two processes lock two inodes
+  if (whole_)
+    (void)!::ftruncate(fd_.get(), 0);  // the file stays, empty: unlinking it would let two processes lock two inodes
   fd_.reset();
 }
 

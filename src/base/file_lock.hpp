@@ -1,8 +1,10 @@
-// An advisory lock on a file that stays behind empty: one holder per path on this machine, gone with its process.
+// An advisory lock on a file that stays behind empty: one holder of the whole, or one of each of its numbered parts, on
+// this machine; gone with its process.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "base/unique_fd.hpp"
@@ -16,6 +18,11 @@ class FileLock {
   // The holder's pid stands in the file for people; nothing relies on it.
   [[nodiscard]] static Result<FileLock> try_acquire(const std::string& path, mode_t mode = 0660);
 
+  // One part of the same file: several may be held at once, each by one holder, and none beside a holder of the whole.
+  // Errors as above; already_exists says whether the whole or this part is taken.
+  [[nodiscard]] static Result<FileLock> try_acquire_part(const std::string& path, std::uint32_t part,
+                                                         mode_t mode = 0660);
+
   FileLock(FileLock&&) noexcept = default;
   FileLock& operator=(FileLock&& other) noexcept;
   ~FileLock();
@@ -23,11 +30,13 @@ class FileLock {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:
-  FileLock(UniqueFd fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
+  FileLock(UniqueFd fd, std::string path, bool whole) noexcept
+      : fd_(std::move(fd)), path_(std::move(path)), whole_(whole) {}
   void release() noexcept;
 
   UniqueFd fd_;
   std::string path_;
+  bool whole_ = true;
 };
 
 }  // namespace tensorpool

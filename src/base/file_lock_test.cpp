@@ -30,6 +30,26 @@ TEST(FileLock, IsFreeAgainWhenItsHolderGoesAndLeavesAnEmptyFile) {
   EXPECT_TRUE(FileLock::try_acquire(path));
 }
 
+TEST(FileLock, GivesEachPartToOneHolderAndNoneBesideTheWhole) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/a.lock";
+  {
+    auto five = FileLock::try_acquire_part(path, 5);
+    ASSERT_TRUE(five) << five.error().message;
+    auto six = FileLock::try_acquire_part(path, 6);
+    EXPECT_TRUE(six);
+    const auto five_again = FileLock::try_acquire_part(path, 5);
+    ASSERT_FALSE(five_again);
+    EXPECT_EQ(five_again.error().code, ErrorCode::already_exists);
+    const auto whole = FileLock::try_acquire(path);
+    ASSERT_FALSE(whole);
+    EXPECT_EQ(whole.error().code, ErrorCode::already_exists);
+  }
+  const auto whole = FileLock::try_acquire(path);
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(FileLock::try_acquire_part(path, 5));
+}
+
 TEST(FileLock, RefusesALinkAndAFifo) {
   const TempDir dir;
   std::filesystem::create_symlink(dir.path() + "/elsewhere", dir.path() + "/link");

@@ -24,12 +24,6 @@ constexpr Nanos shortest_interval_ns = nanos_per_milli;
 // Ids drawn one after the other without a pause; then something else is wrong.
 constexpr int quick_rerolls = 4;
 
-std::uint32_t nonzero_u32(const RandomSource& random) {
-  for (;;) {
-    if (const auto id = static_cast<std::uint32_t>(random()); id != 0) return id;
-  }
-}
-
 }  // namespace
 
 AttachSession::AttachSession(AttachSettings settings, RandomSource random)
@@ -385,6 +379,13 @@ std::optional<AttachNotice> AttachSession::take_notice() {
   AttachNotice notice = std::move(notices_.front());
   notices_.pop_front();
   return notice;
+}
+
+std::string AttachSession::likely_reason() const {
+  return last_refusal_.empty()
+             ? "Nobody answered: is a tensorpool driver running in this aeron directory, with the same control channel "
+               "and stream id? One that reserves many gigabytes may need a longer time-out"
+             : "The driver did answer, but never with a usable lease.";
 }
 
 std::string AttachSession::name() const {

@@ -11,11 +11,10 @@
 #include <deque>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "client/backoff.hpp"
-#include "client/grant.hpp"
+#include "client/tenancy.hpp"
 #include "protocol/messages.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
@@ -33,61 +32,42 @@ struct AttachSettings {
   Nanos announce_period_ns = nanos_per_second;
 };
 
-// Something that happened, told once.
-struct AttachNotice {
-  enum class Kind : std::uint8_t {
-    granted,   // `grant` is to be mapped; answer with on_mapped or on_mapping_failed
-    failed,    // the first attach ended without success; `error` says why. What may still be granted is given back.
-    refused,   // a later attach was refused; it will be tried again
-    broken,    // a response broke the protocol; it was dropped and will be asked for again
-    lost,      // the lease ended: revoked, expired, or overtaken by a higher epoch
-    shutdown,  // the driver said goodbye
-    driver_silent,  // no sign of life for 3 announce periods
-    closed,         // detach() is done. The session is over.
-  };
-  Kind kind = Kind::failed;
-  Error error;
-  std::optional<Grant> grant;
-};
-
-class AttachSession {
+class AttachSession final : public Tenancy {
  public:
-  enum class State : std::uint8_t { unattached, attaching, attached, detaching, backoff };
-  using Message = std::variant<protocol::ShmDetachRequest, protocol::ShmAttachRequest, protocol::ShmLeaseKeepalive>;
-
   AttachSession(AttachSettings settings, RandomSource random);
 
   // Asks for the first time; also after on_connection_lost, once there is a connection again.
-  void start(Nanos now);
+  void start(Nanos now) override;
   // Gives the lease back; `closed` follows. After a failure it cuts short the wait for a late answer.
-  void detach(Nanos now);
+  void detach(Nanos now) override;
 
   // The message to send now, if any. It stays due until sent() says that it went out: back-pressure is simply tried
   // again.
-  [[nodiscard]] std::optional<Message> due(Nanos now);
-  void sent(const Message& message, Nanos now);
+  [[nodiscard]] std::optional<Message> due(Nanos now) override;
+  void sent(const Message& message, Nanos now) override;
 
-  void on(const protocol::ShmAttachResponse& response, Nanos now);
-  void on(const protocol::ShmDetachResponse& response);
-  void on(const protocol::ShmLeaseRevoked& revoked, Nanos now);
-  void on(const protocol::ShmDriverShutdown& shutdown, Nanos now);
+  void on(const protocol::ShmAttachResponse& response, Nanos now) override;
+  void on(const protocol::ShmDetachResponse& response) override;
+  void on(const protocol::ShmLeaseRevoked& revoked, Nanos now) override;
+  void on(const protocol::ShmDriverShutdown& shutdown, Nanos now) override;
+  void on(const protocol::ShmPoolAnnounce& announce, Nanos now) override { on_announce(announce.epoch, now); }
   // A fresh announce of this session's stream: a sign of life, whatever its epoch. A higher one is only a reason to ask
   // the driver by a keepalive, until the regions are mapped (consumer) or ours is announced no more (producer).
   void on_announce(std::uint64_t epoch, Nanos now);
   // The consumer follows an announced epoch.
-  void on_epoch_mapped(std::uint64_t epoch) noexcept;
-  void on_mapped(Nanos now);
-  void on_mapping_failed(const Error& error, Nanos now);
-  void on_connection_lost();
+  void on_epoch_mapped(std::uint64_t epoch) noexcept override;
+  void on_mapped(Nanos now) override;
+  void on_mapping_failed(const Error& error, Nanos now) override;
+  void on_connection_lost() override;
 
-  [[nodiscard]] std::optional<AttachNotice> take_notice();
+  [[nodiscard]] std::optional<AttachNotice> take_notice() override;
 
-  [[nodiscard]] State state() const noexcept;
-  [[nodiscard]] bool over() const noexcept { return over_; }
-  [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_; }
-  [[nodiscard]] std::uint32_t stream_id() const noexcept { return settings_.stream_id; }
-  [[nodiscard]] protocol::Role role() const noexcept { return settings_.role; }
-  [[nodiscard]] const std::string& last_refusal() const noexcept { return last_refusal_; }
+  [[nodiscard]] State state() const noexcept override;
+  [[nodiscard]] bool over() const noexcept override { return over_; }
+  [[nodiscard]] std::uint32_t client_id() const noexcept override { return client_id_; }
+  [[nodiscard]] std::uint32_t stream_id() const noexcept override { return settings_.stream_id; }
+  [[nodiscard]] protocol::Role role() const noexcept override { return settings_.role; }
+  [[nodiscard]] std::string likely_reason() const override;
 
  private:
   // One question to the driver; its repeats carry the same correlation id.

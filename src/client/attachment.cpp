@@ -1,9 +1,11 @@
 #include "client/attachment.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/error.hpp"
+#include "protocol/region_uri.hpp"
 
 namespace tensorpool::detail {
 
@@ -28,16 +30,26 @@ Status AttachTicket::outcome() {
   return *outcome_;
 }
 
-Attachment::Attachment(ClientContext context, AttachSettings settings, RandomSource random)
-    : context_(context), session_(settings, std::move(random)) {}
+namespace {
+
+// <base>/tensorpool-<user>/<namespace>/<stream>/<epoch>/header.ring without the last three.
+std::string owner_of(std::string path) {
+  for (int level = 0; level < 3; ++level) path.resize(std::min(path.rfind('/'), path.size()));
+  return path;
+}
+
+}  // namespace
+
+Attachment::Attachment(ClientContext context, std::unique_ptr<Tenancy> tenancy)
+    : context_(context), tenancy_(std::move(tenancy)) {}
 
 int Attachment::do_work(Nanos now) {
-  if (handle_closed() && session_.state() != AttachSession::State::detaching && !session_.over()) {
-    if (session_.state() == AttachSession::State::attached) report_qos();  // the last figures
+  if (handle_closed() && tenancy_->state() != Tenancy::State::detaching && !tenancy_->over()) {
+    if (tenancy_->state() == Tenancy::State::attached) report_qos();  // the last figures
     detach(now);
   }
-  int work = send_due(now);
-  while (auto notice = session_.take_notice()) {
+  int work = tenancy_->do_work(now) + send_due(now);
+  while (auto notice = tenancy_->take_notice()) {
     handle(*std::move(notice), now);
     ++work;
   }
@@ -49,22 +61,21 @@ int Attachment::do_work(Nanos now) {
 int Attachment::send_due(Nanos now) {
   int sent = 0;
   unsigned kinds = 0;
-  while (const auto message = session_.due(now)) {
+  while (const auto message = tenancy_->due(now)) {
     const unsigned kind = 1U << message->index();
     if ((kinds & kind) != 0) break;
     kinds |= kind;
     const bool out = std::visit([this](const auto& m) { return context_.plane.send(m); }, *message);
     if (!out) break;
-    session_.sent(*message, now);
+    tenancy_->sent(*message, now);
     ++sent;
   }
   return sent;
 }
 
 int Attachment::run_timers(Nanos now) {
-  if (session_.state() != AttachSession::State::attached) return 0;
-  int work = 0;
-  each_cycle(now);
+  if (tenancy_->state() != Tenancy::State::attached) return 0;
+  int work = each_cycle(now);
   if (now >= next_period_) {
     next_period_ = now + context_.options.announce_period_ns;
     each_period(now);
@@ -79,20 +90,27 @@ int Attachment::run_timers(Nanos now) {
 }
 
 void Attachment::on_announce(const protocol::ShmPoolAnnounce& announce, Nanos now, Nanos realtime) {
-  if (announce.stream_id != session_.stream_id()) return;
+  if (announce.stream_id != tenancy_->stream_id()) return;
   if (!is_fresh(announce, freshness_ns(), context_.plane.listening_since(), now, realtime)) return;
-  session_.on_announce(announce.epoch, now);
-  if (session_.state() == AttachSession::State::attached) on_epoch_announced(announce, now);
+  const auto header = protocol::parse_region_uri(announce.header_region_uri);
+  // A message that says nothing usable is a sign of life, as long as it does not say that it is another's.
+  if (!header || same_owner(header->path)) tenancy_->on(announce, now);
+  if (tenancy_->state() == Tenancy::State::attached) on_epoch_announced(announce, now);
+}
+
+bool Attachment::same_owner(const std::string& header_path) const {
+  return owner_directory_.empty() || owner_of(header_path) == owner_directory_;
 }
 
 void Attachment::on_connection_lost() {
   withdraw();
-  session_.on_connection_lost();
+  owner_directory_.clear();
+  tenancy_->on_connection_lost();
 }
 
 void Attachment::detach(Nanos now) {
   withdraw();
-  session_.detach(now);
+  tenancy_->detach(now);
 }
 
 void Attachment::handle(AttachNotice notice, Nanos now) {
@@ -113,22 +131,28 @@ void Attachment::handle(AttachNotice notice, Nanos now) {
       return emit(EventKind::driver_shutdown, std::move(notice.error.message));
     case Kind::driver_silent:
       return emit(EventKind::driver_silent, std::move(notice.error.message));
+    case Kind::producer_gone:
+      owner_directory_.clear();
+      return emit(EventKind::producer_gone, std::move(notice.error.message));
+    case Kind::trouble:
+      return emit(EventKind::log, std::move(notice.error.message));
     case Kind::closed:
       return ticket_->settle(Error{ErrorCode::closed, "the client was closed"});
   }
 }
 
 void Attachment::map(const Grant& grant, Nanos now) {
-  if (session_.state() != AttachSession::State::attached) return;  // lost again before it could be used
+  if (tenancy_->state() != Tenancy::State::attached) return;  // lost again before it could be used
   auto adopted = adopt(grant, now);
   if (!adopted) {
     const Error error = make_error(adopted.error().code, "stream {} epoch {} was granted, but cannot be used: {}",
                                    grant.layout.stream_id, grant.layout.epoch, adopted.error().message);
     emit(EventKind::mapping_failed, error.message);
     withdraw();
-    return session_.on_mapping_failed(error, now);
+    return tenancy_->on_mapping_failed(error, now);
   }
-  session_.on_mapped(now);
+  owner_directory_ = owner_of(grant.layout.header_path);
+  tenancy_->on_mapped(now);
   next_period_ = now;
   next_qos_ = now;
   ticket_->settle({});
@@ -140,11 +164,7 @@ Error Attachment::explain(Error error) const {
   error.message +=
       fmt::format(" ({}). {}", context_.plane.describe(),
                   !context_.plane.up() ? fmt::format("The media driver is gone: {}", context_.plane.trouble())
-                  : session_.last_refusal().empty() ? "Nobody answered: is a tensorpool driver running in this aeron "
-                                                      "directory, with the same control channel and "
-                                                      "stream id? One that reserves many gigabytes may "
-                                                      "need a longer time-out"
-                                                    : "The driver did answer, but never with a usable lease.");
+                                       : tenancy_->likely_reason());
   return error;
 }
 

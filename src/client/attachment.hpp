@@ -1,4 +1,4 @@
-// One attachment of a client: the AttachSession says what to do, the Attachment does it: sends, maps regions, hands
+// One attachment of a client: its Tenancy says what to do, the Attachment does it: sends, maps regions, hands
 // sessions to the application's thread and tells the application. One subclass for each role. Conductor's thread only.
 #pragma once
 
@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
-#include "client/attach_session.hpp"
 #include "client/attachment_counters.hpp"
 #include "client/control_plane.hpp"
+#include "client/tenancy.hpp"
 #include "shm/path_policy.hpp"
 #include "tensorpool/client.hpp"
 
@@ -42,21 +42,21 @@ struct ClientContext {
 
 class Attachment {
  public:
-  Attachment(ClientContext context, AttachSettings settings, RandomSource random);
+  Attachment(ClientContext context, std::unique_ptr<Tenancy> tenancy);
   virtual ~Attachment() = default;
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
 
   [[nodiscard]] std::shared_ptr<AttachTicket> ticket() const { return ticket_; }
 
-  void start(Nanos now) { session_.start(now); }
+  void start(Nanos now) { tenancy_->start(now); }
   int do_work(Nanos now);
   template <class Message>
   void on(const Message& message, Nanos now) {
-    if constexpr (requires { session_.on(message, now); }) {
-      session_.on(message, now);
+    if constexpr (requires { tenancy_->on(message, now); }) {
+      tenancy_->on(message, now);
     } else {
-      session_.on(message);
+      tenancy_->on(message);
     }
   }
   void on_announce(const protocol::ShmPoolAnnounce& announce, Nanos now, Nanos realtime);
@@ -64,9 +64,9 @@ class Attachment {
   // The client ends: gives the lease back.
   void detach(Nanos now);
   // Nothing is left to do or to wait for.
-  [[nodiscard]] bool finished() const noexcept { return session_.over(); }
+  [[nodiscard]] bool finished() const noexcept { return tenancy_->over(); }
 
-  [[nodiscard]] std::uint32_t stream_id() const noexcept { return session_.stream_id(); }
+  [[nodiscard]] std::uint32_t stream_id() const noexcept { return tenancy_->stream_id(); }
   // Somebody reads this stream.
   virtual void on_consumer_seen(Nanos) {}
 
@@ -78,22 +78,26 @@ class Attachment {
   virtual void on_epoch_announced(const protocol::ShmPoolAnnounce&, Nanos) {}
   // Whether the application gave up its handle.
   [[nodiscard]] virtual bool handle_closed() const noexcept = 0;
+  // What cannot wait for the next period; in every duty cycle while attached. How much was done.
+  virtual int each_cycle(Nanos) { return 0; }
   // What is to be done once per announce period and once per QoS interval, while attached.
   virtual void each_period(Nanos now) = 0;
-  // What cannot wait for the next period; in every duty cycle while attached.
-  virtual void each_cycle(Nanos) {}
   virtual void report_qos() = 0;
   // Takes back and destroys what the application no longer uses.
   virtual bool reclaim() noexcept = 0;
 
   // The role follows an epoch that was announced and not granted.
-  void note_mapped(std::uint64_t epoch) noexcept { session_.on_epoch_mapped(epoch); }
+  void note_mapped(std::uint64_t epoch) noexcept { tenancy_->on_epoch_mapped(epoch); }
   void emit(EventKind kind, std::string message) const;
   [[nodiscard]] const ClientContext& context() const noexcept { return context_; }
-  [[nodiscard]] std::uint32_t client_id() const noexcept { return session_.client_id(); }
+  [[nodiscard]] std::uint32_t client_id() const noexcept { return tenancy_->client_id(); }
   [[nodiscard]] CounterOwner counter_owner() const noexcept {
-    return {context_.options.control.stream_id, session_.role(), client_id(), stream_id()};
+    return {context_.options.control.stream_id, tenancy_->role(), client_id(), stream_id()};
   }
+  // Whether the regions lie where those lie that are used: a stream id may be announced by somebody else too, by a
+  // standalone producer beside a driver.
+  [[nodiscard]] bool same_owner(const std::string& header_path) const;
+  [[nodiscard]] const std::string& owner_directory() const noexcept { return owner_directory_; }
   [[nodiscard]] Nanos freshness_ns() const noexcept { return 3 * context_.options.announce_period_ns; }
 
  private:
@@ -104,8 +108,9 @@ class Attachment {
   [[nodiscard]] Error explain(Error error) const;
 
   ClientContext context_;
-  AttachSession session_;
+  std::unique_ptr<Tenancy> tenancy_;
   std::shared_ptr<AttachTicket> ticket_ = std::make_shared<AttachTicket>();
+  std::string owner_directory_;  // <base>/tensorpool-<user>/<namespace> of the regions in use; empty: none are
   Nanos next_period_ = 0;
   Nanos next_qos_ = 0;
 };

@@ -13,6 +13,13 @@ namespace tensorpool::detail {
 // Where random numbers come from; tests bring their own.
 using RandomSource = std::function<std::uint64_t()>;
 
+// An id of this client's own choice.
+[[nodiscard]] inline std::uint32_t nonzero_u32(const RandomSource& random) {
+  for (;;) {
+    if (const auto id = static_cast<std::uint32_t>(random()); id != 0) return id;
+  }
+}
+
 class Backoff {
  public:
   Backoff(Nanos first, Nanos limit) noexcept : first_(first), limit_(limit), bound_(first) {}

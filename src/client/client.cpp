@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "client/client_core.hpp"
+#include "protocol/constants.hpp"
 
 namespace tensorpool {
 namespace {
@@ -12,6 +13,13 @@ Status check_timeout(Nanos timeout_ns) {
   if (timeout_ns >= 0) return {};
   return make_error(ErrorCode::invalid_argument, "attach_timeout_ns is {}; it must be positive, or 0 for the client's",
                     timeout_ns);
+}
+
+// Without a driver nobody else checks it.
+Status check_layout(std::uint32_t expected, bool standalone) {
+  if (!standalone || expected == 0 || expected == protocol::layout_version) return {};
+  return make_error(ErrorCode::unsupported, "layout version {} is expected, this build makes and reads {}", expected,
+                    protocol::layout_version);
 }
 
 }  // namespace
@@ -30,6 +38,8 @@ std::string_view to_string(EventKind kind) noexcept {
       return "mapping_failed";
     case EventKind::driver_silent:
       return "driver_silent";
+    case EventKind::producer_gone:
+      return "producer_gone";
     case EventKind::driver_shutdown:
       return "driver_shutdown";
     case EventKind::media_driver_lost:
@@ -54,10 +64,15 @@ Result<Client> Client::connect(ClientOptions options) {
 }
 
 Result<Producer> Client::attach_producer(const ProducerOptions& options) {
+  if (options.stream_id == 0 && options.standalone) {
+    return make_error(ErrorCode::invalid_argument, "a standalone producer needs a stream id");
+  }
   if (options.stream_id == 0 && !options.create) {
     return make_error(ErrorCode::invalid_argument, "a producer needs a stream id, or create = true to be given one");
   }
   if (auto good = check_timeout(options.attach_timeout_ns); !good) return good.error();
+  if (auto good = check_layout(options.expected_layout_version, options.standalone.has_value()); !good)
+    return good.error();
   auto pending = core_->begin_attach(options);
   Producer producer(std::move(pending.core));  // a handle that goes gives back what may still be granted
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();
@@ -67,6 +82,7 @@ Result<Producer> Client::attach_producer(const ProducerOptions& options) {
 Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
   if (options.stream_id == 0) return make_error(ErrorCode::invalid_argument, "a consumer needs a stream id");
   if (auto good = check_timeout(options.attach_timeout_ns); !good) return good.error();
+  if (auto good = check_layout(options.expected_layout_version, options.standalone); !good) return good.error();
   auto pending = core_->begin_attach(options);
   Consumer consumer(std::move(pending.core));
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();

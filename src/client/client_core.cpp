@@ -9,6 +9,9 @@
 #include "base/random.hpp"
 #include "client/consumer_attachment.hpp"
 #include "client/producer_attachment.hpp"
+#include "client/standalone_attachment.hpp"
+#include "client/standalone_follower.hpp"
+#include "client/standalone_owner.hpp"
 #include "protocol/dispatch.hpp"
 
 namespace tensorpool::detail {
@@ -194,8 +197,15 @@ ClientCore::Pending<ProducerCore> ClientCore::begin_attach(const ProducerOptions
   wanted.create = options.create;
   wanted.desired_node_id = options.desired_node_id;
   auto core = std::make_shared<ProducerCore>(options);
-  auto attachment =
-      std::make_unique<ProducerAttachment>(ClientContext{options_, plane_, policy_}, wanted, random_, core);
+  const ClientContext context{options_, plane_, policy_};
+  std::unique_ptr<Attachment> attachment;
+  if (options.standalone) {
+    attachment = std::make_unique<StandaloneProducerAttachment>(
+        context, std::make_unique<StandaloneOwner>(wanted, *options.standalone, random_), options.standalone->base_dir,
+        core);
+  } else {
+    attachment = std::make_unique<ProducerAttachment>(context, std::make_unique<AttachSession>(wanted, random_), core);
+  }
   Pending<ProducerCore> pending{std::move(core), attachment->ticket()};
   add(std::move(attachment));
   return pending;
@@ -208,8 +218,14 @@ ClientCore::Pending<ConsumerCore> ClientCore::begin_attach(const ConsumerOptions
   wanted.expected_layout_version = options.expected_layout_version;
   wanted.create = options.create;
   auto core = std::make_shared<ConsumerCore>(options);
+  std::unique_ptr<Tenancy> tenancy;
+  if (options.standalone) {
+    tenancy = std::make_unique<StandaloneFollower>(wanted, random_);
+  } else {
+    tenancy = std::make_unique<AttachSession>(wanted, random_);
+  }
   auto attachment =
-      std::make_unique<ConsumerAttachment>(ClientContext{options_, plane_, policy_}, wanted, random_, core);
+      std::make_unique<ConsumerAttachment>(ClientContext{options_, plane_, policy_}, std::move(tenancy), core);
   Pending<ConsumerCore> pending{std::move(core), attachment->ticket()};
   add(std::move(attachment));
   return pending;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/agent_runner.hpp"
+#include "client/attach_session.hpp"
 #include "client/attachment.hpp"
 #include "client/consumer_core.hpp"
 #include "client/control_plane.hpp"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 
 namespace tensorpool::detail {
 
@@ -12,7 +13,7 @@ Result<std::unique_ptr<shm::RegionSet>> ConsumerAttachment::map(const shm::Regio
   return shm::RegionSet::map(layout, shm::Access::read_only, context().policy);
 }
 
-Status ConsumerAttachment::adopt(const Grant& grant, Nanos) {
+Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
   const bool same_streams = subscription_ && subscription_generation_ == context().plane.generation();
   core_->set_ids(grant.layout.stream_id, client_id());
   // A later epoch was announced already, or nothing changed: a lease again, but nothing to map.
@@ -20,6 +21,9 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos) {
   if (!mapped) {
     auto regions = map(grant.layout);
     if (!regions) return regions.error();
+    if (grant.announced) {
+      if (auto alive = check_activity(**regions, now); !alive) return alive;
+    }
     mapped_epoch_ = grant.layout.epoch;
     if (auto handed = hand_over(*std::move(regions)); !handed) return handed;
   }
@@ -44,18 +48,29 @@ void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& ann
   if (announce.epoch <= mapped_epoch_) return;
   auto layout = layout_from(announce);
   if (!layout) return complain(announce.epoch, layout.error().message);
+  if (!same_owner(layout->header_path)) {
+    return complain(
+        announce.epoch,
+        fmt::format("{} is not below {}, where the regions in use lie: somebody else writes a stream of the "
+                    "same id; give one of the two another",
+                    escape(layout->header_path), owner_directory()));
+  }
   auto regions = map(*layout);
   if (!regions) return complain(announce.epoch, regions.error().message);
   // An epoch with a producer lives, or it is a leftover. An idle one has nobody to refresh it.
-  if (announce.producer_id != 0 && announce.announce_clock_domain == protocol::ClockDomain::monotonic &&
-      now - (*regions)->activity() > freshness_ns()) {
-    return complain(announce.epoch, "its superblocks show no activity, so its producer is not alive");
+  if (announce.producer_id != 0 && announce.announce_clock_domain == protocol::ClockDomain::monotonic) {
+    if (auto alive = check_activity(**regions, now); !alive) return complain(announce.epoch, alive.error().message);
   }
   if (auto handed = hand_over(*std::move(regions)); !handed) return complain(announce.epoch, handed.error().message);
   mapped_epoch_ = announce.epoch;
   note_mapped(mapped_epoch_);
   emit(EventKind::remapped,
        fmt::format("consumer {} follows stream {} to epoch {}", client_id(), stream_id(), mapped_epoch_));
+}
+
+Status ConsumerAttachment::check_activity(const shm::RegionSet& regions, Nanos now) const {
+  if (now - regions.activity() <= freshness_ns()) return {};
+  return make_error(ErrorCode::unavailable, "its superblocks show no activity, so its producer is not alive");
 }
 
 // Once per epoch; the next announce tries again in silence.

@@ -11,9 +11,8 @@ namespace tensorpool::detail {
 
 class ConsumerAttachment final : public Attachment {
  public:
-  ConsumerAttachment(ClientContext context, AttachSettings settings, RandomSource random,
-                     std::shared_ptr<ConsumerCore> core)
-      : Attachment(context, settings, std::move(random)), core_(std::move(core)) {}
+  ConsumerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ConsumerCore> core)
+      : Attachment(context, std::move(tenancy)), core_(std::move(core)) {}
   ~ConsumerAttachment() override { core_->set_attached(false); }
 
  protected:
@@ -29,6 +28,8 @@ class ConsumerAttachment final : public Attachment {
  private:
   Result<std::unique_ptr<shm::RegionSet>> map(const shm::RegionLayout& layout) const;
   Status hand_over(std::unique_ptr<shm::RegionSet> regions);
+  // Whether the producer of announced regions lives; else they are leftovers.
+  [[nodiscard]] Status check_activity(const shm::RegionSet& regions, Nanos now) const;
   void complain(std::uint64_t epoch, const std::string& why);
 
   std::shared_ptr<ConsumerCore> core_;

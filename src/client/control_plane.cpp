@@ -101,6 +101,22 @@ ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
   return Change::none;
 }
 
+bool ControlPlane::announces_apart() const noexcept { return !same_stream(options_.announce, options_.control); }
+
+Status ControlPlane::open_announces() {
+  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
+  if (!announces_apart() || (wires_->announce_out.max_message_length() != 0 && !wires_->announce_out.is_closed())) {
+    return {};
+  }
+  return publish_on(wires_->connection, wires_->announce_out, "announce publication", options_.announce,
+                    transport::announce_channel);
+}
+
+std::size_t ControlPlane::max_announce_length() const noexcept {
+  if (!up()) return 0;
+  return (announces_apart() ? wires_->announce_out : wires_->control_out).max_message_length();
+}
+
 Result<std::shared_ptr<transport::Publication>> ControlPlane::add_descriptor_publication() {
   if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
   transport::Publication made;

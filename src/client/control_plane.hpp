@@ -12,6 +12,7 @@
 
 #include "client/backoff.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/messages.hpp"
 #include "tensorpool/client.hpp"
 #include "transport/connection.hpp"
 #include "transport/counter_requests.hpp"
@@ -48,6 +49,10 @@ class ControlPlane {
   bool send(const Message& message) {
     return up() && offer(wires_->control_out, message);
   }
+  // REQUIRES: open_announces() on this connection, where announces have a stream of their own.
+  bool send(const protocol::ShmPoolAnnounce& announce) {
+    return up() && offer(announces_apart() ? wires_->announce_out : wires_->control_out, announce);
+  }
   template <class Message>
   bool send_qos(const Message& message) {
     return up() && offer(wires_->qos_out, message);
@@ -64,6 +69,10 @@ class ControlPlane {
     return work + wires_->qos_in.poll_assembled(on_message, fragment_limit);
   }
 
+  // For a client that announces: regions of its own.
+  Status open_announces();
+  // The longest announce that goes out.
+  [[nodiscard]] std::size_t max_announce_length() const noexcept;
   Result<std::shared_ptr<transport::Publication>> add_descriptor_publication();
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
 
@@ -87,12 +96,14 @@ class ControlPlane {
     transport::Publication control_out;
     transport::Subscription control_in;
     transport::Subscription announce_in;  // empty when announces come on the control stream
+    transport::Publication announce_out;  // empty until open_announces(), or when they go on the control stream
     transport::Publication qos_out;
     transport::Subscription qos_in;
   };
 
   Status connect(Nanos now);
   Status subscribe(Wires& wires);
+  [[nodiscard]] bool announces_apart() const noexcept;
 
   template <class Message>
   bool offer(transport::Publication& publication, const Message& message) {

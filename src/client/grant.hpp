@@ -19,6 +19,7 @@ struct Grant {
   Nanos lease_duration_ns = 0;  // from the response on, and from each keepalive on
   std::optional<std::uint32_t> node_id;
   shm::RegionLayout layout;
+  bool announced = false;  // not granted but announced: usable only while its producer shows activity
 };
 
 // What was asked for, as far as an answer must agree with it.

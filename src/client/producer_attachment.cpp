@@ -4,6 +4,9 @@
 
 #include <utility>
 
+#include "base/log.hpp"
+#include "protocol/region_uri.hpp"
+
 namespace tensorpool::detail {
 namespace {
 
@@ -12,7 +15,7 @@ constexpr int consumer_silence_periods = 5;
 }  // namespace
 
 Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
-  auto mapped = shm::RegionSet::map(grant.layout, shm::Access::read_write, context().policy);
+  auto mapped = shm::RegionSet::map(grant.layout, shm::Access::read_write, policy());
   if (!mapped) return mapped.error();
   if (!publication_ || publication_generation_ != context().plane.generation()) {
     auto added = context().plane.add_descriptor_publication();
@@ -22,6 +25,7 @@ Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
   }
   regions_ = *std::move(mapped);
   regions_->touch_activity(now);
+  rival_told_ = false;
   const bool again = std::exchange(mapped_epoch_, grant.layout.epoch) != 0;
   core_->set_ids(grant.layout.stream_id, client_id(), grant.node_id);
   // The application hears of the new epoch before it can see it.
@@ -38,6 +42,15 @@ Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
 void ProducerAttachment::withdraw() {
   core_->set_attached(false);
   regions_.reset();
+}
+
+void ProducerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos) {
+  const auto header = protocol::parse_region_uri(announce.header_region_uri);
+  if (!header || same_owner(header->path) || std::exchange(rival_told_, true)) return;
+  emit(EventKind::log,
+       fmt::format("stream {} is announced by somebody else too: producer {} in {}; consumers may follow it instead of "
+                   "this producer. Give one of the two another stream id",
+                   stream_id(), announce.producer_id, escape(header->path)));
 }
 
 void ProducerAttachment::on_consumer_seen(Nanos now) {

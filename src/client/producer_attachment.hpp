@@ -11,11 +11,10 @@
 
 namespace tensorpool::detail {
 
-class ProducerAttachment final : public Attachment {
+class ProducerAttachment : public Attachment {
  public:
-  ProducerAttachment(ClientContext context, AttachSettings settings, RandomSource random,
-                     std::shared_ptr<ProducerCore> core)
-      : Attachment(context, settings, std::move(random)), core_(std::move(core)) {}
+  ProducerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ProducerCore> core)
+      : Attachment(context, std::move(tenancy)), core_(std::move(core)) {}
   ~ProducerAttachment() override { core_->set_attached(false); }
 
   void on_consumer_seen(Nanos now) override;
@@ -23,11 +22,17 @@ class ProducerAttachment final : public Attachment {
  protected:
   Status adopt(const Grant& grant, Nanos now) override;
   void withdraw() override;
+  void on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos now) override;
   [[nodiscard]] bool handle_closed() const noexcept override { return core_->closed(); }
   void each_period(Nanos now) override;
-  void each_cycle(Nanos now) override { watch_claims(now); }
+  int each_cycle(Nanos now) override {
+    watch_claims(now);
+    return 0;
+  }
   void report_qos() override;
   bool reclaim() noexcept override { return core_->sessions.reclaim(); }
+  // Where the regions may lie.
+  [[nodiscard]] virtual const shm::PathPolicy& policy() const { return context().policy; }
 
  private:
   void watch_claims(Nanos now);
@@ -39,6 +44,7 @@ class ProducerAttachment final : public Attachment {
   std::uint64_t publication_generation_ = 0;
   std::uint64_t mapped_epoch_ = 0;
   std::optional<Nanos> consumer_seen_;
+  bool rival_told_ = false;
 
   // For the event that names the claim which holds everything up.
   std::optional<std::uint64_t> oldest_claim_;

@@ -328,19 +328,27 @@ Result<std::size_t> EpochStore::remove_half_made() {
   if (!ids) return ids.error();
   std::size_t removed = 0;
   for (const std::uint32_t id : *ids) {
-    const std::string path = fmt::format("{}/{}", namespace_dir_, id);
-    const UniqueFd stream = open_beneath(namespace_fd_.get(), std::to_string(id), directory_flags);
-    if (!stream) return errno_error(errno, "cannot open {}", path);
-    const auto names = names_in(stream.get(), path);
-    if (!names) return names.error();
-    for (const std::string& name : *names) {
-      if (!is_half_made(name)) continue;
-      if (Status gone = remove_tree(stream.get(), name, path, *calls_); !gone) return gone.error();
-      ++removed;
-    }
-    if (remove_stream_dir_if_empty(id)) ++removed;
+    const auto gone = remove_half_made(id);
+    if (!gone) return gone.error();
+    removed += *gone;
   }
   return removed;
+}
+
+Result<std::size_t> EpochStore::remove_half_made(std::uint32_t stream_id) {
+  const std::string path = fmt::format("{}/{}", namespace_dir_, stream_id);
+  const UniqueFd stream = open_beneath(namespace_fd_.get(), std::to_string(stream_id), directory_flags);
+  if (!stream && errno == ENOENT) return std::size_t{0};
+  if (!stream) return errno_error(errno, "cannot open {}", path);
+  const auto names = names_in(stream.get(), path);
+  if (!names) return names.error();
+  std::size_t removed = 0;
+  for (const std::string& name : *names) {
+    if (!is_half_made(name)) continue;
+    if (Status gone = remove_tree(stream.get(), name, path, *calls_); !gone) return gone.error();
+    ++removed;
+  }
+  return removed + (remove_stream_dir_if_empty(stream_id) ? 1 : 0);
 }
 
 Result<UniqueFd> EpochStore::open_stream_dir(std::uint32_t stream_id) {

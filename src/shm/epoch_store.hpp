@@ -25,6 +25,14 @@ struct StoreOptions {
   mode_t directory_mode = 02750;           // of every directory that the store makes; 0700 keeps other users out
 };
 
+// Directories are open to whom the files are open to; the group's stay with the directory's group.
+[[nodiscard]] constexpr mode_t directory_mode_for(mode_t file_mode) noexcept {
+  mode_t mode = 0700;
+  mode |= (file_mode & 0040U) != 0 ? mode_t{02050} : mode_t{0};
+  mode |= (file_mode & 0004U) != 0 ? mode_t{0005} : mode_t{0};
+  return mode;
+}
+
 inline constexpr std::string_view header_file_name = "header.ring";
 // Directories beside the epochs: one that a RegionCreator has not finished, one that is being removed.
 inline constexpr std::string_view making_prefix = ".making-";
@@ -86,6 +94,8 @@ class EpochStore {
   // Removes what a killed owner left half-made or half-removed, and streams' directories that are empty; says how many
   // directories went. REQUIRES: no RegionCreator and no EpochRemoval of this namespace is at work.
   [[nodiscard]] Result<std::size_t> remove_half_made();
+  // The same for one stream, of which alone it REQUIRES that.
+  [[nodiscard]] Result<std::size_t> remove_half_made(std::uint32_t stream_id);
 
   // --- for RegionCreator ---
   // A handle of the stream's directory, made if missing.

@@ -39,14 +39,6 @@ void fill_in(DriverDeps& deps, const DriverConfig& config) {
   }
 }
 
-// Directories open to whom the files are open to; the group's stays with the directory's group.
-mode_t directory_mode(std::uint32_t file_mode) {
-  mode_t mode = 0700;
-  mode |= (file_mode & 0040U) != 0 ? mode_t{02050} : mode_t{0};
-  mode |= (file_mode & 0004U) != 0 ? mode_t{0005} : mode_t{0};
-  return mode;
-}
-
 Result<shm::EpochStore> open_store(const DriverConfig& config, const DriverDeps& deps) {
   const auto file_mode = parse_permissions_mode(config.shm.permissions_mode);
   if (!file_mode) {
@@ -56,7 +48,7 @@ Result<shm::EpochStore> open_store(const DriverConfig& config, const DriverDeps&
   options.base_dir = config.shm.base_dir;
   options.user = deps.user;
   options.namespace_name = config.shm.name_space;
-  options.directory_mode = directory_mode(*file_mode);
+  options.directory_mode = shm::directory_mode_for(*file_mode);
   return shm::EpochStore::open(options, *deps.system_calls);
 }
 

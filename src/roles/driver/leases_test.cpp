@@ -4,7 +4,6 @@
 
 #include <limits>
 
-#include "roles/driver/epochs.hpp"
 #include "roles/driver/node_ids.hpp"
 #include "roles/driver/token.hpp"
 
@@ -155,13 +154,6 @@ TEST(NodeIds, AreAtMostTenBits) {
     EXPECT_LT(*id, node_id_count);
   }
   EXPECT_EQ(ids.assign(5000, std::nullopt, 0), std::nullopt);
-}
-
-TEST(Epochs, GrowThoughTheClockStepsBack) {
-  EXPECT_EQ(next_epoch(0, 0, 500), 500U);
-  EXPECT_EQ(next_epoch(500, 500, 20), 501U);
-  EXPECT_EQ(next_epoch(0, 900, 20), 901U);
-  EXPECT_EQ(next_epoch(0, 0, -1), 1U);
 }
 
 TEST(Token, MatchesOnlyItsEqualAndNeverTheEmptyOne) {

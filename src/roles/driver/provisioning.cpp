@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "roles/driver/epochs.hpp"
 #include "roles/driver/pool_specs.hpp"
+#include "shm/epoch_number.hpp"
 
 namespace tensorpool::driver {
 
@@ -104,7 +104,7 @@ Status Provisioning::prepare(Job& job, const Stream& stream) {
     return on_disk.error();
   }
   const std::uint64_t highest = on_disk->empty() ? 0 : on_disk->back();
-  job.spec = make_spec(job, stream, next_epoch(stream.last_epoch, highest, parts_.realtime()));
+  job.spec = make_spec(job, stream, shm::next_epoch(stream.last_epoch, highest, parts_.realtime()));
   return {};
 }
 

@@ -1,7 +1,7 @@
 #include "roles/driver/stream_messages.hpp"
 
-#include "protocol/region_uri.hpp"
 #include "protocol/shm_layout.hpp"
+#include "shm/region_announce.hpp"
 
 namespace tensorpool::driver {
 
@@ -9,39 +9,10 @@ namespace {
 
 constexpr std::size_t max_error_message = 1024;  // spec: driver §4.2
 
-std::string region_uri(const shm::RegionLayout& layout, const std::string& path) {
-  protocol::RegionUri uri{path};
-  if (layout.require_hugepages) {
-    uri.require_hugepages = true;
-  }
-  return protocol::format_region_uri(uri);
-}
-
-std::vector<protocol::PayloadPool> payload_pools(const shm::RegionLayout& layout) {
-  std::vector<protocol::PayloadPool> pools;
-  pools.reserve(layout.pools.size());
-  for (const shm::PoolLayout& pool : layout.pools) {
-    pools.push_back({pool.pool_id, layout.nslots, pool.stride_bytes, region_uri(layout, pool.path)});
-  }
-  return pools;
-}
-
 }  // namespace
 
 protocol::ShmPoolAnnounce make_announce(const Stream& stream, std::uint32_t producer_id, Nanos now) {
-  const shm::RegionLayout& layout = *stream.layout;
-  protocol::ShmPoolAnnounce announce;
-  announce.stream_id = stream.stream_id;
-  announce.producer_id = producer_id;
-  announce.epoch = layout.epoch;
-  announce.announce_timestamp_ns = static_cast<std::uint64_t>(now);
-  announce.announce_clock_domain = protocol::ClockDomain::monotonic;
-  announce.layout_version = layout.layout_version;
-  announce.header_nslots = layout.nslots;
-  announce.header_slot_bytes = static_cast<std::uint16_t>(protocol::header_slot_bytes);
-  announce.payload_pools = payload_pools(layout);
-  announce.header_region_uri = region_uri(layout, layout.header_path);
-  return announce;
+  return shm::make_announce(*stream.layout, producer_id, now);
 }
 
 // spec: driver §4.2
@@ -58,8 +29,8 @@ protocol::ShmAttachResponse make_grant(std::int64_t correlation_id, const Stream
   response.header_nslots = layout.nslots;
   response.header_slot_bytes = static_cast<std::uint16_t>(protocol::header_slot_bytes);
   response.node_id = lease.node_id;
-  response.payload_pools = payload_pools(layout);
-  response.header_region_uri = region_uri(layout, layout.header_path);
+  response.payload_pools = shm::payload_pools(layout);
+  response.header_region_uri = shm::header_uri(layout);
   return response;
 }
 

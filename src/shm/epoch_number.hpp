@@ -6,7 +6,7 @@
 
 #include "tensorpool/time.hpp"
 
-namespace tensorpool::driver {
+namespace tensorpool::shm {
 
 // max(previous + 1, highest epoch directory + 1, realtime); 0 stands for "none" in both.
 [[nodiscard]] constexpr std::uint64_t next_epoch(std::uint64_t previous, std::uint64_t highest_on_disk,
@@ -15,4 +15,4 @@ namespace tensorpool::driver {
   return std::max({previous + 1, highest_on_disk + 1, clock});
 }
 
-}  // namespace tensorpool::driver
+}  // namespace tensorpool::shm
