@@ -1,15 +1,12 @@
-// The monitor's duty cycle: listens, reads counters now and then, and lets the StreamWatch judge. It runs on a thread
-// of its own, or on the caller's in invoker mode. A lock guards what snapshot() copies; nobody else ever waits for it.
+// The monitor's duty cycle: a Lookout, and the descriptors if asked for. It runs on a thread of its own, or on the
+// caller's in invoker mode. A lock guards what snapshot() copies; nobody else ever waits for it.
 #pragma once
 
 #include <memory>
 #include <mutex>
-#include <string>
-#include <vector>
 
 #include "base/agent_runner.hpp"
-#include "client/control_plane.hpp"
-#include "client/stream_watch.hpp"
+#include "client/lookout.hpp"
 #include "tensorpool/monitor.hpp"
 
 namespace tensorpool::detail {
@@ -27,24 +24,18 @@ class MonitorCore {
  private:
   MonitorCore(ClientOptions where, MonitorOptions options);
   int cycle(Nanos now);
-  void follow_connection(Nanos now, int& work);
-  int read_messages(Nanos now);
   int read_descriptors(Nanos now);
-  int read_counters(Nanos now);
 
   const ClientOptions where_;
   const MonitorOptions options_;
 
   // The monitor's thread only.
-  ControlPlane plane_;
   std::shared_ptr<transport::Subscription> descriptors_;
-  Nanos next_counters_ = 0;
-  int busy_cycles_ = 0;
+  std::uint64_t generation_ = 0;  // of the connection that they are of
 
   mutable std::mutex mutex_;  // guards what follows
-  StreamWatch watch_;
+  Lookout lookout_;
   Nanos now_ = 0;
-  bool connected_ = true;
 
   std::unique_ptr<AgentRunner> runner_;  // the last member: stops first
 };
