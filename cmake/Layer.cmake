@@ -58,9 +58,9 @@ function(tensorpool_layer)
 endfunction()
 
 # tensorpool_on_aeron(<target> <layer or target>...): a program that really talks. What calls the transport stands before it,
-# the driver and the client last: a linker reads static libraries once.
+# the roles and the client last: a linker reads static libraries once.
 function(tensorpool_on_aeron target)
-  tensorpool_link(${target} PRIVATE ${ARGN} driver client transport)
+  tensorpool_link(${target} PRIVATE ${ARGN} driver supervisor client transport)
 endfunction()
 
 # tensorpool_fuzz(<name> <file> LINK <layer or target>...)

@@ -18,7 +18,7 @@ LAYERS = {
     "shm": {"shm", "protocol", "base"},
     "transport": {"transport", "base"},
     "client": {"client", "shm", "protocol", "transport", "base", "api"},
-    "roles": {"client", "shm", "protocol", "transport", "base"},
+    "roles": {"client", "shm", "protocol", "transport", "base", "api"},
     "apps": {"apps", "roles", "client", "shm", "protocol", "transport", "base", "api"},
     "api": {"api"},
     "vocabulary": set(),

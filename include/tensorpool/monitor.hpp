@@ -119,8 +119,13 @@ enum class MonitorEventKind : std::uint8_t {
   driver_back,
   media_driver_lost,
   media_driver_back,
+  // Only of a Supervisor:
+  config_sent,     // a consumer was told what its policy says
+  config_ignored,  // told several times, and it does otherwise
 };
 [[nodiscard]] std::string_view to_string(MonitorEventKind kind) noexcept;
+// Whether somebody should look: a client stale or gone, drops rising, a driver silent or gone, a config ignored.
+[[nodiscard]] bool is_alert(MonitorEventKind kind) noexcept;
 
 struct MonitorEvent {
   MonitorEventKind kind = MonitorEventKind::producer_appeared;

@@ -9,5 +9,6 @@
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/standalone.hpp"
+#include "tensorpool/supervisor.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"

@@ -60,8 +60,29 @@ std::string_view to_string(MonitorEventKind kind) noexcept {
       return "media_driver_lost";
     case MonitorEventKind::media_driver_back:
       return "media_driver_back";
+    case MonitorEventKind::config_sent:
+      return "config_sent";
+    case MonitorEventKind::config_ignored:
+      return "config_ignored";
   }
   return "unknown";
+}
+
+bool is_alert(MonitorEventKind kind) noexcept {
+  switch (kind) {
+    case MonitorEventKind::producer_stale:
+    case MonitorEventKind::producer_gone:
+    case MonitorEventKind::consumer_stale:
+    case MonitorEventKind::consumer_gone:
+    case MonitorEventKind::drops_rising:
+    case MonitorEventKind::driver_silent:
+    case MonitorEventKind::driver_shutdown:
+    case MonitorEventKind::media_driver_lost:
+    case MonitorEventKind::config_ignored:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Monitor::Monitor(std::unique_ptr<detail::MonitorCore> core) noexcept : core_(std::move(core)) {}

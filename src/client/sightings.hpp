@@ -53,6 +53,13 @@ class Sightings {
       return true;
     });
   }
+  template <class Predicate>
+  void erase_one(Key key, Predicate&& leaves) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end() || !leaves(found->second)) return;
+    if (!found->second.confirmed) --unconfirmed_;
+    entries_.erase(found);
+  }
   [[nodiscard]] std::map<Key, Entry>& all() noexcept { return entries_; }
   [[nodiscard]] const std::map<Key, Entry>& all() const noexcept { return entries_; }
 

@@ -75,14 +75,15 @@ class StreamWatch {
   void tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint32_t client_id, std::string message, Nanos now);
   [[nodiscard]] MonitorSnapshot snapshot(Nanos now) const;
 
-  // For who counts without copying.
+  [[nodiscard]] const MonitorCounts& counts() const noexcept { return counts_; }
+  // For who counts without copying: f(stream_id, view, liveness).
   template <class F>
   void each_producer(F&& f) const {
-    for (const auto& [key, entry] : producers_.all()) f(entry.view, entry.liveness);
+    for (const auto& [key, entry] : producers_.all()) f(key.first, entry.view, entry.liveness);
   }
   template <class F>
   void each_consumer(F&& f) const {
-    for (const auto& [key, entry] : consumers_.all()) f(entry.view, entry.liveness);
+    for (const auto& [key, entry] : consumers_.all()) f(key.first, entry.view, entry.liveness);
   }
 
  private:

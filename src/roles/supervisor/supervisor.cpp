@@ -1,0 +1,25 @@
+#include "tensorpool/supervisor.hpp"
+
+#include <utility>
+
+#include "roles/supervisor/supervision.hpp"
+
+namespace tensorpool {
+
+Supervisor::Supervisor(std::unique_ptr<supervisor::Supervision> supervision) noexcept
+    : supervision_(std::move(supervision)) {}
+Supervisor::Supervisor(Supervisor&&) noexcept = default;
+Supervisor& Supervisor::operator=(Supervisor&&) noexcept = default;
+Supervisor::~Supervisor() = default;
+
+Result<Supervisor> Supervisor::create(SupervisorOptions options) {
+  auto made = supervisor::Supervision::create(std::move(options));
+  if (!made) return made.error();
+  return Supervisor(*std::move(made));
+}
+
+int Supervisor::do_work(Nanos now) noexcept { return supervision_->do_work(now); }
+MonitorSnapshot Supervisor::snapshot() const { return supervision_->snapshot(); }
+SupervisorStats Supervisor::stats() const noexcept { return supervision_->stats(); }
+
+}  // namespace tensorpool
