@@ -29,6 +29,7 @@ enum class EventKind : std::uint8_t {
   driver_shutdown,    // the driver said goodbye
   media_driver_lost,  // Aeron connection lost; reconnecting
   media_driver_back,  // reconnected
+  configured,         // a ConsumerConfig changed what a consumer reads (Consumer::terms)
   log,                // something worth a line, nothing to act on
 };
 [[nodiscard]] std::string_view to_string(EventKind kind) noexcept;

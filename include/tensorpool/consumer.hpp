@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -21,7 +23,14 @@ enum class StartAt : std::uint8_t {
   oldest,  // the oldest frame that is still safely readable
 };
 
-// Every sequence that a consumer did not deliver has exactly one cause.
+enum class ConsumerMode : std::uint8_t {
+  stream,        // every frame, as far as the consumer keeps up
+  rate_limited,  // at most max_rate_hz frames a second
+};
+[[nodiscard]] std::string_view to_string(ConsumerMode mode) noexcept;
+
+// Every sequence that a consumer did not deliver has exactly one cause. The last two are its own wish, and no loss on
+// the wire (QosConsumer).
 enum class LossCause : std::uint8_t {
   gap,             // its descriptor never came (dropped by the producer, or this reader fell out of the stream)
   skipped,         // given up unread: more than the skip threshold behind, or a whole epoch, or `latest_only`
@@ -29,10 +38,19 @@ enum class LossCause : std::uint8_t {
   late,            // overwritten while it was read
   not_committed,   // descriptor seen, slot not (or no longer) committed
   invalid_header,  // the slot header broke a rule (type, shape, pool, length)
-  unmapped,        // passed by while this consumer was not attached
+  unmapped,        // passed by while this consumer was not attached, or was told not to read shared memory
+  decimated,       // between two frames that `decimation` lets through
+  rate_limited,    // above max_rate_hz; on a stream of its own, also what the producer did not send for that reason
 };
-inline constexpr std::size_t loss_causes = 7;
+inline constexpr std::size_t loss_causes = 9;
 [[nodiscard]] std::string_view to_string(LossCause cause) noexcept;
+
+// How often a consumer wants to hear of a frame that is being filled; a producer takes the tightest of its consumers'.
+struct ProgressHints {
+  std::uint32_t interval_us = 250;
+  std::uint32_t bytes_delta = 65536;
+  std::uint32_t rows_delta = 0;  // 0 = no matter
+};
 
 struct ConsumerOptions {
   std::uint32_t stream_id = 0;                // required: 0 is refused
@@ -44,8 +62,36 @@ struct ConsumerOptions {
   std::uint32_t skip_threshold = 0;           // lag in frames beyond which it skips ahead; 0 = half the ring
   std::uint32_t max_outstanding_seq_gap = 0;  // 0 = off, else caps the skip threshold
   Nanos attach_timeout_ns = 0;                // >= 0; 0 = the client's
+
+  // What of the stream it wants. A rate limit goes by the frames' time stamps (the descriptor's, else the slot's, else
+  // the clock), and only frames that were delivered spend it.
+  std::uint32_t max_rate_hz = 0;       // 0 = no limit
+  std::optional<ConsumerMode> mode{};  // absent: rate_limited if max_rate_hz is given. A ConsumerConfig may change it
+  std::uint32_t decimation = 1;        // deliver every n-th sequence; at least 1
+  // Ask for a descriptor stream of its own. It gets what its mode allows, paced by the producer; nobody else's frames
+  // pass through it. Where that is declined it stays on the shared stream.
+  bool own_streams = false;
+
+  // What the hello says beside that.
+  bool supports_shm = true;        // false: it never reads shared memory, so it gets no frame in this process
+  bool use_shm = true;             // false: it reads none until a ConsumerConfig says so
+  bool require_hugepages = false;  // the driver refuses unless the regions lie on a hugetlbfs
+  Nanos hello_interval_ns = 0;     // >= 0, at most an hour; 0 = the client's announce period
+  std::optional<ProgressHints> progress{};
+
   // Without a driver: follows what a standalone producer announces. `create` means nothing then.
   bool standalone = false;
+};
+
+// What is in force between a consumer and those who serve it: its wishes, as ConsumerConfig messages changed them.
+struct ConsumerTerms {
+  ConsumerMode mode = ConsumerMode::stream;
+  std::uint32_t max_rate_hz = 0;           // in force in mode rate_limited; 0 = no limit is known
+  bool use_shm = true;                     // false: nothing is delivered
+  std::string payload_fallback_uri{};      // where frames come from without shared memory, as the ConsumerConfig says
+  std::uint32_t descriptor_stream_id = 0;  // of its own, granted; 0 = the shared one
+  std::uint32_t control_stream_id = 0;     // likewise
+  bool operator==(const ConsumerTerms&) const = default;
 };
 
 // For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost). An epoch's books
@@ -54,8 +100,9 @@ struct ConsumerStats {
   std::uint64_t delivered = 0;
   std::uint64_t abandoned = 0;  // gaps that the producer left on purpose (a claim given up)
   std::array<std::uint64_t, loss_causes> lost{};
-  std::uint64_t wrong_epoch = 0;  // descriptors of another epoch, not part of the balance
-  std::uint64_t malformed = 0;    // fragments that were no descriptor, not part of the balance
+  std::uint64_t wrong_epoch = 0;      // descriptors of another epoch, not part of the balance
+  std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance
+  std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
   std::uint64_t remaps = 0;
   std::uint64_t epoch = 0;      // current, 0 = none
   std::uint64_t first_seq = 0;  // first sequence accounted for in the current epoch
@@ -93,6 +140,8 @@ class Consumer {
   [[nodiscard]] std::uint32_t stream_id() const noexcept;
   [[nodiscard]] std::uint32_t client_id() const noexcept;
   [[nodiscard]] ConsumerStats stats() const noexcept;
+  // Any thread; takes a lock.
+  [[nodiscard]] ConsumerTerms terms() const;
 
  private:
   friend class Client;

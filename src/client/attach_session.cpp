@@ -101,6 +101,7 @@ protocol::ShmAttachRequest AttachSession::request() const {
   request.expected_layout_version = settings_.expected_layout_version;
   request.publish_mode =
       settings_.create ? protocol::PublishMode::existing_or_create : protocol::PublishMode::require_existing;
+  if (settings_.require_hugepages) request.require_hugepages = protocol::HugepagesPolicy::hugepages;
   request.desired_node_id = settings_.desired_node_id;
   return request;
 }

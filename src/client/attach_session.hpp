@@ -27,6 +27,7 @@ struct AttachSettings {
   std::uint32_t client_id = 0;  // 0: random, drawn again when it is taken
   std::uint32_t expected_layout_version = 0;
   bool create = false;
+  bool require_hugepages = false;
   std::optional<std::uint32_t> desired_node_id{};
   Nanos attach_timeout_ns = 30 * nanos_per_second;
   Nanos announce_period_ns = nanos_per_second;

@@ -22,6 +22,17 @@ Status check_layout(std::uint32_t expected, bool standalone) {
                     protocol::layout_version);
 }
 
+Status check_wishes(const ConsumerOptions& options) {
+  constexpr Nanos longest_interval_ns = 3600 * nanos_per_second;
+  if (options.decimation == 0) {
+    return make_error(ErrorCode::invalid_argument, "decimation is 0; 1 delivers every frame, n every n-th");
+  }
+  if (options.hello_interval_ns >= 0 && options.hello_interval_ns <= longest_interval_ns) return {};
+  return make_error(ErrorCode::invalid_argument,
+                    "hello_interval_ns is {}; it must be at most {}, or 0 for the client's announce period",
+                    options.hello_interval_ns, longest_interval_ns);
+}
+
 }  // namespace
 
 std::string_view to_string(EventKind kind) noexcept {
@@ -46,6 +57,8 @@ std::string_view to_string(EventKind kind) noexcept {
       return "media_driver_lost";
     case EventKind::media_driver_back:
       return "media_driver_back";
+    case EventKind::configured:
+      return "configured";
     case EventKind::log:
       return "log";
   }
@@ -83,6 +96,7 @@ Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
   if (options.stream_id == 0) return make_error(ErrorCode::invalid_argument, "a consumer needs a stream id");
   if (auto good = check_timeout(options.attach_timeout_ns); !good) return good.error();
   if (auto good = check_layout(options.expected_layout_version, options.standalone); !good) return good.error();
+  if (auto good = check_wishes(options); !good) return good.error();
   auto pending = core_->begin_attach(options);
   Consumer consumer(std::move(pending.core));
   if (auto outcome = core_->wait(*pending.ticket); !outcome) return outcome.error();

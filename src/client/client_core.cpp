@@ -139,24 +139,40 @@ void ClientCore::pass_on(const Message& message, Nanos now) {
   for (auto& attachment : attachments_) attachment->on(message, now);
 }
 
+template <class F>
+void ClientCore::each_of(std::uint32_t stream_id, F&& f) {
+  for (auto& attachment : attachments_) {
+    if (attachment->stream_id() == stream_id) f(*attachment);
+  }
+}
+
 int ClientCore::read_messages(Nanos now) {
   struct Reader {
     ClientCore& core;
     Nanos now;
     void on(const protocol::ShmAttachResponse& m) { core.pass_on(m, now); }
     void on(const protocol::ShmDetachResponse& m) { core.pass_on(m, now); }
-    void on(const protocol::ShmLeaseRevoked& m) { core.pass_on(m, now); }
+    void on(const protocol::ShmLeaseRevoked& m) {
+      core.pass_on(m, now);
+      if (m.role != protocol::Role::consumer) return;
+      core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_gone(m.client_id); });
+    }
     void on(const protocol::ShmDriverShutdown& m) { core.pass_on(m, now); }
     void on(const protocol::ShmPoolAnnounce& m) {
       const Nanos realtime = m.announce_clock_domain == protocol::ClockDomain::realtime_synced ? realtime_now() : 0;
       for (auto& attachment : core.attachments_) attachment->on_announce(m, now, realtime);
     }
-    void on(const protocol::ConsumerHello& m) { consumer_seen(m.stream_id); }
-    void on(const protocol::QosConsumer& m) { consumer_seen(m.stream_id); }
-    void consumer_seen(std::uint32_t stream_id) {
-      for (auto& attachment : core.attachments_) {
-        if (attachment->stream_id() == stream_id) attachment->on_consumer_seen(now);
-      }
+    void on(const protocol::ConsumerHello& m) {
+      core.each_of(m.stream_id, [&](Attachment& attachment) {
+        attachment.on_consumer_seen(now);
+        attachment.on_hello(m, now);
+      });
+    }
+    void on(const protocol::ConsumerConfig& m) {
+      core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_config(m, now); });
+    }
+    void on(const protocol::QosConsumer& m) {
+      core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_seen(now); });
     }
   };
   Reader reader{*this, now};
@@ -164,7 +180,7 @@ int ClientCore::read_messages(Nanos now) {
     const auto outcome =
         protocol::dispatch<protocol::ShmAttachResponse, protocol::ShmDetachResponse, protocol::ShmLeaseRevoked,
                            protocol::ShmDriverShutdown, protocol::ShmPoolAnnounce, protocol::ConsumerHello,
-                           protocol::QosConsumer>(bytes, reader);
+                           protocol::ConsumerConfig, protocol::QosConsumer>(bytes, reader);
     if (outcome.malformed()) ++malformed_;
   });
 }
@@ -217,6 +233,7 @@ ClientCore::Pending<ConsumerCore> ClientCore::begin_attach(const ConsumerOptions
   wanted.client_id = options.client_id;
   wanted.expected_layout_version = options.expected_layout_version;
   wanted.create = options.create;
+  wanted.require_hugepages = options.require_hugepages;
   auto core = std::make_shared<ConsumerCore>(options);
   std::unique_ptr<Tenancy> tenancy;
   if (options.standalone) {

@@ -50,6 +50,8 @@ class ClientCore {
   int read_messages(Nanos now);
   template <class Message>
   void pass_on(const Message& message, Nanos now);
+  template <class F>
+  void each_of(std::uint32_t stream_id, F&& f);
   void emit(EventKind kind, std::string message) const;
   [[nodiscard]] AttachSettings settings(protocol::Role role, Nanos attach_timeout_ns) const;
   void add(std::unique_ptr<Attachment> attachment);

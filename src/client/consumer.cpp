@@ -28,5 +28,6 @@ bool Consumer::attached() const noexcept { return core_->attached(); }
 std::uint32_t Consumer::stream_id() const noexcept { return core_->stream_id(); }
 std::uint32_t Consumer::client_id() const noexcept { return core_->client_id(); }
 ConsumerStats Consumer::stats() const noexcept { return core_->stats(); }
+ConsumerTerms Consumer::terms() const { return core_->terms(); }
 
 }  // namespace tensorpool

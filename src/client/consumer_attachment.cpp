@@ -9,23 +9,43 @@
 
 namespace tensorpool::detail {
 
-Result<std::unique_ptr<shm::RegionSet>> ConsumerAttachment::map(const shm::RegionLayout& layout) const {
-  return shm::RegionSet::map(layout, shm::Access::read_only, context().policy);
+ConsumerAttachment::ConsumerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy,
+                                       std::shared_ptr<ConsumerCore> core)
+    : Attachment(context, std::move(tenancy)), core_(std::move(core)), wishes_(core_->options(), context.options) {
+  apply_terms();
+}
+
+// --- Regions and sessions ---
+
+Result<std::shared_ptr<shm::RegionSet>> ConsumerAttachment::map(const shm::RegionLayout& layout) const {
+  auto regions = shm::RegionSet::map(layout, shm::Access::read_only, context().policy);
+  if (!regions) return regions.error();
+  return std::shared_ptr<shm::RegionSet>(*std::move(regions));
 }
 
 Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
-  const bool same_streams = subscription_ && subscription_generation_ == context().plane.generation();
+  if (generation_ != context().plane.generation()) {
+    shared_.reset();
+    regions_.reset();
+    own_offered_ = false;
+    generation_ = context().plane.generation();
+  }
   core_->set_ids(grant.layout.stream_id, client_id());
-  // A later epoch was announced already, or nothing changed: a lease again, but nothing to map.
-  const bool mapped = same_streams && grant.layout.epoch <= mapped_epoch_;
-  if (!mapped) {
+  next_hello_ = now;
+  if (regions_ && grant.layout.epoch <= mapped_epoch_) {
+    // A later epoch was announced already, or nothing changed: a lease again, but nothing to map. A stream of our own
+    // went with the old lease.
+    if (own_offered_) {
+      if (auto handed = read_shared_stream(regions_); !handed) return handed;
+    }
+  } else {
     auto regions = map(grant.layout);
     if (!regions) return regions.error();
     if (grant.announced) {
       if (auto alive = check_activity(**regions, now); !alive) return alive;
     }
     mapped_epoch_ = grant.layout.epoch;
-    if (auto handed = hand_over(*std::move(regions)); !handed) return handed;
+    if (auto handed = read_shared_stream(*std::move(regions)); !handed) return handed;
   }
   emit(EventKind::attached, fmt::format("consumer {} reads stream {} epoch {}, {} slots", client_id(),
                                         grant.layout.stream_id, mapped_epoch_, grant.layout.nslots));
@@ -33,14 +53,22 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
   return {};
 }
 
-Status ConsumerAttachment::hand_over(std::unique_ptr<shm::RegionSet> regions) {
-  if (!subscription_ || subscription_generation_ != context().plane.generation()) {
+void ConsumerAttachment::withdraw() {
+  core_->set_attached(false);
+  wishes_.lease_ended();
+  own_.reset();
+  apply_terms();
+}
+
+Status ConsumerAttachment::read_shared_stream(std::shared_ptr<shm::RegionSet> regions) {
+  if (!shared_) {
     auto added = context().plane.add_descriptor_subscription();
     if (!added) return added.error();
-    subscription_ = *std::move(added);
-    subscription_generation_ = context().plane.generation();
+    shared_ = *std::move(added);
   }
-  core_->offer(std::make_unique<ConsumerSession>(std::move(regions), subscription_));
+  regions_ = std::move(regions);
+  own_offered_ = false;
+  core_->offer(std::make_unique<ConsumerSession>(regions_, shared_));
   return {};
 }
 
@@ -61,7 +89,9 @@ void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& ann
   if (announce.producer_id != 0 && announce.announce_clock_domain == protocol::ClockDomain::monotonic) {
     if (auto alive = check_activity(**regions, now); !alive) return complain(announce.epoch, alive.error().message);
   }
-  if (auto handed = hand_over(*std::move(regions)); !handed) return complain(announce.epoch, handed.error().message);
+  if (auto handed = read_shared_stream(*std::move(regions)); !handed) {
+    return complain(announce.epoch, handed.error().message);
+  }
   mapped_epoch_ = announce.epoch;
   note_mapped(mapped_epoch_);
   emit(EventKind::remapped,
@@ -80,16 +110,76 @@ void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
        fmt::format("stream {} epoch {} was announced, but cannot be used: {}", stream_id(), epoch, why));
 }
 
-void ConsumerAttachment::each_period(Nanos) {
-  protocol::ConsumerHello hello;
-  hello.stream_id = stream_id();
-  hello.consumer_id = client_id();
-  hello.supports_shm = true;
-  hello.mode = protocol::Mode::stream;
-  static_cast<void>(context().plane.send(hello));
+// --- Hello and its answers ---
+
+int ConsumerAttachment::each_cycle(Nanos now) {
+  int work = follow_own_stream();
+  if (now < next_hello_) return work;
+  const Nanos wished = core_->options().hello_interval_ns;
+  next_hello_ = now + (wished != 0 ? wished : context().options.announce_period_ns);
+  static_cast<void>(context().plane.send(wishes_.hello(stream_id(), client_id())));
+  return work + 1;
 }
 
-// spec: behaviour, Consumer: dropsGap = never attempted, dropsLate = attempted and rejected.
+void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) {
+  if (config.consumer_id != client_id() || !core_->attached()) return;
+  const std::uint32_t had_stream = wishes_.terms().descriptor_stream_id;
+  const StreamWishes::Outcome outcome = wishes_.on(config);
+  switch (outcome.kind) {
+    case StreamWishes::Outcome::Kind::none:
+      return;
+    case StreamWishes::Outcome::Kind::refused:
+      core_->count_refused_config();
+      if (now < next_refusal_report_) return;
+      next_refusal_report_ = now + nanos_per_second;
+      return emit(EventKind::log, fmt::format("stream {}: a ConsumerConfig for consumer {} was refused: {}",
+                                              stream_id(), client_id(), outcome.message));
+    case StreamWishes::Outcome::Kind::changed:
+      if (wishes_.terms().descriptor_stream_id != had_stream) subscribe_own_stream();
+      apply_terms();
+      [[fallthrough]];
+    case StreamWishes::Outcome::Kind::declined:
+      return emit(EventKind::configured,
+                  fmt::format("consumer {} of stream {}: {}", client_id(), stream_id(), outcome.message));
+  }
+}
+
+void ConsumerAttachment::apply_terms() { core_->set_terms(wishes_.terms()); }
+
+// --- A descriptor stream of its own ---
+
+void ConsumerAttachment::subscribe_own_stream() {
+  const ChannelOptions where{wishes_.descriptor_channel(),
+                             static_cast<std::int32_t>(wishes_.terms().descriptor_stream_id)};
+  auto added = context().plane.add_own_subscription(where);
+  if (added) {
+    own_ = *std::move(added);
+    return;
+  }
+  wishes_.give_up_streams();
+  emit(EventKind::log, fmt::format("consumer {} stays on the shared descriptor stream of stream {}: {}", client_id(),
+                                   stream_id(), added.error().message));
+}
+
+// One change at a time: the next one waits until the application has made the last.
+int ConsumerAttachment::follow_own_stream() {
+  if (!regions_ || !core_->reads_newest()) return 0;
+  if (own_offered_ && shared_) shared_.reset();
+  const bool fed = own_ && own_->is_connected();
+  if (fed == own_offered_) return 0;
+  if (fed) {
+    own_offered_ = true;
+    core_->offer(std::make_unique<ConsumerSession>(regions_, own_, ConsumerSession::Source::own_stream));
+  } else if (auto handed = read_shared_stream(regions_); !handed) {
+    complain(mapped_epoch_, handed.error().message);
+  }
+  return 1;
+}
+
+// --- QoS ---
+
+// spec: behaviour, Consumer: dropsGap = never attempted, dropsLate = attempted and rejected. What the consumer did not
+// want is neither.
 void ConsumerAttachment::report_qos() {
   const ConsumerStats stats = core_->stats();
   counters_.show(context().plane, counter_owner(), stats);
@@ -100,9 +190,10 @@ void ConsumerAttachment::report_qos() {
   // nothing.
   qos.epoch = stats.epoch != 0 ? stats.epoch : mapped_epoch_;
   qos.last_seq_seen = stats.last_seq;
+  const std::uint64_t unwanted = stats[LossCause::decimated] + stats[LossCause::rate_limited];
   qos.drops_gap = stats[LossCause::gap] + stats[LossCause::skipped] + stats[LossCause::unmapped];
-  qos.drops_late = stats.lost_total() - qos.drops_gap;
-  qos.mode = protocol::Mode::stream;
+  qos.drops_late = stats.lost_total() - unwanted - qos.drops_gap;
+  qos.mode = wishes_.terms().mode == ConsumerMode::rate_limited ? protocol::Mode::rate_limited : protocol::Mode::stream;
   static_cast<void>(context().plane.send_qos(qos));
 }
 

@@ -1,4 +1,8 @@
-// The conductor's side of a consumer: maps granted and announced epochs for reading, says hello, reports QoS.
+// The conductor's side of a consumer: maps granted and announced epochs for reading, says hello and obeys the answers,
+// subscribes to the shared descriptor stream or to one of its own, reports QoS.
+//
+// The shared stream carries everything, so it is read until a stream of our own has a producer, and again once that
+// producer is gone or a new epoch begins. The application's side (ConsumerCore) makes each change without a loss.
 #pragma once
 
 #include <memory>
@@ -6,36 +10,49 @@
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
 #include "client/consumer_core.hpp"
+#include "client/stream_wishes.hpp"
 
 namespace tensorpool::detail {
 
 class ConsumerAttachment final : public Attachment {
  public:
-  ConsumerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ConsumerCore> core)
-      : Attachment(context, std::move(tenancy)), core_(std::move(core)) {}
+  ConsumerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ConsumerCore> core);
   ~ConsumerAttachment() override { core_->set_attached(false); }
+
+  void on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) override;
 
  protected:
   Status adopt(const Grant& grant, Nanos now) override;
-  void withdraw() override { core_->set_attached(false); }
+  void withdraw() override;
   // spec: behaviour, Mapping: map first, then adopt the epoch; a lower or equal epoch changes nothing.
   void on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos now) override;
   [[nodiscard]] bool handle_closed() const noexcept override { return core_->closed(); }
-  void each_period(Nanos now) override;
+  void each_period(Nanos) override {}
+  int each_cycle(Nanos now) override;
   void report_qos() override;
   bool reclaim() noexcept override { return core_->sessions.reclaim(); }
 
  private:
-  Result<std::unique_ptr<shm::RegionSet>> map(const shm::RegionLayout& layout) const;
-  Status hand_over(std::unique_ptr<shm::RegionSet> regions);
+  Result<std::shared_ptr<shm::RegionSet>> map(const shm::RegionLayout& layout) const;
+  Status read_shared_stream(std::shared_ptr<shm::RegionSet> regions);
   // Whether the producer of announced regions lives; else they are leftovers.
   [[nodiscard]] Status check_activity(const shm::RegionSet& regions, Nanos now) const;
+  int follow_own_stream();
+  void subscribe_own_stream();
+  void apply_terms();
   void complain(std::uint64_t epoch, const std::string& why);
 
   std::shared_ptr<ConsumerCore> core_;
   AttachmentCounters counters_;
-  std::shared_ptr<transport::Subscription> subscription_;
-  std::uint64_t subscription_generation_ = 0;
+  StreamWishes wishes_;
+  Nanos next_hello_ = 0;
+  Nanos next_refusal_report_ = 0;
+
+  std::shared_ptr<shm::RegionSet> regions_;          // the newest that were mapped
+  std::shared_ptr<transport::Subscription> shared_;  // null while our own stream is read
+  std::shared_ptr<transport::Subscription> own_;     // null unless granted
+  std::uint64_t generation_ = 0;                     // of the connection that both are of
+  bool own_offered_ = false;                         // the newest session reads our own stream
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t complained_epoch_ = 0;
 };

@@ -27,6 +27,12 @@ LossCause cause_of(shm::SlotFault fault) noexcept {
   }
 }
 
+// spec: wire §11: the descriptor's time, else the slot's, else the clock.
+Nanos time_of(Nanos descriptor_time, const shm::SlotView& slot) noexcept {
+  if (descriptor_time != 0) return descriptor_time;
+  return slot.header.timestamp_ns != 0 ? static_cast<Nanos>(slot.header.timestamp_ns) : monotonic_now();
+}
+
 std::optional<std::uint64_t> newest_committed(const shm::RegionSet& regions) noexcept {
   const auto range = shm::committed_range(regions);
   return range ? std::optional(range->newest) : std::nullopt;
@@ -60,21 +66,35 @@ ConsumerStats ConsumerCore::stats() const noexcept {
   stats.abandoned += abandoned;
   stats.accounted += frames + abandoned;
   stats.remaps += passed_by_epochs_.get();
+  stats.configs_refused = configs_refused_.get();
   return stats;
+}
+
+void ConsumerCore::set_terms(const ConsumerTerms& terms) {
+  use_shm_.store(terms.use_shm, std::memory_order_relaxed);
+  rate_hz_.store(terms.mode == ConsumerMode::rate_limited ? terms.max_rate_hz : 0, std::memory_order_relaxed);
+  const std::lock_guard lock(terms_mutex_);
+  terms_ = terms;
+}
+
+ConsumerTerms ConsumerCore::terms() const {
+  const std::lock_guard lock(terms_mutex_);
+  return terms_;
 }
 
 int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
   if (in_callback_) return 0;
   pick_up();
   if (current_ == nullptr) return 0;
+  selection_.gate.set_rate(rate_hz_.load(std::memory_order_relaxed));
   drain();
-  const bool readable = attached();
+  const bool readable = attached() && use_shm_.load(std::memory_order_relaxed);
   int calls = 0;
   // Frames that do not open count too, or a producer that sends nothing else would keep us here for ever.
   std::int64_t attempts = std::int64_t{limit} + current_->regions->nslots();
   while (calls < limit && attempts-- > 0) {
     if (current_->pending.empty()) {
-      if (next_ == nullptr) break;
+      if (!can_switch()) break;
       switch_over();
       continue;
     }
@@ -93,6 +113,7 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
 // --- Sessions ---
 
 void ConsumerCore::offer(std::unique_ptr<ConsumerSession> session) {
+  session->number = ++offers_;
   const std::uint64_t epoch = session->regions->epoch();
   const auto untaken = sessions.offer(nullptr);
   if (untaken && untaken->regions->epoch() == epoch) {
@@ -126,6 +147,11 @@ void ConsumerCore::pick_up() noexcept {
   sessions.retire(std::exchange(replaced_, nullptr));
 }
 
+// A stream of our own takes over only once it has brought something: until then its producer may not have opened it.
+bool ConsumerCore::can_switch() const noexcept {
+  return next_ != nullptr && (next_->source == ConsumerSession::Source::shared_stream || next_->proven);
+}
+
 // What was pending from the old epoch has been delivered; its files go back to the conductor.
 void ConsumerCore::switch_over() noexcept {
   ConsumerSession* const old = std::exchange(current_, std::exchange(next_, nullptr));
@@ -139,8 +165,12 @@ void ConsumerCore::switch_over() noexcept {
     sessions.retire(old);
   }
   if (!same_epoch && ledger_.epoch() != 0) ledger_.note_remap();
+  if (!same_epoch) selection_.begin_epoch();
   ledger_.begin_epoch(current_->regions->epoch());
   note_images();
+  reading_.store(current_->number, std::memory_order_release);
+  // Nothing was missed between the two streams; and the producer, who paces this one, begins with a frame.
+  if (current_->proven) return selection_.gate.restart(RateGate::Budget::full);
   const auto newest = newest_committed(*current_->regions);
   const bool look_first = options_.start == StartAt::oldest;
   const auto look = [&] {
@@ -156,7 +186,7 @@ void ConsumerCore::close_books(const ConsumerSession& ended) noexcept {
   if (!ended.pending.started()) return;
   const std::uint64_t end = ended.pending.ring_end();
   const MissedFrames missed = ended.pending.missed(ended.pending.expected(), end);
-  ledger_.missed_before(end, missed.gaps, missed.abandoned);
+  ledger_.missed_before(end, missed.gaps, missed.abandoned, cause_of_holes(ended));
 }
 
 // A session that was taken and never became current. Its epoch is over, or its successor carries it on.
@@ -255,15 +285,43 @@ void ConsumerCore::drain() noexcept {
   const auto newest = back ? newest_committed(*current_->regions) : std::nullopt;
   if (look_first) resynchronise(newest);
   drain(*current_->subscription);
-  if (next_ != nullptr && next_->subscription != current_->subscription) drain(*next_->subscription);
+  drain_next();
   if (!look_first) resynchronise(newest);
+}
+
+void ConsumerCore::drain_next() noexcept {
+  if (next_ == nullptr || next_->subscription == current_->subscription) return;
+  if (next_->source == ConsumerSession::Source::own_stream && !next_->proven) prove(*next_);
+  if (can_switch()) drain(*next_->subscription);
+}
+
+// The producer sends each descriptor on the shared stream first. So what the shared stream has brought after the first
+// one came on ours is all that was before it, and from there on ours suffices: nothing is missed, and nothing twice.
+void ConsumerCore::prove(ConsumerSession& own) noexcept {
+  std::optional<protocol::FrameDescriptor> first;
+  std::int32_t carrier = 0;
+  const auto on_fragment = [&](std::span<const std::byte> bytes) {
+    const auto descriptor = protocol::decode<protocol::FrameDescriptor>(bytes);
+    if (!descriptor) return ledger_.malformed();
+    first = *descriptor;
+    carrier = own.subscription->fragment_session_id();
+  };
+  for (int taken = 0; taken < drain_limit && own.subscription->poll(on_fragment, 1) == 1; ++taken) {
+    if (!first || first->stream_id != own.regions->stream_id() || first->epoch != own.regions->epoch()) continue;
+    drain(*current_->subscription);
+    if (current_->pending.judge(first->seq) == PendingFrames::Verdict::implausible) return ledger_.malformed();
+    on_descriptor(*first, carrier);
+    own.carrier = carrier;
+    own.proven = true;
+    return;
+  }
 }
 
 void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
   const auto on_fragment = [this, &subscription](std::span<const std::byte> bytes) {
     const auto descriptor = protocol::decode<protocol::FrameDescriptor>(bytes);
     if (descriptor) {
-      on_descriptor(*descriptor, subscription);
+      on_descriptor(*descriptor, subscription.fragment_session_id());
     } else {
       ledger_.malformed();
     }
@@ -282,8 +340,7 @@ ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
 }
 
 // spec: behaviour, Consumer: stream id is mine, mapped, epoch equal; else drop and count, never unmap on a descriptor.
-void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor,
-                                 const transport::Subscription& from) noexcept {
+void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor, std::int32_t carrier) noexcept {
   if (descriptor.stream_id != current_->regions->stream_id()) return;  // several streams share a descriptor stream
   ConsumerSession* const session = session_of(descriptor.epoch);
   if (session == nullptr) return ledger_.wrong_epoch();
@@ -305,7 +362,7 @@ void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor,
   }
   session->pending.on_descriptor(descriptor);
   session->fell_out = false;
-  if (!session->carrier) session->carrier = from.fragment_session_id();
+  if (!session->carrier) session->carrier = carrier;
 }
 
 // --- Frames ---
@@ -332,28 +389,55 @@ void ConsumerCore::skip_ahead() noexcept {
 
 void ConsumerCore::give_up_front(LossCause cause) noexcept {
   const PendingFrame& frame = current_->pending.front();
-  ledger_.missed_before(frame.seq, frame.gaps_before, frame.abandoned_before);
+  note_missed(frame);
   ledger_.lost(frame.seq, cause);
   current_->pending.pop();
+}
+
+void ConsumerCore::note_missed(const PendingFrame& frame) noexcept {
+  const LossCause cause = frame.found ? LossCause::gap : cause_of_holes(*current_);
+  ledger_.missed_before(frame.seq, frame.gaps_before, frame.abandoned_before, cause);
+}
+
+// On a stream of our own that is paced, what is missing was not sent.
+LossCause ConsumerCore::cause_of_holes(const ConsumerSession& session) const noexcept {
+  const bool paced = session.source == ConsumerSession::Source::own_stream && selection_.gate.limits();
+  return paced ? LossCause::rate_limited : LossCause::gap;
 }
 
 // True if the callback ran.
 bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
   const PendingFrame frame = current_->pending.front();
+  if (selection_.decimates(frame.seq)) {
+    give_up_front(LossCause::decimated);
+    return false;
+  }
+  const auto too_soon = [this](Nanos time) { return selection_.gate.limits() && !selection_.gate.opens_at(time); };
+  const auto stated = static_cast<Nanos>(frame.timestamp_ns.value_or(0));
+  if (stated != 0 && too_soon(stated)) {
+    give_up_front(LossCause::rate_limited);
+    return false;
+  }
   shm::SlotView slot;
   const shm::SlotFault fault = current_->reader.open(frame.seq, slot);
   if (fault != shm::SlotFault::none) {
     give_up_front(cause_of(fault));
     return false;
   }
+  const Nanos time = selection_.gate.limits() ? time_of(stated, slot) : 0;
+  if (stated == 0 && too_soon(time)) {
+    give_up_front(LossCause::rate_limited);
+    return false;
+  }
   current_->pending.pop();
-  ledger_.missed_before(frame.seq, frame.gaps_before, frame.abandoned_before);
+  note_missed(frame);
   in_callback_ = true;
   const bool whole =
       FrameAccess::lend(*current_->regions, frame, slot, [&](const Frame& lent) { call(context, lent); });
   in_callback_ = false;
   if (whole) {
     ledger_.delivered(frame.seq);
+    selection_.delivered(frame.seq, time);
   } else {
     ledger_.lost(frame.seq, LossCause::late);
   }

@@ -1,6 +1,6 @@
 // What stands behind a Consumer: the application's thread polls, the conductor hands it sessions and reads its
-// counters. Between the two there is one atomic pointer (sessions, both ways), two flags and the counters; nothing else
-// is shared.
+// counters. Between the two there is one atomic pointer (sessions, both ways), some atomics and the counters; nothing
+// else is shared.
 //
 // The books (client/loss_ledger.hpp) cover every epoch that was mapped: one that is done with is closed by a look at
 // its ring, because the descriptors of its last sequences may never come; one that is over before its turn is booked
@@ -10,9 +10,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "base/handoff.hpp"
+#include "client/frame_selection.hpp"
 #include "client/loss_ledger.hpp"
 #include "client/pending_frames.hpp"
 #include "shm/region_set.hpp"
@@ -22,18 +24,28 @@
 
 namespace tensorpool::detail {
 
-// One epoch of a stream, mapped for reading. Built and destroyed by the conductor, used by the application's thread.
+// One epoch of a stream, mapped for reading, and where its descriptors come from. Built and destroyed by the conductor,
+// used by the application's thread.
 struct ConsumerSession {
-  ConsumerSession(std::unique_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Subscription> subscribed)
+  // A stream of the consumer's own begins somewhere in an epoch that is being read already.
+  enum class Source : std::uint8_t { shared_stream, own_stream };
+
+  ConsumerSession(std::shared_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Subscription> subscribed,
+                  Source comes_from = Source::shared_stream)
       : regions(std::move(mapped)),
         subscription(std::move(subscribed)),
+        source(comes_from),
         reader(*regions),
         pending(*regions),
         begins_at(pending.ring_end()) {}
 
-  std::unique_ptr<shm::RegionSet> regions;
+  // Shared with the sessions that read the same epoch from another stream.
+  std::shared_ptr<shm::RegionSet> regions;
   // Shared with the sessions before and after it, of which one may still be in use; an epoch ends, the stream goes on.
   std::shared_ptr<transport::Subscription> subscription;
+  Source source;
+  bool proven = false;       // own stream: a descriptor of this epoch came, and what was before it is in the books
+  std::uint64_t number = 0;  // of the offer
   shm::SlotReader reader;
   PendingFrames pending;
   std::uint64_t begins_at;  // what was published since this was mapped; from there on it must not pass by uncounted
@@ -44,7 +56,7 @@ struct ConsumerSession {
 
 class ConsumerCore {
  public:
-  explicit ConsumerCore(const ConsumerOptions& options) : options_(options) {}
+  explicit ConsumerCore(const ConsumerOptions& options) : options_(options), selection_(options.decimation) {}
   ~ConsumerCore();
   ConsumerCore(const ConsumerCore&) = delete;
   ConsumerCore& operator=(const ConsumerCore&) = delete;
@@ -59,15 +71,21 @@ class ConsumerCore {
   Handoff<ConsumerSession> sessions;
   // Offers a session, and books the one before it if that epoch ended before the application ever looked.
   void offer(std::unique_ptr<ConsumerSession> session);
+  // Whether the application reads from the session that was offered last.
+  [[nodiscard]] bool reads_newest() const noexcept { return reading_.load(std::memory_order_acquire) == offers_; }
+  void set_terms(const ConsumerTerms& terms);
+  void count_refused_config() noexcept { configs_refused_.add(); }
   void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   // --- Any thread ---
+  [[nodiscard]] const ConsumerOptions& options() const noexcept { return options_; }
   [[nodiscard]] bool attached() const noexcept { return attached_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return stream_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] ConsumerStats stats() const noexcept;
+  [[nodiscard]] ConsumerTerms terms() const;
 
  private:
   void pick_up() noexcept;
@@ -76,8 +94,11 @@ class ConsumerCore {
   void pass_by(ConsumerSession& ended, ConsumerSession& successor) noexcept;
   void drain() noexcept;
   void drain(transport::Subscription& subscription) noexcept;
+  void drain_next() noexcept;
+  void prove(ConsumerSession& own) noexcept;
+  [[nodiscard]] bool can_switch() const noexcept;
   [[nodiscard]] ConsumerSession* session_of(std::uint64_t epoch) const noexcept;
-  void on_descriptor(const protocol::FrameDescriptor& descriptor, const transport::Subscription& from) noexcept;
+  void on_descriptor(const protocol::FrameDescriptor& descriptor, std::int32_t carrier) noexcept;
   [[nodiscard]] bool came_back() noexcept;
   void note_images() noexcept;
   void resynchronise(std::optional<std::uint64_t> newest) noexcept;
@@ -86,21 +107,30 @@ class ConsumerCore {
   void queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
   void skip_ahead() noexcept;
   void give_up_front(LossCause cause) noexcept;
+  void note_missed(const PendingFrame& frame) noexcept;
+  [[nodiscard]] LossCause cause_of_holes(const ConsumerSession& session) const noexcept;
   bool deliver_front(Handler call, void* context) noexcept;
   [[nodiscard]] std::uint64_t skip_threshold(const ConsumerSession& session) const noexcept;
 
   const ConsumerOptions options_;
   std::atomic<bool> attached_{false};
   std::atomic<bool> closed_{false};
+  std::atomic<bool> use_shm_{true};
+  std::atomic<std::uint32_t> rate_hz_{0};  // the limit in force; 0 = none
+  std::atomic<std::uint64_t> reading_{0};  // the number of the current session
+  mutable std::mutex terms_mutex_;
+  ConsumerTerms terms_;
   std::atomic<std::uint32_t> stream_id_{0};
   std::atomic<std::uint32_t> client_id_{0};
 
   // The conductor's thread only; the counters may be read anywhere.
   std::uint64_t offered_epoch_ = 0;
-  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_;
+  std::uint64_t offers_ = 0;
+  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_, configs_refused_;
 
   // The application's thread only; the ledger may be read anywhere.
   LossLedger ledger_;
+  FrameSelection selection_;
   ConsumerSession* current_ = nullptr;
   ConsumerSession* next_ = nullptr;  // taken from the conductor; used once the current one has nothing left to deliver
   ConsumerSession* replaced_ = nullptr;  // the next one until a moment ago; null but for the time of a pick_up

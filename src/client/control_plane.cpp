@@ -9,8 +9,6 @@
 namespace tensorpool::detail {
 namespace {
 
-using ChannelBuilder = Result<std::string> (*)(std::string_view);
-
 template <class Made>
 Status assign(Made& place, Result<Made> made, std::string_view what, const ChannelOptions& channel) {
   if (!made) {
@@ -22,14 +20,14 @@ Status assign(Made& place, Result<Made> made, std::string_view what, const Chann
 }
 
 Status publish_on(transport::Connection& connection, transport::Publication& place, std::string_view what,
-                  const ChannelOptions& channel, ChannelBuilder build) {
+                  const ChannelOptions& channel, ControlPlane::ChannelBuilder build) {
   auto uri = build(channel.channel);
   if (!uri) return uri.error();
   return assign(place, connection.add_publication(*uri, channel.stream_id), what, channel);
 }
 
 Status subscribe_to(transport::Connection& connection, transport::Subscription& place, std::string_view what,
-                    const ChannelOptions& channel, ChannelBuilder build) {
+                    const ChannelOptions& channel, ControlPlane::ChannelBuilder build) {
   auto uri = build(channel.channel);
   if (!uri) return uri.error();
   return assign(place, connection.add_subscription(*uri, channel.stream_id), what, channel);
@@ -117,22 +115,39 @@ std::size_t ControlPlane::max_announce_length() const noexcept {
   return (announces_apart() ? wires_->announce_out : wires_->control_out).max_message_length();
 }
 
-Result<std::shared_ptr<transport::Publication>> ControlPlane::add_descriptor_publication() {
+Result<std::shared_ptr<transport::Publication>> ControlPlane::add_publication(std::string_view what,
+                                                                              const ChannelOptions& channel,
+                                                                              ChannelBuilder build) {
   if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
   transport::Publication made;
-  auto status = publish_on(wires_->connection, made, "descriptor publication", options_.descriptor,
-                           transport::descriptor_publication_channel);
-  if (!status) return status.error();
+  if (auto status = publish_on(wires_->connection, made, what, channel, build); !status) return status.error();
   return std::make_shared<transport::Publication>(std::move(made));
 }
 
-Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_subscription() {
+Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_subscription(std::string_view what,
+                                                                                const ChannelOptions& channel) {
   if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
   transport::Subscription made;
-  auto status = subscribe_to(wires_->connection, made, "descriptor subscription", options_.descriptor,
-                             transport::descriptor_subscription_channel);
+  auto status = subscribe_to(wires_->connection, made, what, channel, transport::descriptor_subscription_channel);
   if (!status) return status.error();
   return std::make_shared<transport::Subscription>(std::move(made));
+}
+
+Result<std::shared_ptr<transport::Publication>> ControlPlane::add_descriptor_publication() {
+  return add_publication("descriptor publication", options_.descriptor, transport::descriptor_publication_channel);
+}
+
+Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_subscription() {
+  return add_subscription("descriptor subscription", options_.descriptor);
+}
+
+Result<std::shared_ptr<transport::Publication>> ControlPlane::add_own_publication(const ChannelOptions& own) {
+  return add_publication("publication of a consumer's own descriptor stream", own,
+                         transport::own_descriptor_publication_channel);
+}
+
+Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_own_subscription(const ChannelOptions& own) {
+  return add_subscription("subscription to a descriptor stream of its own", own);
 }
 
 std::vector<std::shared_ptr<transport::Counter>> ControlPlane::want_counters(std::int32_t first_type,

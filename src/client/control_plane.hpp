@@ -22,6 +22,7 @@ namespace tensorpool::detail {
 class ControlPlane {
  public:
   enum class Change : std::uint8_t { none, lost, back };
+  using ChannelBuilder = Result<std::string> (*)(std::string_view);
 
   // listening: nothing is published, and send answers false.
   enum class Ends : std::uint8_t { both, listening };
@@ -75,6 +76,9 @@ class ControlPlane {
   [[nodiscard]] std::size_t max_announce_length() const noexcept;
   Result<std::shared_ptr<transport::Publication>> add_descriptor_publication();
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
+  // The two ends of a consumer's own descriptor stream.
+  Result<std::shared_ptr<transport::Publication>> add_own_publication(const ChannelOptions& own);
+  Result<std::shared_ptr<transport::Subscription>> add_own_subscription(const ChannelOptions& own);
 
   // The counters of these labels, of type ids from `first_type` on: all of them, or none when the client shows no
   // counters, or so many that it may not take more.
@@ -101,6 +105,10 @@ class ControlPlane {
     transport::Subscription qos_in;
   };
 
+  Result<std::shared_ptr<transport::Publication>> add_publication(std::string_view what, const ChannelOptions& channel,
+                                                                  ChannelBuilder build);
+  Result<std::shared_ptr<transport::Subscription>> add_subscription(std::string_view what,
+                                                                    const ChannelOptions& channel);
   Status connect(Nanos now);
   Status subscribe(Wires& wires);
   [[nodiscard]] bool announces_apart() const noexcept;

@@ -8,6 +8,10 @@ std::uint64_t ConsumerStats::lost_total() const noexcept {
   return std::accumulate(lost.begin(), lost.end(), std::uint64_t{0});
 }
 
+std::string_view to_string(ConsumerMode mode) noexcept {
+  return mode == ConsumerMode::rate_limited ? "rate_limited" : "stream";
+}
+
 std::string_view to_string(LossCause cause) noexcept {
   switch (cause) {
     case LossCause::gap:
@@ -24,6 +28,10 @@ std::string_view to_string(LossCause cause) noexcept {
       return "invalid_header";
     case LossCause::unmapped:
       return "unmapped";
+    case LossCause::decimated:
+      return "decimated";
+    case LossCause::rate_limited:
+      return "rate_limited";
   }
   return "unknown";
 }

@@ -33,11 +33,12 @@ class LossLedger {
     enter(seq, 1);
     lost_[static_cast<std::size_t>(cause)].add();
   }
-  // Sequences before `seq`, as many as the two counts say.
-  void missed_before(std::uint64_t seq, std::uint64_t gaps, std::uint64_t abandoned) noexcept {
+  // Sequences before `seq`, as many as the two counts say; `cause` is why the first kind never came.
+  void missed_before(std::uint64_t seq, std::uint64_t gaps, std::uint64_t abandoned,
+                     LossCause cause = LossCause::gap) noexcept {
     if (gaps + abandoned == 0) return;
     enter(seq - 1, gaps + abandoned);
-    lost_[static_cast<std::size_t>(LossCause::gap)].add(gaps);
+    lost_[static_cast<std::size_t>(cause)].add(gaps);
     abandoned_.add(abandoned);
   }
   // All that is known of an epoch that was over before it could begin here: frames that nobody looked at, and the

@@ -66,6 +66,11 @@ void ProducerAttachment::each_period(Nanos now) {
   core_->set_consumers_seen(seen);
 }
 
+int ProducerAttachment::each_cycle(Nanos now) {
+  watch_claims(now);
+  return 0;
+}
+
 // The first refusal is told at once, what follows once a period.
 void ProducerAttachment::watch_claims(Nanos now) {
   const auto oldest = core_->oldest_open_claim();

@@ -25,10 +25,7 @@ class ProducerAttachment : public Attachment {
   void on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos now) override;
   [[nodiscard]] bool handle_closed() const noexcept override { return core_->closed(); }
   void each_period(Nanos now) override;
-  int each_cycle(Nanos now) override {
-    watch_claims(now);
-    return 0;
-  }
+  int each_cycle(Nanos now) override;
   void report_qos() override;
   bool reclaim() noexcept override { return core_->sessions.reclaim(); }
   // Where the regions may lie.

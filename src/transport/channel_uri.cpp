@@ -215,6 +215,7 @@ constexpr std::array descriptor_log{
     Setting{"untethered-linger-timeout", "50ms"},
     Setting{"untethered-resting-timeout", "1s"},
 };
+constexpr std::array own_descriptor_log{Setting{"term-length", "256k"}, Setting{"sparse", "false"}};
 constexpr std::array evictable{Setting{"tether", "false"}};
 
 }  // namespace
@@ -289,6 +290,10 @@ Result<std::string> metadata_channel(std::string_view user_uri) { return with_se
 
 Result<std::string> descriptor_publication_channel(std::string_view user_uri) {
   return with_settings(user_uri, descriptor_log);
+}
+
+Result<std::string> own_descriptor_publication_channel(std::string_view user_uri) {
+  return with_settings(user_uri, own_descriptor_log);
 }
 
 Result<std::string> descriptor_subscription_channel(std::string_view user_uri) {

@@ -41,6 +41,8 @@ class ChannelUri {
 [[nodiscard]] Result<std::string> metadata_channel(std::string_view user_uri);
 // A slow descriptor subscriber is evicted after 100 ms instead of stalling the stream.
 [[nodiscard]] Result<std::string> descriptor_publication_channel(std::string_view user_uri);
+// For a descriptor stream that one consumer has to itself: a small log, since nobody else is held up when it is full.
+[[nodiscard]] Result<std::string> own_descriptor_publication_channel(std::string_view user_uri);
 // tether=false: this subscriber may be evicted. One that always drains must exist beside it, see media_driver.hpp.
 [[nodiscard]] Result<std::string> descriptor_subscription_channel(std::string_view user_uri);
 

@@ -33,6 +33,10 @@ TEST(ChannelUri, DescriptorPublicationsEvictSlowReaders) {
             "untethered-linger-timeout=50ms|untethered-resting-timeout=1s");
 }
 
+TEST(ChannelUri, AConsumersOwnDescriptorsTakeASmallLog) {
+  EXPECT_EQ(text_of(own_descriptor_publication_channel("aeron:ipc")), "aeron:ipc?term-length=256k|sparse=false");
+}
+
 TEST(ChannelUri, DescriptorSubscriptionsMayBeEvicted) {
   EXPECT_EQ(text_of(descriptor_subscription_channel("aeron:ipc")), "aeron:ipc?tether=false");
 }
