@@ -32,6 +32,17 @@ enum class PublishStatus : std::uint8_t {
   return s == PublishStatus::ok || s == PublishStatus::no_consumer || s == PublishStatus::descriptor_dropped;
 }
 
+// What became of SlotClaim::progress.
+enum class ProgressStatus : std::uint8_t {
+  sent,
+  held_back,    // too soon, or too little, after the last one
+  no_consumer,  // nobody has asked for progress for 5 periods
+  dropped,      // the control stream was back-pressured; consumers hear with the next
+  refused,      // the claim was made without a layout, or `bytes_filled` is beyond its length or going backwards
+  stale_claim,  // as for commit
+};
+[[nodiscard]] std::string_view to_string(ProgressStatus status) noexcept;
+
 // What goes with a frame beside its layout.
 struct FrameInfo {
   Nanos timestamp_ns = 0;  // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
@@ -47,6 +58,9 @@ struct ProducerOptions {
   std::optional<std::uint32_t> desired_node_id{};
   std::uint32_t min_readable_slots = 0;  // claims are refused below this; 0 = half the ring
   Nanos attach_timeout_ns = 0;           // >= 0; 0 = the client's
+  // Progress goes out no oftener and in no smaller steps than this, whatever consumers ask for. The first >= 0.
+  Nanos progress_interval_ns = 250 * nanos_per_micro;
+  std::uint64_t progress_bytes_delta = 65536;
   // Without a driver: the producer makes, announces and removes the regions of its stream itself. `create` and
   // `desired_node_id` mean nothing then, and stream_id is required.
   std::optional<StandaloneOptions> standalone{};
@@ -64,9 +78,12 @@ struct ProducerStats {
   std::uint64_t invalid_layout = 0;
   std::uint64_t claims_refused = 0;
   std::uint64_t not_attached = 0;  // calls while there was no lease
-  std::uint64_t epoch = 0;         // of the current attachment, 0 = none
-  std::uint64_t first_seq = 0;     // of the current epoch; always 0 (wire 1.2), here as the partner of next_seq
-  std::uint64_t next_seq = 0;      // of the current epoch: the sequence of the next frame
+  std::uint64_t progress_sent = 0;
+  std::uint64_t progress_dropped = 0;  // back-pressured, or the connection was gone
+  std::uint64_t progress_refused = 0;
+  std::uint64_t epoch = 0;      // of the current attachment, 0 = none
+  std::uint64_t first_seq = 0;  // of the current epoch; always 0 (wire 1.2), here as the partner of next_seq
+  std::uint64_t next_seq = 0;   // of the current epoch: the sequence of the next frame
 };
 
 namespace detail {
@@ -88,6 +105,11 @@ class SlotClaim {
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] std::uint16_t pool_id() const noexcept { return pool_id_; }
 
+  // Says that the first `bytes_filled` bytes of the payload are final, to consumers that asked for it; never waits.
+  // REQUIRES: the claim was made with a layout.
+  ProgressStatus progress(std::size_t bytes_filled) noexcept;
+
+  // A claim that was made with a layout is committed with that same layout, as consumers may be reading by it already.
   // Publishes the first layout.extent_bytes() bytes, or `payload_bytes` when given (>= the extent).
   PublishStatus commit(const TensorLayout& layout, const FrameInfo& info = {}) && noexcept;
   PublishStatus commit(const TensorLayout& layout, std::size_t payload_bytes, const FrameInfo& info) && noexcept;
@@ -104,6 +126,7 @@ class SlotClaim {
   std::uint64_t epoch_ = 0;
   int pool_ = -1;  // index of the pool, smallest first
   std::uint16_t pool_id_ = 0;
+  bool described_ = false;  // made with a layout
 };
 
 // One that was moved from may only be destroyed or assigned to.
@@ -120,6 +143,9 @@ class Producer {
   // Claims a slot of at least `bytes` for zero-copy filling. Several may be open, and complete in any order. A claim
   // keeps its files mapped, and the producer's memory alive, until it is committed or destroyed.
   [[nodiscard]] Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
+  // The same for a frame that consumers may read while it is filled: `layout`, of `bytes` bytes, is written first, and
+  // those who asked for progress hear that the frame was started.
+  [[nodiscard]] Expected<SlotClaim, PublishStatus> claim(std::size_t bytes, const TensorLayout& layout) noexcept;
 
   // How many sequences may lie between the oldest open claim and the newest frame, so also how many claims may be open
   // at once in the current layout: slots() - min_readable_slots. Beyond it claim and publish answer claims_exhausted.

@@ -64,5 +64,30 @@ TEST_F(AllocationTest, PublishClaimCommitPollCopyAndReadAllocateNothing) {
   EXPECT_LE(claimed, raw + frames / 20);
 }
 
+// Four messages a frame: its start, its progress, its end, and the descriptor.
+TEST_F(AllocationTest, TellingProgressAllocatesNothing) {
+  attach({.progress_interval_ns = 0, .progress_bytes_delta = 0});
+  protocol::ConsumerHello hello;
+  hello.stream_id = 5;
+  hello.consumer_id = 77;
+  hello.supports_progress = true;
+  hello.mode = protocol::Mode::stream;
+  driver->send(hello);
+  run(client, 5 * nanos_per_milli);
+  auto connection = transport::Connection::open({.aeron_dir = bus_}).value();
+  auto raw_out = connection.add_publication("aeron:ipc", 4711).value();
+  auto raw_in = connection.add_subscription("aeron:ipc", 4711).value();
+  connection.do_work();
+  const std::uint64_t raw = measure([&] { raw_out.try_claim(48, [](std::span<std::byte>) {}); });
+  const auto layout = TensorLayout::raw_bytes(100);
+  const std::uint64_t told = measure([&] {
+    auto claim = producer->claim(100, layout);
+    EXPECT_EQ(claim->progress(50), ProgressStatus::sent);
+    EXPECT_TRUE(is_committed(std::move(*claim).commit(layout)));
+  });
+  EXPECT_EQ(producer->stats().progress_sent, 3u * (frames + 100));
+  EXPECT_LE(told, 4 * raw + frames / 20);
+}
+
 }  // namespace
 }  // namespace tensorpool::detail

@@ -162,6 +162,17 @@ std::vector<std::shared_ptr<transport::Counter>> ControlPlane::want_counters(std
   return wanted;
 }
 
+// Frames are told of far more often than anything else on this stream, and those who listen for them are application
+// threads: as for descriptors, one that does not poll is evicted and stops nobody.
+Result<transport::Publication> ControlPlane::add_progress_publication() {
+  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
+  transport::Publication made;
+  auto status = publish_on(wires_->connection, made, "progress publication", options_.control,
+                           transport::descriptor_publication_channel);
+  if (!status) return status.error();
+  return made;
+}
+
 std::string ControlPlane::describe() const {
   const std::string dir = options_.aeron_dir.empty() ? transport::default_aeron_dir() : options_.aeron_dir;
   return fmt::format("aeron directory {}, control channel {} stream {}", dir, options_.control.channel,

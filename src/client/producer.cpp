@@ -28,6 +28,24 @@ std::string_view to_string(PublishStatus status) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(ProgressStatus status) noexcept {
+  switch (status) {
+    case ProgressStatus::sent:
+      return "sent";
+    case ProgressStatus::held_back:
+      return "held_back";
+    case ProgressStatus::no_consumer:
+      return "no_consumer";
+    case ProgressStatus::dropped:
+      return "dropped";
+    case ProgressStatus::refused:
+      return "refused";
+    case ProgressStatus::stale_claim:
+      return "stale_claim";
+  }
+  return "unknown";
+}
+
 // --- SlotClaim ---
 
 SlotClaim::SlotClaim(SlotClaim&& other) noexcept
@@ -37,7 +55,8 @@ SlotClaim::SlotClaim(SlotClaim&& other) noexcept
       seq_(other.seq_),
       epoch_(other.epoch_),
       pool_(other.pool_),
-      pool_id_(other.pool_id_) {}
+      pool_id_(other.pool_id_),
+      described_(other.described_) {}
 
 SlotClaim& SlotClaim::operator=(SlotClaim&& other) noexcept {
   if (this == &other) return *this;
@@ -49,11 +68,16 @@ SlotClaim& SlotClaim::operator=(SlotClaim&& other) noexcept {
   epoch_ = other.epoch_;
   pool_ = other.pool_;
   pool_id_ = other.pool_id_;
+  described_ = other.described_;
   return *this;
 }
 
 SlotClaim::~SlotClaim() {
   if (session_ != nullptr) core_->abandon(*this);
+}
+
+ProgressStatus SlotClaim::progress(std::size_t bytes_filled) noexcept {
+  return session_ == nullptr ? ProgressStatus::stale_claim : core_->tell_progress(*this, bytes_filled);
 }
 
 PublishStatus SlotClaim::commit(const TensorLayout& layout, const FrameInfo& info) && noexcept {
@@ -88,6 +112,10 @@ PublishStatus Producer::publish(const TensorLayout& layout, std::span<const std:
 }
 
 Expected<SlotClaim, PublishStatus> Producer::claim(std::size_t bytes) noexcept { return core_->claim(bytes); }
+
+Expected<SlotClaim, PublishStatus> Producer::claim(std::size_t bytes, const TensorLayout& layout) noexcept {
+  return core_->claim(bytes, layout);
+}
 
 std::size_t Producer::max_claims() const noexcept {
   const auto* session = core_->current();

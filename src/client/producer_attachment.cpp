@@ -64,11 +64,43 @@ void ProducerAttachment::each_period(Nanos now) {
   const bool seen =
       consumer_seen_ && now - *consumer_seen_ <= consumer_silence_periods * context().options.announce_period_ns;
   core_->set_consumers_seen(seen);
+  progress_asked_ = true;  // somebody's wish may have run out
 }
 
 int ProducerAttachment::each_cycle(Nanos now) {
   watch_claims(now);
-  return 0;
+  return serve_progress(now);
+}
+
+bool ProducerAttachment::reclaim() noexcept {
+  const bool sessions = core_->sessions.reclaim();
+  return core_->progress.links.reclaim() || sessions;
+}
+
+// --- Progress ---
+
+void ProducerAttachment::on_hello(const protocol::ConsumerHello& hello, Nanos now) {
+  progress_asked_ = progress_wishes_.on_hello(hello, now) || progress_asked_;
+}
+
+// Not where the hello is read: a publication is added by running the connection, which is polled there.
+int ProducerAttachment::serve_progress(Nanos now) {
+  if (!std::exchange(progress_asked_, false)) return 0;
+  const auto asked = progress_wishes_.tightest(now - consumer_silence_periods * context().options.announce_period_ns);
+  if (asked && progress_generation_ != context().plane.generation()) {
+    auto added = context().plane.add_progress_publication();
+    if (!added) {
+      emit(EventKind::log,
+           fmt::format("stream {}: consumers asked for progress, but there is no publication for it: {}; "
+                       "tried again in a period",
+                       stream_id(), added.error().message));
+      return 1;
+    }
+    progress_generation_ = context().plane.generation();
+    const auto untaken = core_->progress.links.offer(std::make_unique<ProgressLink>(*std::move(added)));
+  }
+  core_->progress.set_limits(asked);
+  return 1;
 }
 
 // The first refusal is told at once, what follows once a period.

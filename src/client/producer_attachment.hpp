@@ -8,16 +8,20 @@
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
 #include "client/producer_core.hpp"
+#include "client/progress_wishes.hpp"
 
 namespace tensorpool::detail {
 
 class ProducerAttachment : public Attachment {
  public:
   ProducerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ProducerCore> core)
-      : Attachment(context, std::move(tenancy)), core_(std::move(core)) {}
+      : Attachment(context, std::move(tenancy)),
+        core_(std::move(core)),
+        progress_wishes_(progress_floor(core_->options())) {}
   ~ProducerAttachment() override { core_->set_attached(false); }
 
   void on_consumer_seen(Nanos now) override;
+  void on_hello(const protocol::ConsumerHello& hello, Nanos now) override;
 
  protected:
   Status adopt(const Grant& grant, Nanos now) override;
@@ -27,12 +31,13 @@ class ProducerAttachment : public Attachment {
   void each_period(Nanos now) override;
   int each_cycle(Nanos now) override;
   void report_qos() override;
-  bool reclaim() noexcept override { return core_->sessions.reclaim(); }
+  bool reclaim() noexcept override;
   // Where the regions may lie.
   [[nodiscard]] virtual const shm::PathPolicy& policy() const { return context().policy; }
 
  private:
   void watch_claims(Nanos now);
+  int serve_progress(Nanos now);
 
   std::shared_ptr<ProducerCore> core_;
   AttachmentCounters counters_;
@@ -42,6 +47,10 @@ class ProducerAttachment : public Attachment {
   std::uint64_t mapped_epoch_ = 0;
   std::optional<Nanos> consumer_seen_;
   bool rival_told_ = false;
+
+  ProgressWishes progress_wishes_;
+  bool progress_asked_ = false;  // something changed about who asks for progress
+  std::uint64_t progress_generation_ = 0;
 
   // For the event that names the claim which holds everything up.
   std::optional<std::uint64_t> oldest_claim_;

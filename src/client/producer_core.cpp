@@ -27,6 +27,7 @@ ProducerCore::~ProducerCore() { delete current_; }
 void ProducerCore::close() noexcept {
   if (ProducerSession* const untaken = sessions.take()) sessions.retire(untaken);
   if (current_ != nullptr) supersede(std::exchange(current_, nullptr));
+  progress.close();
   closed_.store(true, std::memory_order_release);
 }
 
@@ -139,7 +140,7 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
     return PublishStatus::stale_claim;
   }
   ProducerSession& session = *current_;
-  if (bytes > claim.payload_.size() || layout.check(bytes) != LayoutFault::none) {
+  if (!fits_its_claim(claim, layout, bytes)) {
     invalid_layout_.add();
     abandon(claim);
     return PublishStatus::invalid_layout;
@@ -152,6 +153,7 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
   const std::uint64_t seq = claim.seq_;
   session.claims.ready(seq, describe(seq, timestamp, info));
   const PublishStatus status = flush(seq);
+  if (claim.described_) progress.completed(key_of(claim), in_flight(claim), bytes);
   settle(claim);
   return status;
 }
@@ -180,6 +182,44 @@ void ProducerCore::note_progress(const ProducerSession& session) noexcept {
   next_seq_.set(session.claims.next_seq());
   open_claims_.set(session.claims.open_claims());
   oldest_open_.set(session.claims.open_claims() == 0 ? none_open : session.claims.oldest_open());
+}
+
+// --- Progress ---
+
+Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes, const TensorLayout& layout) noexcept {
+  if (layout.check(bytes) != LayoutFault::none) {
+    invalid_layout_.add();
+    return PublishStatus::invalid_layout;
+  }
+  auto claimed = claim(bytes);
+  if (!claimed) return claimed;
+  // Its time stamp is not known yet. Before STARTED: whoever hears of the frame finds its header.
+  current_->writer.write_header(claimed->seq_, claimed->pool_, {static_cast<std::uint32_t>(bytes), 0, 0, &layout});
+  claimed->described_ = true;
+  progress.started(key_of(*claimed), in_flight(*claimed), layout, bytes);
+  return claimed;
+}
+
+ProgressStatus ProducerCore::tell_progress(const SlotClaim& claim, std::size_t bytes_filled) noexcept {
+  if (!pick_up_attached() || claim.session_ != current_) return ProgressStatus::stale_claim;
+  if (!claim.described_) return progress.refuse();
+  current_->writer.expose();
+  return progress.filled(key_of(claim), in_flight(claim), bytes_filled);
+}
+
+bool ProducerCore::fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept {
+  if (bytes > claim.payload_.size() || layout.check(bytes) != LayoutFault::none) return false;
+  // Readers of a frame in flight copied the header that the claim wrote; another one now could reach them in half.
+  return !claim.described_ || in_flight(claim).layout == layout;
+}
+
+FrameInFlight& ProducerCore::in_flight(const SlotClaim& claim) noexcept {
+  const auto& session = *static_cast<const ProducerSession*>(claim.session_);
+  return session.in_flight[claim.seq_ & (session.regions->nslots() - 1)];
+}
+
+FrameKey ProducerCore::key_of(const SlotClaim& claim) noexcept {
+  return {static_cast<const ProducerSession*>(claim.session_)->regions->stream_id(), claim.epoch_, claim.seq_};
 }
 
 // --- Descriptors ---
@@ -255,6 +295,7 @@ ProducerStats ProducerCore::counted() const noexcept {
   stats.invalid_layout = invalid_layout_.get();
   stats.claims_refused = claims_refused_.get();
   stats.not_attached = not_attached_.get();
+  progress.add_to(stats);
   stats.epoch = epoch_.get();
   stats.first_seq = 0;
   stats.next_seq = next_seq_.get();

@@ -12,6 +12,7 @@
 #include "base/handoff.hpp"
 #include "client/claim_ledger.hpp"
 #include "client/counter_cell.hpp"
+#include "client/progress_reporter.hpp"
 #include "shm/region_set.hpp"
 #include "shm/slot_writer.hpp"
 #include "tensorpool/producer.hpp"
@@ -30,7 +31,8 @@ struct ProducerSession {
       : regions(std::move(mapped)),
         publication(std::move(published)),
         writer(*regions),
-        claims(regions->nslots(), claim_span(regions->nslots(), min_readable)) {}
+        claims(regions->nslots(), claim_span(regions->nslots(), min_readable)),
+        in_flight(std::make_unique<FrameInFlight[]>(regions->nslots())) {}
 
   // Shared with the conductor, which refreshes the activity time while the session is in the application's hands.
   std::shared_ptr<shm::RegionSet> regions;
@@ -38,7 +40,8 @@ struct ProducerSession {
   std::shared_ptr<transport::Publication> publication;
   shm::SlotWriter writer;
   ClaimLedger claims;
-  bool superseded = false;  // no longer current; goes back with its last open claim
+  std::unique_ptr<FrameInFlight[]> in_flight;  // by slot; of claims that were made with a layout
+  bool superseded = false;                     // no longer current; goes back with its last open claim
   ProducerSession* next_retired = nullptr;
 };
 
@@ -52,12 +55,17 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   // --- The application's thread ---
   PublishStatus publish(const TensorLayout& layout, std::span<const std::byte> payload, const FrameInfo& info) noexcept;
   Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
+  Expected<SlotClaim, PublishStatus> claim(std::size_t bytes, const TensorLayout& layout) noexcept;
+  ProgressStatus tell_progress(const SlotClaim& claim, std::size_t bytes_filled) noexcept;
   PublishStatus commit(SlotClaim& claim, const TensorLayout& layout, std::size_t bytes, const FrameInfo& info) noexcept;
   void abandon(SlotClaim& claim) noexcept;
   [[nodiscard]] ProducerSession* current() noexcept;
   // The handle is gone: gives back what no claim holds, and lets the conductor detach.
   void close() noexcept;
   [[nodiscard]] ProducerStats stats() const noexcept;
+
+  // --- Both threads, each its own functions ---
+  ProgressReporter progress;
 
   // --- The conductor's thread ---
   Handoff<ProducerSession> sessions;
@@ -95,6 +103,9 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   protocol::FrameDescriptor describe(std::uint64_t seq, Nanos timestamp, const FrameInfo& info) const noexcept;
   PublishStatus send(const protocol::FrameDescriptor& descriptor) noexcept;
   PublishStatus flush(std::uint64_t seq) noexcept;
+  [[nodiscard]] bool fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept;
+  static FrameInFlight& in_flight(const SlotClaim& claim) noexcept;
+  static FrameKey key_of(const SlotClaim& claim) noexcept;
 
   const ProducerOptions options_;
   std::atomic<bool> attached_{false};

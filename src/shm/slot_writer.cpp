@@ -57,13 +57,15 @@ void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta)
   Seqlock::store_words(regions_->header_words(seq) + 1, encoded.bytes.data() + sizeof(std::uint64_t), header_words - 1);
 }
 
+void SlotWriter::expose() noexcept {
+  compiler_barrier();
+  order_foreign_stores();
+}
+
 void SlotWriter::commit(std::uint64_t seq, int pool, const SlotMeta& meta, FilledBy by) noexcept {
   assert(meta.values_len_bytes <= regions_->pools()[static_cast<std::size_t>(pool)].stride_bytes);
   write_header(seq, pool, meta);
-  if (by == FilledBy::others) {
-    compiler_barrier();
-    order_foreign_stores();
-  }
+  if (by == FilledBy::others) expose();
   Seqlock::commit(*regions_->header_words(seq), seq);
 }
 

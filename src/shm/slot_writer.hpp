@@ -47,6 +47,9 @@ class SlotWriter {
   // of. REQUIRES: begin(seq) and no commit since; *meta.layout fits meta.values_len_bytes.
   void write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept;
 
+  // What was written to payloads so far, by whomever, is there for a reader that is told of it from here on.
+  static void expose() noexcept;
+
   // Writes the header and publishes the frame. REQUIRES: as write_header, and values_len_bytes <= the pool's stride.
   void commit(std::uint64_t seq, int pool, const SlotMeta& meta, FilledBy by = FilledBy::others) noexcept;
 
