@@ -39,8 +39,9 @@ inline constexpr std::string_view making_prefix = ".making-";
 inline constexpr std::string_view removed_prefix = ".removed-";
 [[nodiscard]] std::string pool_file_name(std::uint16_t pool_id);
 
-// Removes one epoch, a file per step, so that freeing gigabytes does not hold up a duty cycle. The epoch's directory is
-// renamed aside first: from then on nobody lists it, and a start after a crash finds and removes what is left.
+// Removes one epoch, a file or a piece of one per step, so that freeing gigabytes does not hold up a duty cycle. The
+// epoch's directory is renamed aside first: from then on nobody lists it, and a start after a crash finds and removes
+// what is left. A file that somebody still has mapped stays whole for him.
 class EpochRemoval {
  public:
   EpochRemoval(EpochRemoval&&) noexcept = default;
@@ -52,12 +53,16 @@ class EpochRemoval {
  private:
   friend class EpochStore;
   EpochRemoval(UniqueFd parent, UniqueFd directory, std::string name, std::string path, SystemCalls& calls);
+  Status remove_file(const std::string& name);
+  void shrink();
 
   UniqueFd parent_;
   UniqueFd directory_;
   std::string name_;
   std::string path_;
   SystemCalls* calls_;
+  UniqueFd nameless_;                 // a file that only we still have
+  std::uint64_t nameless_bytes_ = 0;  // of it, yet to be freed
 };
 
 class EpochStore {

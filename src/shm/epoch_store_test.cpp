@@ -89,6 +89,48 @@ TEST(EpochStore, RemovesAnEpochAFileAtATime) {
   EXPECT_EQ(files.store().remove(1001, 7).error().code, ErrorCode::not_found);
 }
 
+// Writes down what is cut off at a time.
+class CountingCalls : public SystemCalls {
+ public:
+  int truncate(int fd, std::uint64_t length) override {
+    struct stat status {};
+    if (::fstat(fd, &status) == 0 && status.st_nlink == 0) {
+      ++pieces;
+      largest_piece = std::max(largest_piece, static_cast<std::uint64_t>(status.st_size) - length);
+    }
+    return SystemCalls::truncate(fd, length);
+  }
+  int pieces = 0;
+  std::uint64_t largest_piece = 0;
+};
+
+RegionSpec large_spec() {
+  RegionSpec spec = small_spec();
+  spec.pools = {{1, 16U << 20}};  // 64 MiB
+  return spec;
+}
+
+TEST(EpochStore, FreesALargeFileInPieces) {
+  CountingCalls calls;
+  RegionFiles files(calls);
+  files.make(large_spec());
+  ASSERT_TRUE(remove_whole(files.store(), 1001, 7).has_value());
+  EXPECT_GE(calls.pieces, 4);
+  EXPECT_LE(calls.largest_piece, 16U << 20);
+  EXPECT_TRUE(files.store().epochs(1001)->empty());
+}
+
+TEST(EpochStore, TakesNothingFromWhoStillHasALargeFileMapped) {
+  CountingCalls calls;
+  RegionFiles files(calls);
+  const RegionLayout layout = files.make(large_spec());
+  files.map(layout, Access::read_write)->payload_slot(3, 0).back() = std::byte{42};
+  const auto reader = files.map(layout, Access::read_only);
+  ASSERT_TRUE(remove_whole(files.store(), 1001, 7).has_value());
+  EXPECT_EQ(reader->payload_slot(3, 0).back(), std::byte{42});
+  EXPECT_EQ(calls.pieces, 0);
+}
+
 TEST(EpochStore, LetsAReaderKeepTheEpochThatIsRemovedUnderIt) {
   RegionFiles files;
   const auto set = files.map(files.make(small_spec(), 99), Access::read_only);

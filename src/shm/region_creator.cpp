@@ -91,6 +91,16 @@ LockedRegions::~LockedRegions() {
   for (const Region& region : regions_) calls_->unmap(region.address, region.length);
 }
 
+// From the end of the last region. REQUIRES: whole pages.
+void LockedRegions::release_some(std::size_t max_bytes) noexcept {
+  if (regions_.empty()) return;
+  Region& last = regions_.back();
+  const std::size_t keep = last.length > max_bytes ? last.length - max_bytes : 0;
+  calls_->unmap(static_cast<std::byte*>(last.address) + keep, last.length - keep);
+  last.length = keep;
+  if (keep == 0) regions_.pop_back();
+}
+
 struct RegionCreator::Impl {
   RegionSpec spec;
   EpochStore* store;
@@ -120,10 +130,16 @@ struct RegionCreator::Impl {
   Status prepare();
   Status work(std::uint64_t max_bytes, Nanos now);
   void clean_up() noexcept;
+  [[nodiscard]] std::uint64_t bytes_left_to_reserve() const noexcept;
 
  private:
-  [[nodiscard]] std::uint64_t length() const {
-    return round_up(protocol::region_bytes(spec.nslots, files[current].slot_bytes), page_bytes);
+  [[nodiscard]] std::uint64_t length() const { return length_of(files[current]); }
+  [[nodiscard]] std::uint64_t length_of(const RegionFile& region) const noexcept {
+    return round_up(protocol::region_bytes(spec.nslots, region.slot_bytes), page_bytes);
+  }
+  // Its blocks: all, or those of a sparse file's superblock.
+  [[nodiscard]] std::uint64_t blocks_of(const RegionFile& region) const noexcept {
+    return region.reserved ? length_of(region) : page_bytes;
   }
   [[nodiscard]] std::string path() const { return temporary_path + "/" + files[current].name; }
   // The next piece of the current stage, whole pages, within `end`.
@@ -145,6 +161,14 @@ struct RegionCreator::Impl {
   Status publish();
   [[nodiscard]] Error no_room(int error) const;
 };
+
+std::uint64_t RegionCreator::Impl::bytes_left_to_reserve() const noexcept {
+  std::uint64_t left = 0;
+  for (std::size_t i = current; i < files.size(); ++i) {
+    if (i > current || stage <= Stage::reserve) left += blocks_of(files[i]);
+  }
+  return current < files.size() && stage == Stage::reserve ? left - position : left;
+}
 
 // Makes the temporary directory. Only this user may enter it until it is finished.
 Status RegionCreator::Impl::prepare() {
@@ -203,7 +227,7 @@ Status RegionCreator::Impl::create_file() {
 // Takes the blocks, so that no later touch finds the file system full. A sparse file gets its first page, for the
 // superblock.
 Status RegionCreator::Impl::reserve(std::uint64_t max_bytes) {
-  const std::uint64_t end = files[current].reserved ? length() : page_bytes;
+  const std::uint64_t end = blocks_of(files[current]);
   const std::uint64_t piece = next_piece(max_bytes, end);
   if (calls->reserve(file.get(), position, piece) != 0) return no_room(errno);
   position += piece;
@@ -363,6 +387,8 @@ RegionLayout RegionCreator::layout() const {
   }
   return layout;
 }
+
+std::uint64_t RegionCreator::bytes_left_to_reserve() const noexcept { return impl_->bytes_left_to_reserve(); }
 
 bool RegionCreator::lock_refused() const noexcept { return impl_->lock_refused; }
 

@@ -51,6 +51,10 @@ class LockedRegions {
   LockedRegions& operator=(LockedRegions&& other) noexcept;
   ~LockedRegions();
 
+  [[nodiscard]] bool empty() const noexcept { return regions_.empty(); }
+  // Lets go of at most `max_bytes`, which are whole pages: for an owner who must not be held up by gigabytes.
+  void release_some(std::size_t max_bytes) noexcept;
+
  private:
   friend class RegionCreator;
   struct Region {
@@ -78,6 +82,9 @@ class RegionCreator {
 
   // With mlock: the error that step() answers is that the system does not lock so much memory.
   [[nodiscard]] bool lock_refused() const noexcept;
+
+  // What the file system has still to give for this epoch.
+  [[nodiscard]] std::uint64_t bytes_left_to_reserve() const noexcept;
 
   // The finished epoch's paths and shape. REQUIRES: done.
   [[nodiscard]] RegionLayout layout() const;

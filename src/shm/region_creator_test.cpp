@@ -25,6 +25,7 @@ class FaultyCalls : public SystemCalls {
   std::size_t calls = 0;
   std::uint64_t largest_piece = 0;
   std::uint64_t locked_bytes = 0;
+  std::uint64_t reserved_bytes = 0;
   int reserve_error = 0;
   int lock_error = 0;
   std::optional<std::uint64_t> huge_page_bytes;
@@ -40,6 +41,7 @@ class FaultyCalls : public SystemCalls {
   int reserve(int fd, std::uint64_t at, std::uint64_t n) override {
     largest_piece = std::max(largest_piece, n);
     if (reserve_error != 0) return errno = reserve_error, -1;
+    reserved_bytes += n;
     return fails() ? -1 : SystemCalls::reserve(fd, at, n);
   }
   void* map(int fd, std::uint64_t at, std::size_t n) override {
@@ -267,6 +269,41 @@ TEST(RegionCreator, KeepsWhatItLockedUntilItsOwnerLetsGo) {
     EXPECT_NE(calls.read_text("/proc/self/maps")->find(files.base_dir()), std::string::npos);
   }
   EXPECT_EQ(calls.read_text("/proc/self/maps")->find(files.base_dir()), std::string::npos);
+}
+
+TEST(RegionCreator, LetsGoOfWhatItLockedInPieces) {
+  RegionFiles files;
+  RegionSpec spec = small_spec();
+  spec.mlock = true;
+  auto creator = RegionCreator::begin(files.store(), spec);
+  ASSERT_TRUE(creator.has_value());
+  ASSERT_TRUE(run(*creator).has_value());
+  LockedRegions locked = creator->take_locked();
+  std::uint64_t pieces = 0;
+  for (; !locked.empty(); ++pieces) locked.release_some(4096);
+  EXPECT_EQ(pieces, bytes_to_reserve(spec) / 4096);
+  EXPECT_EQ(system_calls().read_text("/proc/self/maps")->find(files.base_dir()), std::string::npos);
+}
+
+// What several owners who make epochs side by side may still count on.
+TEST(RegionCreator, SaysWhatItHasStillToReserve) {
+  for (const bool pools_reserved : {true, false}) {
+    FaultyCalls calls;
+    RegionFiles files(calls);
+    RegionSpec spec = small_spec();
+    spec.pools_reserved = pools_reserved;
+    auto creator = RegionCreator::begin(files.store(), spec);
+    ASSERT_TRUE(creator.has_value());
+    const std::uint64_t whole = bytes_to_reserve(spec);
+    EXPECT_EQ(creator->bytes_left_to_reserve(), whole);
+    auto progress = RegionCreator::Progress::working;
+    while (progress == RegionCreator::Progress::working) {
+      EXPECT_EQ(creator->bytes_left_to_reserve(), whole - calls.reserved_bytes);
+      progress = creator->step(4096, 1).value();
+    }
+    EXPECT_EQ(calls.reserved_bytes, whole);
+    EXPECT_EQ(creator->bytes_left_to_reserve(), 0U);
+  }
 }
 
 TEST(RegionCreator, NamesTheLimitWhenItCannotLock) {

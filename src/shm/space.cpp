@@ -102,6 +102,13 @@ std::uint64_t Space::free_bytes() const noexcept {
       {file_system_free.value_or(unlimited), mem_available.value_or(unlimited), cgroup_free.value_or(unlimited)});
 }
 
+Space Space::less(std::uint64_t bytes) const noexcept {
+  const auto left = [bytes](std::optional<std::uint64_t> free) {
+    return free ? std::optional(*free - std::min(*free, bytes)) : free;
+  };
+  return {left(file_system_free), left(mem_available), left(cgroup_free)};
+}
+
 std::string_view Space::limited_by() const noexcept {
   const std::uint64_t least = free_bytes();
   if (least == unlimited) return "nothing";

@@ -21,6 +21,8 @@ struct Space {
 
   // The smallest of them; UINT64_MAX if nothing limits.
   [[nodiscard]] std::uint64_t free_bytes() const noexcept;
+  // What is left of each when so many bytes are promised to somebody else.
+  [[nodiscard]] Space less(std::uint64_t bytes) const noexcept;
   // Who grants the least: "the file system", "available memory", "the cgroup's memory limit".
   [[nodiscard]] std::string_view limited_by() const noexcept;
 };

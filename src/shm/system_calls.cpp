@@ -73,6 +73,9 @@ int SystemCalls::rename_at(int directory, const char* from, const char* to) {
 
 int SystemCalls::unlink_at(int directory, const char* path, int flags) { return ::unlinkat(directory, path, flags); }
 
+// The kernel leases a file for writing to its only user. Nobody can come later to a file without a name.
+bool SystemCalls::is_sole_user(int fd) { return ::fcntl(fd, F_SETLEASE, F_WRLCK) == 0; }
+
 int SystemCalls::file_system_of(int fd, struct statfs* out) { return ::fstatfs(fd, out); }
 
 int SystemCalls::file_system_space(const char* path, struct statvfs* out) { return ::statvfs(path, out); }

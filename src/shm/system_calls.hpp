@@ -34,6 +34,8 @@ class SystemCalls {
   // Fails with EEXIST when `to` exists.
   virtual int rename_at(int directory, const char* from, const char* to);
   virtual int unlink_at(int directory, const char* path, int flags);
+  // Whether nobody but this handle has the file open or mapped. REQUIRES: the file has no name any more.
+  virtual bool is_sole_user(int fd);
   virtual int file_system_of(int fd, struct statfs* out);
   virtual int file_system_space(const char* path, struct statvfs* out);
   virtual int file_system_of_path(const char* path, struct statfs* out);

@@ -236,7 +236,7 @@ void ControlDesk::say_lease_ended(const Lease& lease, LeaseRevokeReason reason) 
   if (key.role == Role::producer) {
     if (stream->provisioned()) {
       books_.collector.superseded(key.stream_id, stream->layout->epoch, now_);
-      stream->drop_epoch();
+      books_.collector.release(stream->drop_epoch());
     }
     books_.provisioning.want_idle_epoch(key.stream_id, std::nullopt);
   }

@@ -27,12 +27,17 @@ class FullDisk : public shm::SystemCalls {
       return -1;
     }
     largest_piece = std::max(largest_piece, length);
+    reserved += length;
     return pretends ? 0 : SystemCalls::reserve(fd, offset, length);
   }
   int populate(void* address, std::size_t length) override {
     largest_piece = std::max<std::uint64_t>(largest_piece, length);
     populated += length;
     return pretends ? 0 : SystemCalls::populate(address, length);
+  }
+  int unmap(void* address, std::size_t length) override {
+    largest_unmapped = std::max(largest_unmapped, length);
+    return SystemCalls::unmap(address, length);
   }
   int lock(void*, std::size_t length) override {
     largest_piece = std::max<std::uint64_t>(largest_piece, length);
@@ -64,7 +69,9 @@ class FullDisk : public shm::SystemCalls {
   int lock_error = 0;
   bool pretends = false;  // to reserve and to populate
   std::uint64_t largest_piece = 0;
+  std::uint64_t reserved = 0;
   std::uint64_t populated = 0;
+  std::size_t largest_unmapped = 0;
   decltype(std::declval<struct statfs>().f_bsize) huge_page_bytes = 0;
   std::uint64_t file_system_type = 0;        // 0: the kernel's
   std::map<std::string, std::string> texts;  // of /proc and /sys; empty: the kernel's
@@ -414,6 +421,104 @@ TEST_F(DriverSpace, RefusesToStartWithoutTheHugePagesItRequires) {
   auto wish = request(1, 10, Role::producer);
   wish.require_hugepages = protocol::HugepagesPolicy::hugepages;
   EXPECT_EQ(attach(peer(), wish).error_message, "hugepages not available: shm.base_dir is not on hugetlbfs");
+}
+
+class TwoSizes : public DriverSpace {
+ protected:
+  TwoSizes() {
+    config.profiles.push_back({"huge", 1024, 256, 8, {{1, 16U << 20}}});  // 16 GiB, 4,000 steps
+    config.streams[1].profile = "huge";
+    disk.pretends = true;
+  }
+  int cycles_until_answered(Peer& client, std::uint32_t stream, int limit) {
+    for (int cycles = 0; cycles < limit; ++cycles) {
+      for (const auto& answer : client.every<ShmAttachResponse>()) {
+        if (answer.stream_id == stream) {
+          return cycles;
+        }
+      }
+      cycle();
+    }
+    return limit;
+  }
+};
+
+TEST_F(TwoSizes, ASmallStreamDoesNotWaitBehindALargeOne) {
+  start();
+  Peer& client = peer();
+  client.say(request(2, 11, Role::producer));
+  for (int i = 0; i < 100; ++i) {
+    cycle();
+  }
+  client.say(request(1, 10, Role::producer));
+  EXPECT_LT(cycles_until_answered(client, 1, 10'000), 50);
+  EXPECT_EQ(driver->status().jobs_pending, 1U) << "the large one is still being made";
+  EXPECT_LT(cycles_until_answered(client, 2, 10'000), 10'000);
+}
+
+TEST_F(TwoSizes, ALargeStreamIsMadeThoughASmallOneIsWantedAgainAndAgain) {
+  start();
+  Peer& client = peer();
+  client.say(request(2, 11, Role::producer));
+  client.say(request(1, 10, Role::producer));
+  int lives = 0;
+  int cycles = 0;
+  for (bool made = false; !made && cycles < 50'000; ++cycles) {
+    cycle();
+    for (const auto& answer : client.every<ShmAttachResponse>()) {
+      EXPECT_EQ(answer.code, ResponseCode::ok) << answer.error_message;
+      made = made || answer.stream_id == 2U;
+      if (answer.stream_id == 1U) {
+        client.say(detach(answer, 10, Role::producer));
+        client.say(request(1, 10, Role::producer));
+        ++lives;
+      }
+    }
+    client.all.clear();
+  }
+  EXPECT_LT(cycles, 50'000);
+  EXPECT_GT(lives, 10);
+}
+
+// What the large one has still to take looks free, and is not.
+TEST_F(TwoSizes, WhatIsPromisedToOneIsNotPromisedToAnother) {
+  std::uint64_t budget = std::uint64_t{1} << 50;
+  space = [&](const std::string&) -> Result<shm::Space> {
+    return shm::Space{budget - disk.reserved, std::nullopt, std::nullopt};
+  };
+  start();
+  Peer& client = peer();
+  budget = disk.reserved + epoch_bytes(config.profiles[1], 4096) + idle_epoch_bytes(config.profiles[0], 4096);
+  client.say(request(2, 11, Role::producer));
+  for (int i = 0; i < 100; ++i) {
+    cycle();
+  }
+  client.say(request(1, 10, Role::producer));
+  for (int i = 0; i < 100; ++i) {
+    cycle();
+  }
+  advance(1100 * ms);
+  const auto answers = client.every<ShmAttachResponse>();
+  ASSERT_EQ(answers.size(), 2U);
+  const auto& refused = answers[0].code == ResponseCode::ok ? answers[1] : answers[0];
+  EXPECT_NE(refused.error_message.find("stream 1 (producer attach) needs"), std::string::npos) << refused.error_message;
+  EXPECT_EQ(answers[answers[0].code == ResponseCode::ok ? 0 : 1].stream_id, 2U);
+}
+
+// As a step of 16 GiB would, to let go of them holds up everybody's keepalives.
+TEST_F(TwoSizes, LetsGoOfLockedMemoryInPieces) {
+  config.policies.mlock_shm = true;
+  start();
+  Peer& client = peer();
+  client.say(request(2, 11, Role::producer));
+  ASSERT_LT(cycles_until_answered(client, 2, 20'000), 20'000);
+  const auto granted = client.last<ShmAttachResponse>();
+  disk.largest_unmapped = 0;
+  client.say(detach(granted, 11, Role::producer));
+  settle();
+  EXPECT_LE(disk.largest_unmapped, std::uint64_t{16} << 20);
+  EXPECT_EQ(disk.SystemCalls::read_text("/proc/self/maps")->find(stream_dir(2) + "/" + std::to_string(*granted.epoch)),
+            std::string::npos);
 }
 
 }  // namespace

@@ -4,10 +4,33 @@
 
 namespace tensorpool::driver {
 
+namespace {
+
+constexpr std::size_t bytes_per_release = std::size_t{16} << 20;  // some milliseconds
+
+}  // namespace
+
 void EpochCollector::superseded(std::uint32_t stream_id, std::uint64_t epoch, Nanos now) {
   if (config_.policies.epoch_gc_enabled) {
     superseded_.emplace(EpochId{stream_id, epoch}, now);
   }
+}
+
+void EpochCollector::release(shm::LockedRegions locked) {
+  if (!locked.empty()) {
+    to_release_.push_back(std::move(locked));
+  }
+}
+
+bool EpochCollector::release_one_piece() {
+  if (to_release_.empty()) {
+    return false;
+  }
+  to_release_.front().release_some(bytes_per_release);
+  if (to_release_.front().empty()) {
+    to_release_.pop_front();
+  }
+  return true;
 }
 
 int EpochCollector::step(Nanos now) {
@@ -45,6 +68,9 @@ void EpochCollector::begin(Nanos now) {
 }
 
 bool EpochCollector::reclaim(Nanos now) {
+  if (release_one_piece()) {
+    return true;
+  }
   if (!config_.policies.epoch_gc_enabled) {
     return false;
   }
@@ -130,6 +156,9 @@ void EpochCollector::queue_removal(EpochId id) {
 }
 
 bool EpochCollector::remove_one_file(Nanos now) {
+  if (release_one_piece()) {
+    return true;
+  }
   while (!removal_) {
     if (to_remove_.empty()) {
       return false;

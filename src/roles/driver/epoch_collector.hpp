@@ -30,7 +30,11 @@ class EpochCollector {
   // The stream's epoch was replaced or its producer is gone: dead since `now`.
   void superseded(std::uint32_t stream_id, std::uint64_t epoch, Nanos now);
 
-  // Removes one file, or looks at one stream; begins a round every announce period. How much was done.
+  // Takes what held a dead epoch's pages in memory, and lets go of it piece by piece before files are removed.
+  void release(shm::LockedRegions locked);
+
+  // Lets go of a piece, removes one file, or looks at one stream; begins a round every announce period. How much was
+  // done.
   int step(Nanos now);
   // Space is short, or the driver ends: removes one file of a dead epoch whatever its rank. False when there is nothing
   // left to remove.
@@ -52,6 +56,7 @@ class EpochCollector {
   void queue_dead(std::uint32_t stream_id, Nanos now);
   void queue_for_space(Nanos now);
   void queue_removal(EpochId id);
+  [[nodiscard]] bool release_one_piece();
   [[nodiscard]] bool remove_one_file(Nanos now);
 
   const DriverConfig& config_;
@@ -61,6 +66,7 @@ class EpochCollector {
   std::map<EpochId, Nanos> superseded_;   // by this driver, until removed
   std::deque<std::uint32_t> to_look_at_;  // streams of the current round
   std::optional<Nanos> next_round_at_;
+  std::deque<shm::LockedRegions> to_release_;
   std::deque<EpochId> to_remove_;
   std::set<EpochId> unremovable_;  // tried and failed: not tried again by this driver
   std::optional<shm::EpochRemoval> removal_;

@@ -29,7 +29,7 @@ void Provisioning::want_producer_epoch(std::uint32_t stream_id, std::uint64_t le
 }
 
 void Provisioning::want_idle_epoch(std::uint32_t stream_id, std::optional<std::uint64_t> lease_id) {
-  for (std::deque<Job>* const lane : {&small_, &large_}) {
+  for (Lane* const lane : {&small_, &large_}) {
     const auto it = std::find_if(lane->begin(), lane->end(), [&](const Job& job) { return is_of(stream_id, job); });
     if (it != lane->end()) {
       if (lease_id) {
@@ -57,30 +57,80 @@ void Provisioning::abandon() {
 }
 
 bool Provisioning::rests(Nanos now) const noexcept {
-  const std::deque<Job>& lane = small_.empty() ? large_ : small_;
-  return lane.empty() || now < lane.front().look_again_at;
+  const auto rests = [now](const Job& job) { return job.rests(now); };
+  return std::all_of(small_.begin(), small_.end(), rests) && std::all_of(large_.begin(), large_.end(), rests);
 }
 
 std::optional<ProvisioningOutcome> Provisioning::step(Nanos now) {
-  std::deque<Job>& lane = small_.empty() ? large_ : small_;
-  if (rests(now)) {
+  oldest_next_ = !oldest_next_;
+  Lane* lane = &small_;
+  auto job = choose(*lane, now);
+  if (job == lane->end()) {
+    lane = &large_;
+    job = choose(*lane, now);
+  }
+  if (job == lane->end()) {
     return std::nullopt;
   }
-  Job& job = lane.front();
-  Stream* const stream = parts_.streams.find(job.stream_id);
+  Stream* const stream = parts_.streams.find(job->stream_id);
   if (stream == nullptr) {  // a dynamic stream that made room meanwhile: nobody had a lease, so nobody waits
-    lane.pop_front();
+    lane->erase(job);
     return std::nullopt;
   }
-  const Result<Step> result = advance(job, *stream, now);
+  const Result<Step> result = advance(*job, *stream, now);
   if (!result) {
-    return fail(lane, result.error());
+    return fail(*lane, job, result.error());
   }
   if (*result == Step::working) {
     return std::nullopt;
   }
-  adopt(job, *stream, now);
-  return finish(lane, {});
+  adopt(*job, *stream, now);
+  return finish(*lane, job, {});
+}
+
+// Among those that do not wait for memory: by turns the oldest and the one that is done soonest. The end if there is
+// none.
+Provisioning::Lane::iterator Provisioning::choose(Lane& lane, Nanos now) const {
+  auto chosen = lane.end();
+  std::uint64_t least = 0;
+  for (auto job = lane.begin(); job != lane.end(); ++job) {
+    if (job->rests(now)) {
+      continue;
+    }
+    if (oldest_next_) {
+      return job;
+    }
+    const std::uint64_t left = bytes_left(*job);
+    if (chosen == lane.end() || left < least) {
+      chosen = job;
+      least = left;
+    }
+  }
+  return chosen;
+}
+
+std::uint64_t Provisioning::bytes_left(const Job& job) const {
+  if (job.creator) {
+    return job.creator->bytes_left_to_reserve();
+  }
+  const Stream* const stream = parts_.streams.find(job.stream_id);
+  if (stream == nullptr) {
+    return 0;
+  }
+  const auto page_bytes = static_cast<std::uint32_t>(parts_.page_bytes);
+  return job.pools_reserved ? epoch_bytes(*stream->profile, page_bytes)
+                            : idle_epoch_bytes(*stream->profile, page_bytes);
+}
+
+// What epochs that are being made beside this one will still take of what seems free.
+std::uint64_t Provisioning::promised_to_others(const Job& job) const {
+  std::uint64_t bytes = 0;
+  for (const Lane* const lane : {&small_, &large_}) {
+    for (const Job& other : *lane) {
+      bytes += &other != &job && other.creator ? other.creator->bytes_left_to_reserve() : 0;
+    }
+  }
+  return bytes;
 }
 
 Result<Provisioning::Step> Provisioning::advance(Job& job, Stream& stream, Nanos now) {
@@ -120,7 +170,7 @@ Result<Provisioning::Step> Provisioning::make_room(Job& job, Nanos now) {
   const std::uint64_t needed = shm::bytes_to_reserve(*job.spec, parts_.page_bytes);
   Status enough = shm::check_space(
       fmt::format("stream {} ({})", job.stream_id, job.pools_reserved ? "producer attach" : "idle epoch"),
-      parts_.store.base_dir(), needed, *space);
+      parts_.store.base_dir(), needed, space->less(promised_to_others(job)));
   if (enough) {
     auto creator = shm::RegionCreator::begin(parts_.store, *job.spec);
     if (!creator) {
@@ -180,26 +230,26 @@ void Provisioning::adopt(Job& job, Stream& stream, Nanos now) {
 }
 
 // What does not fit a producer may yet fit the consumers that wait with it: the ring is a small part of an epoch.
-ProvisioningOutcome Provisioning::fail(std::deque<Job>& lane, Status status) {
+ProvisioningOutcome Provisioning::fail(Lane& lane, Lane::iterator job, Status status) {
   std::vector<std::uint64_t> consumers;
-  if (std::vector<std::uint64_t>& waiting = lane.front().waiting; lane.front().pools_reserved) {
+  if (std::vector<std::uint64_t>& waiting = job->waiting; job->pools_reserved) {
     consumers.assign(waiting.begin() + 1, waiting.end());
     waiting.resize(1);  // the producer's
   }
-  ProvisioningOutcome outcome = finish(lane, std::move(status));
+  ProvisioningOutcome outcome = finish(lane, job, std::move(status));
   for (const std::uint64_t lease_id : consumers) {
     want_idle_epoch(outcome.stream_id, lease_id);
   }
   return outcome;
 }
 
-ProvisioningOutcome Provisioning::finish(std::deque<Job>& lane, Status status) {
+ProvisioningOutcome Provisioning::finish(Lane& lane, Lane::iterator job, Status status) {
   ProvisioningOutcome outcome;
-  outcome.stream_id = lane.front().stream_id;
-  outcome.waiting = std::move(lane.front().waiting);
+  outcome.stream_id = job->stream_id;
+  outcome.waiting = std::move(job->waiting);
   outcome.status = std::move(status);
-  outcome.lock_refused = !outcome.status && lane.front().creator && lane.front().creator->lock_refused();
-  lane.pop_front();
+  outcome.lock_refused = !outcome.status && job->creator && job->creator->lock_refused();
+  lane.erase(job);
   return outcome;
 }
 

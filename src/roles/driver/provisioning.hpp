@@ -1,14 +1,15 @@
 // Provisioning: makes epochs as resumable jobs, a bounded step at a time, so that leases go on being served while
-// gigabytes are reserved. Jobs for producers run one after the other; idle epochs are small and do not wait behind
-// them.
+// gigabytes are reserved. Idle epochs are small and do not wait behind producers'; among those, the job with the least
+// left to reserve takes turns with the oldest one, so that neither a small stream waits for a large one nor a large one
+// without end.
 //
 // Before a job reserves, it makes sure that the bytes are there: dead epochs are collected when space is short, and
 // what their last readers still hold is waited for, for a bounded time. A job that fails leaves nothing behind.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -76,21 +77,28 @@ class Provisioning {
     bool retried = false;             // no space in spite of the check: collected once and began again
     std::optional<Nanos> give_up_at;  // while waiting for memory that readers of dead epochs still hold
     Nanos look_again_at = 0;          // likewise
+
+    [[nodiscard]] bool rests(Nanos now) const noexcept { return now < look_again_at; }
   };
+  using Lane = std::list<Job>;  // oldest first
   enum class Step : std::uint8_t { working, done };
 
+  [[nodiscard]] Lane::iterator choose(Lane& lane, Nanos now) const;
+  [[nodiscard]] std::uint64_t bytes_left(const Job& job) const;
+  [[nodiscard]] std::uint64_t promised_to_others(const Job& job) const;
   [[nodiscard]] Result<Step> advance(Job& job, Stream& stream, Nanos now);
   [[nodiscard]] Status prepare(Job& job, const Stream& stream);
   [[nodiscard]] Result<Step> make_room(Job& job, Nanos now);
   [[nodiscard]] Result<Step> handle_step_error(Job& job, const Error& error);
   [[nodiscard]] shm::RegionSpec make_spec(const Job& job, const Stream& stream, std::uint64_t epoch) const;
   void adopt(Job& job, Stream& stream, Nanos now);
-  ProvisioningOutcome fail(std::deque<Job>& lane, Status status);
-  ProvisioningOutcome finish(std::deque<Job>& lane, Status status);
+  ProvisioningOutcome fail(Lane& lane, Lane::iterator job, Status status);
+  static ProvisioningOutcome finish(Lane& lane, Lane::iterator job, Status status);
 
   Parts parts_;
-  std::deque<Job> small_;  // idle epochs
-  std::deque<Job> large_;  // epochs for producers
+  Lane small_;               // idle epochs
+  Lane large_;               // epochs for producers
+  bool oldest_next_ = true;  // whose turn it is in a lane: the oldest job's, or the smallest one's
   std::uint64_t epochs_made_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "roles/driver/config.hpp"
 #include "shm/region_creator.hpp"
@@ -31,11 +32,11 @@ struct Stream {
   std::uint64_t descriptors = 0;  // seen on the shared descriptor stream
 
   [[nodiscard]] bool provisioned() const noexcept { return layout.has_value(); }
-  // The current epoch is dead, and nothing of it is held any more: its memory may be what the next one needs.
-  void drop_epoch() noexcept {
+  // The current epoch is dead: its memory may be what the next one needs. What held it is the caller's to let go of.
+  [[nodiscard]] shm::LockedRegions drop_epoch() noexcept {
     layout.reset();
-    locked = {};
     bytes_reserved = 0;
+    return std::exchange(locked, {});
   }
 };
 
