@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tensorpool/consumer.hpp"
+#include "tensorpool/metadata.hpp"
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
@@ -95,6 +96,10 @@ class Client {
   // what the driver refused and why. In invoker mode they run the duty cycle themselves while they wait.
   [[nodiscard]] Result<Producer> attach_producer(const ProducerOptions& options);
   [[nodiscard]] Result<Consumer> attach_consumer(const ConsumerOptions& options);
+
+  // Follows what streams say of themselves; needs no attachment and no driver. Without a reader the metadata stream is
+  // not even subscribed to. Error: a channel that cannot be.
+  [[nodiscard]] Result<MetadataReader> metadata(MetadataOptions options = {});
 
   // One duty cycle; only in invoker mode. Returns the work done; 0 lets the caller idle.
   int do_work(Nanos now) noexcept;

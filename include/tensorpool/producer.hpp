@@ -7,8 +7,11 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "tensorpool/metadata.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/standalone.hpp"
 #include "tensorpool/tensor.hpp"
@@ -45,8 +48,8 @@ enum class ProgressStatus : std::uint8_t {
 
 // What goes with a frame beside its layout.
 struct FrameInfo {
-  Nanos timestamp_ns = 0;  // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
-  std::uint32_t meta_version = 0;
+  Nanos timestamp_ns = 0;          // capture time, CLOCK_MONOTONIC by default; 0 = stamped at commit
+  std::uint32_t meta_version = 0;  // 0 = that of the metadata as it is (Producer::metadata_version)
   std::optional<std::uint64_t> trace_id{};
 };
 
@@ -158,6 +161,17 @@ class Producer {
   // empty when there is no such slot. Fill only what is claimed.
   [[nodiscard]] std::span<std::byte> slot_address(std::uint16_t pool_id, std::uint32_t index) noexcept;
   [[nodiscard]] std::uint32_t slots() const noexcept;
+
+  // What the stream says of itself, told to readers at once and once per announce period, for as long as this producer
+  // lives, over all its epochs. Any thread; never on the frame path. Each call that changes something makes the version
+  // one higher; frames published after it carry that version. Errors: beyond the limits of tensorpool/metadata.hpp, and
+  // nothing is changed then.
+  Status set_source(std::string name, std::string summary = {});
+  Status set_attribute(Attribute attribute);                      // added, or put in the place of the one of that key
+  Status set_attribute(std::string key, std::string_view text);   // "text/plain"
+  Status erase_attribute(std::string_view key);                   // none of that key: no change
+  Status replace_attributes(std::vector<Attribute> attributes);   // all of them, as one change
+  [[nodiscard]] std::uint32_t metadata_version() const noexcept;  // 0 = nothing was ever set
 
   [[nodiscard]] bool attached() const noexcept;
   [[nodiscard]] std::uint32_t stream_id() const noexcept;

@@ -5,6 +5,7 @@
 #include "tensorpool/consumer.hpp"
 #include "tensorpool/frame.hpp"
 #include "tensorpool/inflight_queue.hpp"
+#include "tensorpool/metadata.hpp"
 #include "tensorpool/monitor.hpp"
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"

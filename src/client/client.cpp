@@ -103,6 +103,12 @@ Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
   return consumer;
 }
 
+Result<MetadataReader> Client::metadata(MetadataOptions options) {
+  auto follower = core_->follow_metadata(std::move(options));
+  if (!follower) return follower.error();
+  return MetadataReader(*std::move(follower));
+}
+
 int Client::do_work(Nanos now) noexcept { return core_->do_work(now); }
 
 }  // namespace tensorpool

@@ -13,6 +13,7 @@
 #include "client/standalone_follower.hpp"
 #include "client/standalone_owner.hpp"
 #include "protocol/dispatch.hpp"
+#include "transport/channel_uri.hpp"
 
 namespace tensorpool::detail {
 namespace {
@@ -21,6 +22,8 @@ namespace {
 constexpr int closing_cycles = 2000;
 // How often a waiting caller is asked whether it goes on.
 constexpr Nanos question_interval_ns = 100 * nanos_per_milli;
+// Whose metadata is silent for so long may be succeeded by anybody.
+constexpr int metadata_silence_periods = 5;
 constexpr Nanos longest_period_ns = 3600 * nanos_per_second;
 
 Status check(const ClientOptions& options) {
@@ -94,13 +97,14 @@ Nanos ClientCore::pause() {
 int ClientCore::do_work(Nanos now) noexcept {
   int work = take_new(now);
   follow_connection(now, work);
-  work += read_messages(now);
+  work += read_messages(now) + read_metadata(now);
   for (auto& attachment : attachments_) work += attachment->do_work(now);
   std::erase_if(attachments_, [](const auto& attachment) { return attachment->finished(); });
   if (malformed_ != malformed_told_ && now >= next_malformed_report_) {
     next_malformed_report_ = now + nanos_per_second;
     emit(EventKind::log,
-         fmt::format("{} malformed messages were ignored on the control, announce and QoS streams so far", malformed_));
+         fmt::format("{} malformed messages were ignored on the control, announce, QoS and metadata streams so far",
+                     malformed_));
     malformed_told_ = malformed_;
   }
   return work;
@@ -116,6 +120,8 @@ int ClientCore::take_new(Nanos now) {
     attachments_.push_back(std::move(attachment));
   }
   new_.clear();
+  followers_.insert(followers_.end(), new_followers_.begin(), new_followers_.end());
+  new_followers_.clear();
   return taken;
 }
 
@@ -263,6 +269,54 @@ Status ClientCore::wait(AttachTicket& ticket) {
     }
   }
   return ticket.outcome();
+}
+
+// --- Metadata ---
+
+Result<std::shared_ptr<MetadataFollower>> ClientCore::follow_metadata(MetadataOptions options) {
+  if (auto channel = transport::metadata_channel(options_.metadata.channel); !channel) return channel.error();
+  auto follower =
+      std::make_shared<MetadataFollower>(std::move(options), metadata_silence_periods * options_.announce_period_ns);
+  const std::lock_guard lock(new_mutex_);
+  new_followers_.push_back(follower);
+  has_new_.store(true, std::memory_order_release);
+  return follower;
+}
+
+// The stream is subscribed to as long as somebody follows it.
+void ClientCore::listen_to_metadata() {
+  std::erase_if(followers_, [](const auto& follower) { return follower->closed(); });
+  if (auto listening = plane_.listen_to_metadata(!followers_.empty()); !listening) {
+    emit(EventKind::log, fmt::format("metadata cannot be followed: {}", listening.error().message));
+  }
+}
+
+int ClientCore::read_metadata(Nanos now) {
+  listen_to_metadata();
+  if (followers_.empty()) return 0;
+  struct Reader {
+    ClientCore& core;
+    Nanos now;
+    void on(const protocol::DataSourceAnnounce& m) {
+      for (auto& follower : core.followers_) follower->on(m, now);
+    }
+    void on(const protocol::DataSourceMeta& m) {
+      for (auto& follower : core.followers_) follower->on(m, now);
+    }
+    void on(const protocol::MetaBlobAnnounce& m) { blob(m.stream_id); }
+    void on(const protocol::MetaBlobChunk& m) { blob(m.stream_id); }
+    void on(const protocol::MetaBlobComplete& m) { blob(m.stream_id); }
+    void blob(std::uint32_t stream_id) {
+      for (auto& follower : core.followers_) follower->on_blob(stream_id);
+    }
+  };
+  Reader reader{*this, now};
+  return plane_.poll_metadata([&](std::span<const std::byte> bytes) {
+    const auto outcome =
+        protocol::dispatch<protocol::DataSourceAnnounce, protocol::DataSourceMeta, protocol::MetaBlobAnnounce,
+                           protocol::MetaBlobChunk, protocol::MetaBlobComplete>(bytes, reader);
+    if (outcome.malformed()) ++malformed_;
+  });
 }
 
 }  // namespace tensorpool::detail

@@ -14,6 +14,7 @@
 #include "client/attachment.hpp"
 #include "client/consumer_core.hpp"
 #include "client/control_plane.hpp"
+#include "client/metadata_follower.hpp"
 #include "client/producer_core.hpp"
 
 namespace tensorpool::detail {
@@ -35,9 +36,10 @@ class ClientCore {
     std::shared_ptr<Core> core;
     std::shared_ptr<AttachTicket> ticket;
   };
-  // Any thread; both return at once.
+  // Any thread; all return at once.
   Pending<ProducerCore> begin_attach(const ProducerOptions& options);
   Pending<ConsumerCore> begin_attach(const ConsumerOptions& options);
+  Result<std::shared_ptr<MetadataFollower>> follow_metadata(MetadataOptions options);
   // Waits for a ticket; in invoker mode by running duty cycles.
   Status wait(AttachTicket& ticket);
 
@@ -48,6 +50,8 @@ class ClientCore {
   int take_new(Nanos now);
   void follow_connection(Nanos now, int& work);
   int read_messages(Nanos now);
+  void listen_to_metadata();
+  int read_metadata(Nanos now);
   template <class Message>
   void pass_on(const Message& message, Nanos now);
   template <class F>
@@ -63,6 +67,7 @@ class ClientCore {
   // The conductor's thread only.
   ControlPlane plane_;
   std::vector<std::unique_ptr<Attachment>> attachments_;
+  std::vector<std::shared_ptr<MetadataFollower>> followers_;
   std::uint64_t malformed_ = 0;
   Nanos next_malformed_report_ = 0;
   std::uint64_t malformed_told_ = 0;
@@ -70,6 +75,7 @@ class ClientCore {
   // From application threads to the conductor.
   std::mutex new_mutex_;
   std::vector<std::unique_ptr<Attachment>> new_;
+  std::vector<std::shared_ptr<MetadataFollower>> new_followers_;
   std::atomic<bool> has_new_{false};
 
   std::unique_ptr<AgentRunner> runner_;  // the last member: stops first

@@ -76,7 +76,41 @@ Status ControlPlane::subscribe(Wires& wires) {
   if (made)
     made =
         publish_on(connection, wires.control_out, "control publication", options_.control, transport::control_channel);
+  if (made && listens_to_metadata_) made = subscribe_to_metadata(wires);
   return made;
+}
+
+Status ControlPlane::subscribe_to_metadata(Wires& wires) {
+  return subscribe_to(wires.connection, wires.metadata_in, "metadata subscription", options_.metadata,
+                      transport::metadata_channel);
+}
+
+Status ControlPlane::listen_to_metadata(bool wanted) {
+  if (std::exchange(listens_to_metadata_, wanted) == wanted || !up()) return {};
+  if (wanted) return subscribe_to_metadata(*wires_);
+  wires_->metadata_in = {};
+  return {};
+}
+
+Status ControlPlane::open_metadata_out() {
+  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
+  if (wires_->metadata_out) return {};
+  transport::Publication made;
+  auto opened =
+      publish_on(wires_->connection, made, "metadata publication", options_.metadata, transport::metadata_channel);
+  if (opened) wires_->metadata_out = std::move(made);
+  return opened;
+}
+
+Result<bool> ControlPlane::outcome_of_metadata(transport::OfferResult result) const {
+  using transport::OfferResult;
+  if (result == OfferResult::ok || result == OfferResult::not_connected) return true;
+  if (result == OfferResult::back_pressured || result == OfferResult::admin_action) return false;
+  return make_error(ErrorCode::unavailable,
+                    "{} on {} stream {} ({} bytes; the stream carries at most {} at once: a larger term-length on the "
+                    "channel carries more)",
+                    transport::to_string(result), options_.metadata.channel, options_.metadata.stream_id,
+                    scratch_.size(), wires_->metadata_out->max_message_length());
 }
 
 ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {

@@ -58,6 +58,22 @@ class ControlPlane {
   bool send_qos(const Message& message) {
     return up() && offer(wires_->qos_out, message);
   }
+  // False is back-pressure: try again. Nobody there is as good as sent. The publication is added at the first call. An
+  // error is a message that the stream cannot carry, or no stream.
+  template <class Message>
+  Result<bool> send_metadata(const Message& message) {
+    if (auto there = open_metadata_out(); !there) return there.error();
+    encode(message);
+    return outcome_of_metadata(wires_->metadata_out->offer(scratch_));
+  }
+  // Calls on_message(bytes) for what has arrived on the metadata stream; 0 unless it is listened to.
+  template <class F>
+  int poll_metadata(F&& on_message) {
+    return up() ? wires_->metadata_in.poll_assembled(on_message, fragment_limit) : 0;
+  }
+  // Subscribes to the metadata stream, from now on or no more; the error is why it cannot.
+  Status listen_to_metadata(bool wanted);
+
   // Whether anybody at all subscribes to the control stream beside us.
   [[nodiscard]] bool control_connected() const noexcept { return up() && wires_->control_out.is_connected(); }
 
@@ -105,6 +121,8 @@ class ControlPlane {
     transport::Publication announce_out;  // empty until open_announces(), or when they go on the control stream
     transport::Publication qos_out;
     transport::Subscription qos_in;
+    std::optional<transport::Publication> metadata_out;  // once there is something to say
+    transport::Subscription metadata_in;                 // empty unless listened to
   };
 
   Result<std::shared_ptr<transport::Publication>> add_publication(std::string_view what, const ChannelOptions& channel,
@@ -115,17 +133,25 @@ class ControlPlane {
   Status subscribe(Wires& wires);
   [[nodiscard]] bool announces_apart() const noexcept;
 
+  Status subscribe_to_metadata(Wires& wires);
+  Status open_metadata_out();
+  [[nodiscard]] Result<bool> outcome_of_metadata(transport::OfferResult result) const;
+
+  template <class Message>
+  bool encode(const Message& message) {
+    scratch_.resize(protocol::encoded_length(message));
+    return protocol::encode(message, std::span(scratch_)) != 0;
+  }
   template <class Message>
   bool offer(transport::Publication& publication, const Message& message) {
-    scratch_.resize(protocol::encoded_length(message));
-    if (protocol::encode(message, std::span(scratch_)) == 0) return false;
-    return publication.offer(scratch_) == transport::OfferResult::ok;
+    return encode(message) && publication.offer(scratch_) == transport::OfferResult::ok;
   }
 
   const ClientOptions& options_;
   RandomSource random_;
   const Ends ends_;
   std::unique_ptr<Wires> wires_;
+  bool listens_to_metadata_ = false;
   Nanos listening_since_ = 0;
   std::uint64_t generation_ = 0;
   std::optional<Nanos> reconnect_at_;

@@ -58,18 +58,26 @@ void ProducerAttachment::on_consumer_seen(Nanos now) {
   core_->set_consumers_seen(true);
 }
 
+int ProducerAttachment::each_cycle(Nanos now) {
+  watch_claims(now);
+  const bool news = metadata_.due(core_->metadata);
+  if (news) say_metadata();
+  return serve_progress(now) + (news ? 1 : 0);
+}
+
+void ProducerAttachment::say_metadata() {
+  const auto said = metadata_.say(context().plane, core_->metadata, {stream_id(), client_id(), mapped_epoch_});
+  if (!said) emit(EventKind::log, said.error().message);
+}
+
 void ProducerAttachment::each_period(Nanos now) {
+  say_metadata();
   if (regions_) regions_->touch_activity(now);
   // Aeron's own connected state says nothing: the driver always drains the descriptor stream.
   const bool seen =
       consumer_seen_ && now - *consumer_seen_ <= consumer_silence_periods * context().options.announce_period_ns;
   core_->set_consumers_seen(seen);
   progress_asked_ = true;  // somebody's wish may have run out
-}
-
-int ProducerAttachment::each_cycle(Nanos now) {
-  watch_claims(now);
-  return serve_progress(now);
 }
 
 bool ProducerAttachment::reclaim() noexcept {

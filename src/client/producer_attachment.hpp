@@ -7,6 +7,7 @@
 
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
+#include "client/metadata_publisher.hpp"
 #include "client/producer_core.hpp"
 #include "client/progress_wishes.hpp"
 
@@ -38,9 +39,11 @@ class ProducerAttachment : public Attachment {
  private:
   void watch_claims(Nanos now);
   int serve_progress(Nanos now);
+  void say_metadata();
 
   std::shared_ptr<ProducerCore> core_;
   AttachmentCounters counters_;
+  MetadataPublisher metadata_;
   std::shared_ptr<shm::RegionSet> regions_;  // of the newest session, while attached
   std::shared_ptr<transport::Publication> publication_;
   std::uint64_t publication_generation_ = 0;

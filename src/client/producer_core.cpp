@@ -12,7 +12,12 @@ namespace {
 constexpr std::uint64_t none_open = ~std::uint64_t{0};
 constexpr std::size_t descriptor_bytes = protocol::message_header_length + protocol::FrameDescriptor::block_length;
 
-Nanos stamp(const FrameInfo& info) noexcept { return info.timestamp_ns != 0 ? info.timestamp_ns : monotonic_now(); }
+// With the time and the version of the metadata, where the application did not give them.
+FrameInfo complete(FrameInfo info, const MetadataBook& metadata) noexcept {
+  if (info.timestamp_ns == 0) info.timestamp_ns = monotonic_now();
+  if (info.meta_version == 0) info.meta_version = metadata.version();
+  return info;
+}
 
 }  // namespace
 
@@ -98,13 +103,13 @@ PublishStatus ProducerCore::publish(const TensorLayout& layout, std::span<const 
   const std::uint64_t seq = nothing_open ? session.claims.pass() : session.claims.open();
   const std::span<std::byte> slot = session.writer.begin(seq, at.pool, shm::FilledBy::copy_in);
   session.writer.copy_in(at.pool, slot, payload);
-  const Nanos timestamp = stamp(info);
-  session.writer.commit(seq, at.pool,
-                        {static_cast<std::uint32_t>(payload.size()), timestamp, info.meta_version, &layout},
-                        shm::FilledBy::copy_in);
+  const FrameInfo stamped = complete(info, metadata);
+  session.writer.commit(
+      seq, at.pool, {static_cast<std::uint32_t>(payload.size()), stamped.timestamp_ns, stamped.meta_version, &layout},
+      shm::FilledBy::copy_in);
   published_.add();
   payload_bytes_.add(payload.size());
-  const protocol::FrameDescriptor descriptor = describe(seq, timestamp, info);
+  const protocol::FrameDescriptor descriptor = describe(seq, stamped);
   PublishStatus status = PublishStatus::ok;
   if (nothing_open) {
     status = send(descriptor);
@@ -145,13 +150,13 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
     abandon(claim);
     return PublishStatus::invalid_layout;
   }
-  const Nanos timestamp = stamp(info);
+  const FrameInfo stamped = complete(info, metadata);
   session.writer.commit(claim.seq_, claim.pool_,
-                        {static_cast<std::uint32_t>(bytes), timestamp, info.meta_version, &layout});
+                        {static_cast<std::uint32_t>(bytes), stamped.timestamp_ns, stamped.meta_version, &layout});
   published_.add();
   payload_bytes_.add(bytes);
   const std::uint64_t seq = claim.seq_;
-  session.claims.ready(seq, describe(seq, timestamp, info));
+  session.claims.ready(seq, describe(seq, stamped));
   const PublishStatus status = flush(seq);
   if (claim.described_) progress.completed(key_of(claim), in_flight(claim), bytes);
   settle(claim);
@@ -224,13 +229,12 @@ FrameKey ProducerCore::key_of(const SlotClaim& claim) noexcept {
 
 // --- Descriptors ---
 
-protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, Nanos timestamp,
-                                                 const FrameInfo& info) const noexcept {
+protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, const FrameInfo& info) const noexcept {
   protocol::FrameDescriptor descriptor;
   descriptor.stream_id = current_->regions->stream_id();
   descriptor.epoch = current_->regions->epoch();
   descriptor.seq = seq;
-  descriptor.timestamp_ns = static_cast<std::uint64_t>(timestamp);
+  descriptor.timestamp_ns = static_cast<std::uint64_t>(info.timestamp_ns);
   descriptor.meta_version = info.meta_version;
   descriptor.trace_id = info.trace_id;
   return descriptor;

@@ -12,6 +12,7 @@
 #include "base/handoff.hpp"
 #include "client/claim_ledger.hpp"
 #include "client/counter_cell.hpp"
+#include "client/metadata_book.hpp"
 #include "client/progress_reporter.hpp"
 #include "shm/region_set.hpp"
 #include "shm/slot_writer.hpp"
@@ -75,6 +76,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   // --- Any thread ---
+  MetadataBook metadata;
   [[nodiscard]] const ProducerOptions& options() const noexcept { return options_; }
   [[nodiscard]] bool attached() const noexcept { return attached_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return stream_id_.load(std::memory_order_relaxed); }
@@ -100,7 +102,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   void supersede(ProducerSession* session) noexcept;
   void settle(SlotClaim& claim) noexcept;
   void note_progress(const ProducerSession& session) noexcept;
-  protocol::FrameDescriptor describe(std::uint64_t seq, Nanos timestamp, const FrameInfo& info) const noexcept;
+  protocol::FrameDescriptor describe(std::uint64_t seq, const FrameInfo& info) const noexcept;
   PublishStatus send(const protocol::FrameDescriptor& descriptor) noexcept;
   PublishStatus flush(std::uint64_t seq) noexcept;
   [[nodiscard]] bool fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept;

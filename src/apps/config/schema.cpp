@@ -166,7 +166,7 @@ std::vector<Field> aeron_fields(Settings& settings) {
           aeron_stream("descriptor_stream_id", settings.descriptor_stream_id),
           aeron_stream("control_stream_id", settings.control_stream_id),
           aeron_stream("qos_stream_id", settings.qos_stream_id),
-          no_effect(aeron_stream("metadata_stream_id", settings.metadata_stream_id)),
+          aeron_stream("metadata_stream_id", settings.metadata_stream_id),
           stream_id("stream_id", settings.stream_id, 0)};
 }
 

@@ -7,6 +7,20 @@
 
 namespace tensorpool::apps {
 
+namespace {
+
+Status describe_stream(Producer& producer, const PublishOptions& options) {
+  if (!options.name.empty()) {
+    if (Status set = producer.set_source(options.name); !set) return set;
+  }
+  for (const auto& [key, value] : options.attributes) {
+    if (Status set = producer.set_attribute(key, value); !set) return set;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options) {
   auto log = open_crc_log_if_named(options.crc_log);
   if (!log) return log.error();
@@ -14,6 +28,7 @@ Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& o
   if (!client) return client.error();
   auto producer = client->attach_producer(options.producer);
   if (!producer) return producer.error();
+  if (Status described = describe_stream(*producer, options); !described) return described.error();
   return std::make_unique<PublishSession>(std::move(*client), std::move(*producer), options.json, std::move(*log),
                                           monotonic_now());
 }

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "apps/flow/sending_end.hpp"
 #include "tensorpool/client.hpp"
@@ -19,6 +21,8 @@ struct PublishOptions {
   bool json = false;
   bool hold = false;    // after the last frame, stay attached until standard input ends
   std::string crc_log;  // empty = none
+  std::string name;     // of the stream, for its metadata; empty = none
+  std::vector<std::pair<std::string, std::string>> attributes;  // keys and texts, likewise
 };
 
 // Attached, with a line a second. Lives at one address, because `end` refers to `producer`.
@@ -31,7 +35,7 @@ struct PublishSession {
   SendingEnd end;
 };
 
-// Connects, attaches and opens the CRC log.
+// Connects, attaches, sets the metadata and opens the CRC log.
 [[nodiscard]] Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options);
 
 // Claims a slot for `bytes` as soon as there is one; nothing when `stop` came first. While there is none (driver gone,

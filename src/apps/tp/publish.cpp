@@ -25,6 +25,8 @@ struct PublishArguments {
   std::uint64_t count = 0;
   std::string crc_log;
   bool hold = false;
+  std::string name;
+  std::vector<std::string> attributes;
 };
 
 struct Size {
@@ -46,6 +48,15 @@ Result<Size> parse_size(const std::string& text) {
   return size;
 }
 
+// "KEY=VALUE"; the value may be empty, and may contain further signs of equality.
+Result<std::pair<std::string, std::string>> parse_attribute(const std::string& text) {
+  const std::size_t sign = text.find('=');
+  if (sign == std::string::npos || sign == 0) {
+    return make_error(ErrorCode::invalid_argument, "--attribute {}: write it as KEY=VALUE", text);
+  }
+  return std::pair(text.substr(0, sign), text.substr(sign + 1));
+}
+
 void add_publish_options(CLI::App& command, PublishArguments& arguments) {
   command
       .add_option("--stream", arguments.stream_id,
@@ -56,6 +67,9 @@ void add_publish_options(CLI::App& command, PublishArguments& arguments) {
       ->capture_default_str();
   command.add_option("--crc-log", arguments.crc_log,
                      "append epoch, sequence, CRC32C and length of each frame to this file");
+  command.add_option("--name", arguments.name, "name of the stream, told as its metadata");
+  command.add_option("--attribute", arguments.attributes, "KEY=VALUE, told as its metadata (repeatable)")
+      ->allow_extra_args(false);
   command.add_flag("--hold", arguments.hold, "after the last frame, stay attached until standard input ends");
 }
 
@@ -85,6 +99,12 @@ Result<PublishOptions> publish_options(const Invocation& invocation, const Publi
   options.json = invocation.json();
   options.crc_log = arguments.crc_log;
   options.hold = arguments.hold;
+  options.name = arguments.name;
+  for (const std::string& text : arguments.attributes) {
+    auto attribute = parse_attribute(text);
+    if (!attribute) return attribute.error();
+    options.attributes.push_back(*std::move(attribute));
+  }
   return options;
 }
 
