@@ -54,12 +54,15 @@ enum class DecodeFault : std::uint8_t {
 template <class Message>
 inline constexpr bool is_fixed_length = std::is_trivially_copyable_v<Message>;
 
+struct DescribedField;  // described.hpp
+
 // Where the work is done; instantiated in the *_codec.cpp files for the 29 messages of messages.hpp.
 template <class Message>
 struct Codec {
   static Expected<Message, DecodeFault> decode(std::span<const std::byte> bytes) noexcept(is_fixed_length<Message>);
   static std::size_t encoded_length(const Message& message) noexcept;
   static std::size_t encode(const Message& message, std::span<std::byte> out) noexcept;
+  static std::vector<DescribedField> describe(const Message& message);
 };
 
 // Reads one message that starts at the first byte. A longer block and bytes after the last known field belong to a

@@ -14,6 +14,7 @@
 
 #include "base/bytes.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/described.hpp"
 
 namespace tensorpool::protocol {
 
@@ -107,6 +108,17 @@ void expect_survives_damage(const Bytes& golden) {
   }
 }
 
+// Tools can show it, every field by its name.
+inline void expect_description(const Bytes& golden) {
+  const DescribedMessage described = describe(golden);
+  EXPECT_EQ(described.fault, DecodeFault::none);
+  EXPECT_FALSE(described.fields.empty());
+  for (const DescribedField& field : described.fields) {
+    EXPECT_EQ(field.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), field.name.npos) << field.name;
+    EXPECT_FALSE(field.name.empty());
+  }
+}
+
 template <class Message>
 void expect_golden(const Message& message, const Bytes& golden) {
   expect_round_trip(message, golden);
@@ -114,6 +126,7 @@ void expect_golden(const Message& message, const Bytes& golden) {
   expect_header_gates(message, golden);
   expect_survives_damage<Message>(golden);
   EXPECT_NE(message_name(Message::schema_id, Message::template_id), "unknown message");
+  expect_description(golden);
 }
 
 }  // namespace tensorpool::protocol

@@ -14,6 +14,7 @@
 
 #include "base/bytes.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/message_description.hpp"
 #include "protocol/message_layout.hpp"
 
 namespace tensorpool::protocol::wire {
@@ -259,6 +260,11 @@ std::size_t Codec<Message>::encode(const Message& message, std::span<std::byte> 
   wire::put_block(message, out.data() + message_header_length);
   ByteWriter rest(out.subspan(fixed));
   return wire::put_tail(message, rest) ? fixed + rest.position() : 0;
+}
+
+template <class Message>
+std::vector<DescribedField> Codec<Message>::describe(const Message& message) {
+  return wire::describe_members(message);
 }
 
 }  // namespace tensorpool::protocol

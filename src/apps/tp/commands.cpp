@@ -11,6 +11,8 @@ void register_commands(Registry& registry) {
   register_leases(registry);
   register_publish(registry);
   register_consume(registry);
+  register_counters(registry);
+  register_listen(registry);
   register_shm(registry);
 }
 

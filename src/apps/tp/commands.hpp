@@ -14,6 +14,9 @@ void register_shm(Registry& registry);      // shm inspect
 void register_publish(Registry& registry);  // publish pattern|images|camera
 void register_consume(Registry& registry);  // consume
 
+void register_counters(Registry& registry);
+void register_listen(Registry& registry);
+
 void register_commands(Registry& registry);  // all of them
 
 // `tp` with these arguments, the program's name first, to its exit status. Call once, as the whole of a main.
