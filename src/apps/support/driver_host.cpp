@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/media_driver_host.hpp"
-#include "apps/support/stop_signal.hpp"
-#include "base/idle.hpp"
 #include "roles/driver/driver.hpp"
 #include "shm/space.hpp"
 
@@ -18,7 +17,6 @@ namespace {
 
 // How long a killed media driver's heartbeat looks alive, and some.
 constexpr Nanos predecessor_patience_ns = 12 * nanos_per_second;
-constexpr Nanos idle_ns = nanos_per_milli;
 
 // The nearest directory above that exists: the driver makes base_dir when it is missing.
 std::string existing_parent(const std::string& path) {
@@ -52,17 +50,46 @@ driver::DriverDeps deps_of(const driver::DriverConfig& config, MediaDriverHost& 
   return deps;
 }
 
-void serve(driver::Driver& driver) {
-  Idle idle(IdleMode::backoff, idle_ns);
-  bool asked = false;
-  while (!driver.finished()) {
-    if (stop_requested() && !asked) {
-      asked = true;
-      driver.request_shutdown(protocol::ShutdownReason::normal);
+class HostedDriver final : public HostedRole {
+ public:
+  HostedDriver(const NodeConfig& config, const std::string& aeron_dir, const LogSink& sink)
+      : name_(config.driver.driver.instance_id),
+        log_(sink),
+        media_(config.driver.driver.media_driver, aeron_dir, group_may_attach(config.driver), sink) {}
+
+  Status start(const NodeConfig& config, const LogSink& sink) {
+    if (Status there = media_.ensure(predecessor_patience_ns); !there) {
+      return there;
     }
-    idle.idle(driver.do_work(monotonic_now()));
+    auto started = driver::Driver::create(config.driver, deps_of(config.driver, media_, sink));
+    if (!started) {
+      const Error& error = started.error();
+      return error.code == ErrorCode::invalid_config ? Error{error.code, with_place(config, error.message)} : error;
+    }
+    driver_ = *std::move(started);
+    return {};
   }
-}
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "driver"; }
+  int do_work(Nanos now) noexcept override {
+    const int work = driver_->do_work(now);
+    if (!told_ && driver_->finished() && !driver_->failure()) {
+      told_ = true;
+      log_.info("driver {} has shut down", name_);
+    }
+    return work;
+  }
+  void request_stop() noexcept override { driver_->request_shutdown(protocol::ShutdownReason::normal); }
+  [[nodiscard]] bool finished() const noexcept override { return driver_->finished(); }
+  [[nodiscard]] std::optional<Error> failure() const override { return driver_->failure(); }
+
+ private:
+  std::string name_;
+  Log log_;
+  MediaDriverHost media_;  // outlives the driver, which asks it for one after each loss
+  std::unique_ptr<driver::Driver> driver_;
+  bool told_ = false;
+};
 
 }  // namespace
 
@@ -75,33 +102,33 @@ std::vector<std::string> describe_footprint(const driver::DriverConfig& config) 
   return describe(footprint(config), config, space ? space->free_bytes() : 0);
 }
 
-Status run_driver(const NodeConfig& config, const LogSink& sink) {
+Result<std::unique_ptr<HostedRole>> start_driver(const NodeConfig& config, const LogSink& sink) {
   std::vector<std::string> warnings;  // the driver logs them itself, and what the streams take
   if (Status verdict = check_driver(config, warnings); !verdict) {
-    return verdict;
+    return verdict.error();
   }
+  const std::string aeron_dir = aeron_dir_of(config.driver);
+  auto hosted = std::make_unique<HostedDriver>(config, aeron_dir, sink);
+  if (Status started = hosted->start(config, sink); !started) {
+    return started.error();
+  }
+  const driver::DriverTable& table = config.driver.driver;
+  Log(sink).info("driver {} serves control stream {} on {} in {}", table.instance_id, table.control_stream_id,
+                 table.control_channel, aeron_dir);
+  return std::unique_ptr<HostedRole>(std::move(hosted));
+}
+
+Status run_driver(const NodeConfig& config, const LogSink& sink) {
   Log log(sink);
   for (const std::string& warning : config.warnings) {
     log.warning("{}", warning);
   }
-  const std::string aeron_dir = aeron_dir_of(config.driver);
-  MediaDriverHost media(config.driver.driver.media_driver, aeron_dir, group_may_attach(config.driver), sink);
-  if (Status there = media.ensure(predecessor_patience_ns); !there) {
-    return there;
+  auto started = start_driver(config, sink);
+  if (!started) {
+    return started.error();
   }
-  auto driver = driver::Driver::create(config.driver, deps_of(config.driver, media, sink));
-  if (!driver) {
-    const Error& error = driver.error();
-    return error.code == ErrorCode::invalid_config ? Error{error.code, with_place(config, error.message)} : error;
-  }
-  log.info("driver {} serves control stream {} on {} in {}", config.driver.driver.instance_id,
-           config.driver.driver.control_stream_id, config.driver.driver.control_channel, aeron_dir);
-  serve(**driver);
-  if (const auto& failure = (*driver)->failure()) {
-    return *failure;
-  }
-  log.info("driver {} has shut down", config.driver.driver.instance_id);
-  return {};
+  const std::array roles{*std::move(started)};
+  return run_roles(roles, sink);
 }
 
 int run_driver_program(const std::string& program, const NodeConfig& config) {

@@ -1,7 +1,12 @@
 // Runs a driver as a program: media driver, driver agent, duty cycle on the calling thread, clean end on a signal.
 #pragma once
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "apps/config/node_config.hpp"
+#include "apps/support/hosted_role.hpp"
 #include "base/log.hpp"
 #include "tensorpool/result.hpp"
 
@@ -13,8 +18,11 @@ namespace tensorpool::apps {
 // One line per stream and one for the sum: what the configuration wants, against what the file system has free.
 [[nodiscard]] std::vector<std::string> describe_footprint(const driver::DriverConfig& config);
 
+// A driver and, where needed, its media driver. The error is why it cannot start.
+[[nodiscard]] Result<std::unique_ptr<HostedRole>> start_driver(const NodeConfig& config, const LogSink& sink);
+
 // Returns when the driver has shut down: after a stop signal, or a shutdown request with the right token. The error is
-// why it could not start.
+// why it could not start or go on.
 [[nodiscard]] Status run_driver(const NodeConfig& config, const LogSink& sink);
 
 // The same with the error printed on standard error; returns the exit status of a program.

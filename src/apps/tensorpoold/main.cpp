@@ -1,0 +1,86 @@
+// tensorpoold: the daemon. Runs the roles of one configuration file until a signal, or the end of one of them.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "apps/support/exit_code.hpp"
+#include "apps/support/logging.hpp"
+#include "apps/support/stop_signal.hpp"
+#include "apps/tensorpoold/node.hpp"
+#include "apps/tp/driver_validate.hpp"
+
+namespace tensorpool::apps {
+namespace {
+
+struct Arguments {
+  std::string config;
+  std::vector<std::string> roles;
+  bool validate = false;
+};
+
+void declare(CLI::App& app, Arguments& arguments) {
+  app.add_option("--config", arguments.config, "configuration file; else the variable TENSORPOOL_CONFIG names it");
+  app.add_option("--role", arguments.roles, "run this role of the file, and no other (repeatable)")
+      ->check(CLI::IsMember(known_roles()))
+      ->allow_extra_args(false);
+  app.add_flag("--validate", arguments.validate, "check the file, say what would run, and end");
+  app.set_version_flag("--version", "tensorpoold " TENSORPOOL_VERSION);
+  app.footer(
+      "Runs the roles whose tables the file has, on one thread, with a media driver of its own where none is alive.\n"
+      "SIGINT and SIGTERM end all in good order.\n"
+      "Example:\n  tensorpoold --config config/quickstart.toml\n\n"
+      "Exit status: 0 done, 1 failed, 2 bad arguments or configuration, 3 no media driver, 4 refused.");
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "tensorpoold: {}\n", error.message);
+  return exit_code_of(error.code);
+}
+
+int validate(const NodeConfig& config, const std::vector<std::string>& roles) {
+  fmt::print("{}: runs {}\n", config.file, fmt::join(roles, ", "));
+  if (std::find(roles.begin(), roles.end(), "driver") == roles.end()) return exit_ok;
+  const tp::Verdict verdict = tp::validate_config(config.file, config);
+  fmt::print("{}\n", tp::describe(verdict));
+  return verdict.ok() ? exit_ok : exit_usage;
+}
+
+int run(const Arguments& arguments) {
+  const Environment environment = process_environment();
+  const std::string path =
+      arguments.config.empty() ? environment.get("TENSORPOOL_CONFIG").value_or("") : arguments.config;
+  if (path.empty()) {
+    return fail(
+        {ErrorCode::invalid_argument, "no configuration file; name one with --config, or in TENSORPOOL_CONFIG"});
+  }
+  const auto config = load_node_config(path, environment);
+  if (!config) return fail(config.error());
+  const auto roles = roles_of(*config, arguments.roles);
+  if (!roles) return fail(roles.error());
+  if (arguments.validate) return validate(*config, *roles);
+  const Status ran = run_node(*config, *roles, stderr_log());
+  return ran ? exit_ok : fail(ran.error());
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
+
+int main(int argc, char** argv) {
+  using namespace tensorpool::apps;
+  install_stop_signal();
+  Arguments arguments;
+  CLI::App app("tensorpoold: the roles of a tensorpool in one process", "tensorpoold");
+  declare(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "tensorpoold: {}\nRun with --help for more information.\n", error.what());
+    return exit_usage;
+  }
+  return run(arguments);
+}
