@@ -76,6 +76,8 @@ struct ProducerStats {
   // Committed, but consumers were not told: the stream was back-pressured (status descriptor_dropped), or the epoch
   // ended while an open claim held them back.
   std::uint64_t descriptors_dropped = 0;
+  // Descriptors that a consumer's own stream had no room for, since that consumer does not read. It alone misses them.
+  std::uint64_t own_streams_full = 0;
   std::uint64_t admin_retries = 0;
   std::uint64_t too_large = 0;
   std::uint64_t invalid_layout = 0;

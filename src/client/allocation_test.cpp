@@ -89,5 +89,39 @@ TEST_F(AllocationTest, TellingProgressAllocatesNothing) {
   EXPECT_LE(told, 4 * raw + frames / 20);
 }
 
+// Half of the frames, by decimation, and each of them once on the shared stream and once on the consumer's own.
+TEST_F(AllocationTest, StreamsOfAConsumersOwnDecimationAndRateLimitsAllocateNothing) {
+  driver->own_stream = 31000;
+  attach({}, {.max_rate_hz = 1'000'000'000, .decimation = 2, .own_streams = true});
+  const auto layout = TensorLayout::raw_bytes(100);
+  const auto bytes = pattern(100, 0);
+  std::array<std::byte, 100> copy;
+  const auto round = [&] {
+    EXPECT_TRUE(is_committed(producer->publish(layout, bytes)));
+    consumer->poll([&](const Frame& frame) { EXPECT_TRUE(frame.copy_to(copy)); });
+  };
+  for (int i = 0; i < 20; ++i) {
+    run(client, 5 * nanos_per_milli);
+    round();
+  }
+  ASSERT_NE(consumer->terms().descriptor_stream_id, 0u);
+  transport::loopback::drop_next(bus_, 1100, 1'000'000);  // only its own stream is read
+
+  auto connection = transport::Connection::open({.aeron_dir = bus_}).value();
+  auto raw_out = connection.add_publication("aeron:ipc", 4711).value();
+  auto raw_in = connection.add_subscription("aeron:ipc", 4711).value();
+  connection.do_work();
+  const std::uint64_t raw = measure([&] {
+    for (int i = 0; i < 2; ++i) raw_out.try_claim(48, [](std::span<std::byte>) {});
+    raw_in.poll([](std::span<const std::byte>) {}, 64);
+  });
+  const auto before = consumer->stats();
+  const std::uint64_t published = measure(round);
+  const auto after = consumer->stats();
+  EXPECT_EQ(after.delivered - before.delivered, (frames + 100) / 2);
+  EXPECT_EQ(after[LossCause::decimated] - before[LossCause::decimated], (frames + 100) / 2);
+  EXPECT_LE(published, raw + frames / 20);
+}
+
 }  // namespace
 }  // namespace tensorpool::detail

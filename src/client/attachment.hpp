@@ -68,7 +68,7 @@ class Attachment {
 
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return tenancy_->stream_id(); }
   // Somebody reads this stream.
-  virtual void on_consumer_seen(Nanos) {}
+  virtual void on_consumer_seen(std::uint32_t /*consumer_id*/, Nanos) {}
   // What consumers of this stream ask for and are given, this attachment's own or others'.
   virtual void on_hello(const protocol::ConsumerHello&, Nanos) {}
   virtual void on_consumer_config(const protocol::ConsumerConfig&, Nanos) {}

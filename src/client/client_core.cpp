@@ -170,7 +170,7 @@ int ClientCore::read_messages(Nanos now) {
     }
     void on(const protocol::ConsumerHello& m) {
       core.each_of(m.stream_id, [&](Attachment& attachment) {
-        attachment.on_consumer_seen(now);
+        attachment.on_consumer_seen(m.consumer_id, now);
         attachment.on_hello(m, now);
       });
     }
@@ -178,7 +178,7 @@ int ClientCore::read_messages(Nanos now) {
       core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_config(m, now); });
     }
     void on(const protocol::QosConsumer& m) {
-      core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_seen(now); });
+      core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_seen(m.consumer_id, now); });
     }
   };
   Reader reader{*this, now};

@@ -113,6 +113,7 @@ void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
 // --- Hello and its answers ---
 
 int ConsumerAttachment::each_cycle(Nanos now) {
+  if (std::exchange(own_granted_, false)) subscribe_own_stream();
   int work = follow_own_stream();
   if (now < next_hello_) return work;
   const Nanos wished = core_->options().hello_interval_ns;
@@ -135,7 +136,8 @@ void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& conf
       return emit(EventKind::log, fmt::format("stream {}: a ConsumerConfig for consumer {} was refused: {}",
                                               stream_id(), client_id(), outcome.message));
     case StreamWishes::Outcome::Kind::changed:
-      if (wishes_.terms().descriptor_stream_id != had_stream) subscribe_own_stream();
+      // Not here: a subscription is added by running the connection, which is being polled.
+      own_granted_ = own_granted_ || wishes_.terms().descriptor_stream_id != had_stream;
       apply_terms();
       [[fallthrough]];
     case StreamWishes::Outcome::Kind::declined:
@@ -149,6 +151,7 @@ void ConsumerAttachment::apply_terms() { core_->set_terms(wishes_.terms()); }
 // --- A descriptor stream of its own ---
 
 void ConsumerAttachment::subscribe_own_stream() {
+  if (wishes_.terms().descriptor_stream_id == 0) return;
   const ChannelOptions where{wishes_.descriptor_channel(),
                              static_cast<std::int32_t>(wishes_.terms().descriptor_stream_id)};
   auto added = context().plane.add_own_subscription(where);
@@ -157,6 +160,7 @@ void ConsumerAttachment::subscribe_own_stream() {
     return;
   }
   wishes_.give_up_streams();
+  apply_terms();
   emit(EventKind::log, fmt::format("consumer {} stays on the shared descriptor stream of stream {}: {}", client_id(),
                                    stream_id(), added.error().message));
 }

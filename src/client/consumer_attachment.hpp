@@ -52,6 +52,7 @@ class ConsumerAttachment final : public Attachment {
   std::shared_ptr<transport::Subscription> shared_;  // null while our own stream is read
   std::shared_ptr<transport::Subscription> own_;     // null unless granted
   std::uint64_t generation_ = 0;                     // of the connection that both are of
+  bool own_granted_ = false;                         // and not subscribed to yet
   bool own_offered_ = false;                         // the newest session reads our own stream
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t complained_epoch_ = 0;

@@ -14,6 +14,15 @@ constexpr int consumer_silence_periods = 5;
 
 }  // namespace
 
+ProducerAttachment::ProducerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy,
+                                       std::shared_ptr<ProducerCore> core)
+    : Attachment(context, std::move(tenancy)),
+      core_(std::move(core)),
+      own_streams_(
+          context.plane, context.options, core_,
+          [this](std::string message) { emit(EventKind::log, fmt::format("stream {}: {}", stream_id(), message)); }),
+      progress_wishes_(progress_floor(core_->options())) {}
+
 Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
   auto mapped = shm::RegionSet::map(grant.layout, shm::Access::read_write, policy());
   if (!mapped) return mapped.error();
@@ -42,6 +51,7 @@ Status ProducerAttachment::adopt(const Grant& grant, Nanos now) {
 void ProducerAttachment::withdraw() {
   core_->set_attached(false);
   regions_.reset();
+  own_streams_.close();
 }
 
 void ProducerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos) {
@@ -53,16 +63,34 @@ void ProducerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& ann
                    stream_id(), announce.producer_id, escape(header->path)));
 }
 
-void ProducerAttachment::on_consumer_seen(Nanos now) {
+void ProducerAttachment::on_consumer_seen(std::uint32_t consumer_id, Nanos now) {
   consumer_seen_ = now;
   core_->set_consumers_seen(true);
+  own_streams_.on_alive(consumer_id, now);
+}
+
+void ProducerAttachment::on_hello(const protocol::ConsumerHello& hello, Nanos now) {
+  own_streams_.on(hello, now);
+  progress_asked_ = progress_wishes_.on_hello(hello, now) || progress_asked_;
+}
+
+void ProducerAttachment::on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) {
+  own_streams_.on(config, now);
+}
+
+void ProducerAttachment::on_consumer_gone(std::uint32_t consumer_id) { own_streams_.on_gone(consumer_id); }
+
+bool ProducerAttachment::reclaim() noexcept {
+  const bool streams = core_->own_streams.reclaim();
+  const bool links = core_->progress.links.reclaim();
+  return core_->sessions.reclaim() || streams || links;
 }
 
 int ProducerAttachment::each_cycle(Nanos now) {
   watch_claims(now);
   const bool news = metadata_.due(core_->metadata);
   if (news) say_metadata();
-  return serve_progress(now) + (news ? 1 : 0);
+  return own_streams_.do_work(now) + serve_progress(now) + (news ? 1 : 0);
 }
 
 void ProducerAttachment::say_metadata() {
@@ -80,16 +108,7 @@ void ProducerAttachment::each_period(Nanos now) {
   progress_asked_ = true;  // somebody's wish may have run out
 }
 
-bool ProducerAttachment::reclaim() noexcept {
-  const bool sessions = core_->sessions.reclaim();
-  return core_->progress.links.reclaim() || sessions;
-}
-
 // --- Progress ---
-
-void ProducerAttachment::on_hello(const protocol::ConsumerHello& hello, Nanos now) {
-  progress_asked_ = progress_wishes_.on_hello(hello, now) || progress_asked_;
-}
 
 // Not where the hello is read: a publication is added by running the connection, which is polled there.
 int ProducerAttachment::serve_progress(Nanos now) {

@@ -8,6 +8,7 @@
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
 #include "client/metadata_publisher.hpp"
+#include "client/own_stream_desk.hpp"
 #include "client/producer_core.hpp"
 #include "client/progress_wishes.hpp"
 
@@ -15,14 +16,13 @@ namespace tensorpool::detail {
 
 class ProducerAttachment : public Attachment {
  public:
-  ProducerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ProducerCore> core)
-      : Attachment(context, std::move(tenancy)),
-        core_(std::move(core)),
-        progress_wishes_(progress_floor(core_->options())) {}
+  ProducerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy, std::shared_ptr<ProducerCore> core);
   ~ProducerAttachment() override { core_->set_attached(false); }
 
-  void on_consumer_seen(Nanos now) override;
+  void on_consumer_seen(std::uint32_t consumer_id, Nanos now) override;
   void on_hello(const protocol::ConsumerHello& hello, Nanos now) override;
+  void on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) override;
+  void on_consumer_gone(std::uint32_t consumer_id) override;
 
  protected:
   Status adopt(const Grant& grant, Nanos now) override;
@@ -42,6 +42,7 @@ class ProducerAttachment : public Attachment {
   void say_metadata();
 
   std::shared_ptr<ProducerCore> core_;
+  OwnStreamDesk own_streams_;
   AttachmentCounters counters_;
   MetadataPublisher metadata_;
   std::shared_ptr<shm::RegionSet> regions_;  // of the newest session, while attached

@@ -27,12 +27,17 @@ std::uint32_t claim_span(std::uint32_t nslots, std::uint32_t min_readable) noexc
   return nslots - std::min(readable, nslots - 1);
 }
 
-ProducerCore::~ProducerCore() { delete current_; }
+ProducerCore::~ProducerCore() {
+  delete current_;
+  delete own_;
+}
 
 void ProducerCore::close() noexcept {
   if (ProducerSession* const untaken = sessions.take()) sessions.retire(untaken);
   if (current_ != nullptr) supersede(std::exchange(current_, nullptr));
   progress.close();
+  if (OwnStreams* const untaken = own_streams.take()) own_streams.retire(untaken);
+  if (own_ != nullptr) own_streams.retire(std::exchange(own_, nullptr));
   closed_.store(true, std::memory_order_release);
 }
 
@@ -43,7 +48,19 @@ ProducerSession* ProducerCore::current() noexcept {
   return current_;
 }
 
+void ProducerCore::pick_up_own_streams() noexcept {
+  OwnStreams* const taken = own_streams.take();
+  if (taken == nullptr) return;
+  if (own_ != nullptr) {
+    taken->continue_from(*own_);
+    own_streams.retire(own_);
+  }
+  own_ = taken;
+  if (own_->empty()) own_streams.retire(std::exchange(own_, nullptr));
+}
+
 void ProducerCore::pick_up() noexcept {
+  pick_up_own_streams();
   ProducerSession* const taken = sessions.take();
   if (taken == nullptr) return;
   if (current_ != nullptr) {
@@ -243,6 +260,8 @@ protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, const FrameI
 PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) noexcept {
   const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(descriptor, out)); };
   const transport::OfferResult result = current_->publication->try_claim(descriptor_bytes, fill);
+  // After the shared stream, always: a consumer that changes over relies on it (ConsumerCore::prove).
+  if (own_ != nullptr) own_streams_full_.add(own_->send(descriptor));
   if (result == transport::OfferResult::ok) {
     return consumers_seen_.load(std::memory_order_relaxed) ? PublishStatus::ok : PublishStatus::no_consumer;
   }
@@ -294,6 +313,7 @@ ProducerStats ProducerCore::counted() const noexcept {
   stats.payload_bytes = payload_bytes_.get();
   stats.abandoned = abandoned_.get();
   stats.descriptors_dropped = descriptors_dropped_.get();
+  stats.own_streams_full = own_streams_full_.get();
   stats.admin_retries = admin_retries_.get();
   stats.too_large = too_large_.get();
   stats.invalid_layout = invalid_layout_.get();

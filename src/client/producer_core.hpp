@@ -13,6 +13,7 @@
 #include "client/claim_ledger.hpp"
 #include "client/counter_cell.hpp"
 #include "client/metadata_book.hpp"
+#include "client/own_streams.hpp"
 #include "client/progress_reporter.hpp"
 #include "shm/region_set.hpp"
 #include "shm/slot_writer.hpp"
@@ -70,6 +71,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
 
   // --- The conductor's thread ---
   Handoff<ProducerSession> sessions;
+  Handoff<OwnStreams> own_streams;
   void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
   void set_consumers_seen(bool seen) noexcept { consumers_seen_.store(seen, std::memory_order_relaxed); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id, std::optional<std::uint32_t> node_id) noexcept;
@@ -98,6 +100,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   };
   Place place(std::size_t bytes) noexcept;
   void pick_up() noexcept;
+  void pick_up_own_streams() noexcept;
   bool pick_up_attached() noexcept;
   void supersede(ProducerSession* session) noexcept;
   void settle(SlotClaim& claim) noexcept;
@@ -119,8 +122,9 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
 
   // The application's thread only; counters may be read anywhere.
   ProducerSession* current_ = nullptr;
+  OwnStreams* own_ = nullptr;  // null while no consumer has a stream of its own
   CounterCell published_, payload_bytes_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
-      claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_, open_claims_;
+      claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_, open_claims_, own_streams_full_;
 };
 
 }  // namespace tensorpool::detail

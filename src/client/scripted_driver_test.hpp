@@ -75,7 +75,9 @@ class ScriptedDriver {
   bool announcing = true;
   std::string refuse_with;                                  // every attach
   std::function<void(protocol::ShmAttachResponse&)> spoil;  // every OK
-  int answers = 1;                                          // how often each request is answered
+  bool answers_hellos = true;
+  std::uint32_t own_stream = 0;  // granted to every consumer that asks; 0: declined
+  int answers = 1;               // how often each request is answered
   std::vector<protocol::ShmAttachRequest> attaches;
   std::vector<protocol::ShmDetachRequest> detaches;
   std::vector<protocol::ShmLeaseKeepalive> keepalives;
@@ -149,7 +151,21 @@ class ScriptedDriver {
     if (leases.contains(request.lease_id)) revoke(request.lease_id, protocol::LeaseRevokeReason::detached);
   }
   void on(const protocol::ShmLeaseKeepalive& keepalive) { keepalives.push_back(keepalive); }
-  void on(const protocol::ConsumerHello& hello) { hellos.push_back(hello); }
+  void on(const protocol::ConsumerHello& hello) {
+    hellos.push_back(hello);
+    if (!hello.descriptor_channel.empty() && answers_hellos) send(config_for(hello));
+  }
+  // As the driver answers who asks for a stream of his own.
+  protocol::ConsumerConfig config_for(const protocol::ConsumerHello& hello) const {
+    protocol::ConsumerConfig config;
+    config.stream_id = hello.stream_id;
+    config.consumer_id = hello.consumer_id;
+    config.use_shm = hello.supports_shm;
+    config.mode = hello.mode;
+    config.descriptor_stream_id = own_stream;
+    if (own_stream != 0) config.descriptor_channel = "aeron:ipc";
+    return config;
+  }
   void on(const protocol::QosConsumer& qos) { qos_consumers.push_back(qos); }
   void on(const protocol::QosProducer& qos) { qos_producers.push_back(qos); }
 

@@ -25,6 +25,7 @@ constexpr Field<ProducerStats> producer_fields[] = {
     {"payload_bytes", &ProducerStats::payload_bytes},
     {"abandoned", &ProducerStats::abandoned},
     {"descriptors_dropped", &ProducerStats::descriptors_dropped},
+    {"own_streams_full", &ProducerStats::own_streams_full},
     {"admin_retries", &ProducerStats::admin_retries},
     {"too_large", &ProducerStats::too_large},
     {"invalid_layout", &ProducerStats::invalid_layout},
@@ -35,10 +36,15 @@ constexpr Field<ProducerStats> producer_fields[] = {
 };
 
 constexpr Field<ConsumerStats> consumer_fields[] = {
-    {"delivered", &ConsumerStats::delivered},     {"abandoned", &ConsumerStats::abandoned},
-    {"wrong_epoch", &ConsumerStats::wrong_epoch}, {"malformed", &ConsumerStats::malformed},
-    {"remaps", &ConsumerStats::remaps},           {"first_seq", &ConsumerStats::first_seq},
-    {"last_seq", &ConsumerStats::last_seq},       {"accounted", &ConsumerStats::accounted},
+    {"delivered", &ConsumerStats::delivered},
+    {"abandoned", &ConsumerStats::abandoned},
+    {"wrong_epoch", &ConsumerStats::wrong_epoch},
+    {"malformed", &ConsumerStats::malformed},
+    {"remaps", &ConsumerStats::remaps},
+    {"first_seq", &ConsumerStats::first_seq},
+    {"last_seq", &ConsumerStats::last_seq},
+    {"accounted", &ConsumerStats::accounted},
+    {"configs_refused", &ConsumerStats::configs_refused},
 };
 
 std::string name_of(std::size_t cause) { return std::string(to_string(static_cast<LossCause>(cause))); }
