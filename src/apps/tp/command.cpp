@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "apps/config/client_setup.hpp"
+#include "apps/config/nearest.hpp"
 #include "apps/support/attach_patiently.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
@@ -118,9 +119,12 @@ std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& error) {
     return error.what();
   }
   const std::vector<std::string> unknown = group->remaining();
-  return unknown.empty()
-             ? fmt::format("a command is missing; {} takes {}", path, fmt::join(names, ", "))
-             : fmt::format("unknown command {}; {} takes {}", unknown.front(), path, fmt::join(names, ", "));
+  if (unknown.empty()) {
+    return fmt::format("a command is missing; {} takes {}", path, fmt::join(names, ", "));
+  }
+  const std::optional<std::string> meant = nearest(unknown.front(), names);
+  return fmt::format("unknown command {}{}; {} takes {}", unknown.front(),
+                     meant ? fmt::format(", did you mean {}?", *meant) : "", path, fmt::join(names, ", "));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ void register_commands(Registry& registry) {
   register_driver(registry);
   register_sight(registry);
   register_leases(registry);
+  register_doctor(registry);
   register_publish(registry);
   register_consume(registry);
   register_counters(registry);

@@ -10,7 +10,8 @@ inline constexpr const char* driver_group = "Run a driver, or ask one";
 void register_driver(Registry& registry);   // driver run|validate|shutdown
 void register_sight(Registry& registry);    // driver status|leases|streams|dump
 void register_leases(Registry& registry);   // driver attach|keepalive|detach
-void register_shm(Registry& registry);      // shm inspect
+void register_shm(Registry& registry);      // shm inspect|gc
+void register_doctor(Registry& registry);   // doctor
 void register_publish(Registry& registry);  // publish pattern|images|camera
 void register_consume(Registry& registry);  // consume
 

@@ -1,11 +1,14 @@
-// tp shm inspect
+// tp shm inspect | gc
 #include <fmt/format.h>
 
 #include <cstdio>
 
 #include "apps/tp/commands.hpp"
+#include "apps/tp/shm_gc.hpp"
 #include "apps/tp/shm_inspect.hpp"
 #include "base/error.hpp"
+#include "base/file_lock.hpp"
+#include "base/user.hpp"
 #include "protocol/region_uri.hpp"
 
 namespace tensorpool::apps::tp {
@@ -75,16 +78,73 @@ int inspect(const Invocation& invocation, const std::string& path) {
   return all_ok ? exit_ok : exit_failed;
 }
 
+struct GcArguments {
+  std::string config;
+  std::uint32_t keep = 0;
+  bool dry_run = false;
+};
+
+// A driver, and a standalone producer, holds the lock as long as it lives; a dry run takes it too, for the same answer.
+Result<FileLock> lock_of(const shm::EpochStore& store) {
+  Result<FileLock> lock = FileLock::try_acquire(store.lock_path());
+  if (!lock && lock.error().code == ErrorCode::already_exists) {
+    return make_error(ErrorCode::refused,
+                      "{} is in use ({}); its driver collects dead epochs itself, stop it to collect from outside",
+                      store.namespace_dir(), lock.error().message);
+  }
+  return lock;
+}
+
+int gc(const Invocation& invocation, const GcArguments& arguments) {
+  const Result<NodeConfig> config = invocation.config(arguments.config);
+  if (!config) {
+    return fail(config.error());
+  }
+  Result<shm::EpochStore> store = open_namespace(config->driver, effective_user_name());
+  if (!store) {
+    return fail(store.error());
+  }
+  const Result<FileLock> lock = lock_of(*store);
+  if (!lock) {
+    return fail(lock.error());
+  }
+  const Result<Survey> found = survey(*store, {arguments.keep, config->driver.epoch_gc_min_age_ns()}, monotonic_now());
+  if (!found) {
+    return fail(found.error());
+  }
+  if (!arguments.dry_run) {
+    if (const Status collected = collect(*store, *found); !collected) {
+      return fail(collected.error());
+    }
+  }
+  const bool removed = !arguments.dry_run;
+  invocation.json() ? print_json(to_json(*found, removed)) : print_line(describe(*found, removed));
+  return exit_ok;
+}
+
+void add_gc(Registry& registry, CLI::App& group) {
+  const auto arguments = std::make_shared<GcArguments>();
+  CLI::App& command =
+      registry.add(group, "gc", "Remove what a dead driver left in its namespace", "tp shm gc driver.toml --dry-run",
+                   [arguments](const Invocation& invocation) { return gc(invocation, *arguments); });
+  command.add_option("CONFIG", arguments->config, "configuration file");
+  command.add_option("--keep", arguments->keep, "keep so many of the newest epochs of each stream")
+      ->check(an_integer_from(0))
+      ->capture_default_str();
+  command.add_flag("--dry-run", arguments->dry_run, "only say what would be removed");
+}
+
 }  // namespace
 
 void register_shm(Registry& registry) {
-  CLI::App& group = registry.group("shm", "Look at shared memory");
+  CLI::App& group = registry.group("shm", "Look at shared memory, and clean it up");
   auto path = std::make_shared<std::string>();
   registry
       .add(group, "inspect", "Show the superblock and the slots of region files",
            "tp shm inspect /dev/shm/tensorpool-$USER/default/1",
            [path](const Invocation& invocation) { return inspect(invocation, *path); })
       .add_option("PATH", *path, "a region file, its shm:file URI, a directory of them, or a configuration (*.toml)");
+  add_gc(registry, group);
 }
 
 }  // namespace tensorpool::apps::tp
