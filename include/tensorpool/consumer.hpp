@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "tensorpool/frame.hpp"
+#include "tensorpool/partial_frame.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
 
@@ -94,6 +95,16 @@ struct ConsumerTerms {
   bool operator==(const ConsumerTerms&) const = default;
 };
 
+// FrameProgress messages of the consumer's stream, by what became of them; no part of any balance.
+struct ProgressStats {
+  std::uint64_t delivered = 0;
+  std::uint64_t wrong_epoch = 0;
+  std::uint64_t not_there = 0;  // the slot holds another sequence or no valid header, or is not complete as was said
+  std::uint64_t beyond_length = 0;  // more bytes than the frame has
+  std::uint64_t not_newer = 0;      // repeated, or going backwards
+  std::uint64_t malformed = 0;
+};
+
 // For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost). An epoch's books
 // close, at the producer's last sequence, when the consumer goes on to the next one.
 struct ConsumerStats {
@@ -103,6 +114,7 @@ struct ConsumerStats {
   std::uint64_t wrong_epoch = 0;      // descriptors of another epoch, not part of the balance
   std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
+  ProgressStats progress{};
   std::uint64_t remaps = 0;
   std::uint64_t epoch = 0;      // current, 0 = none
   std::uint64_t first_seq = 0;  // first sequence accounted for in the current epoch
@@ -136,6 +148,16 @@ class Consumer {
                        const_cast<void*>(static_cast<const void*>(&on_frame)), limit);
   }
 
+  // Calls on_progress(const PartialFrame&) for frames that are being filled, in at most `limit` messages of the control
+  // stream, and returns how many it called it for. Never blocks. Only with ConsumerOptions::progress; what is not
+  // polled for is lost, and no frame with it: each still comes by poll(). REQUIRES: as poll.
+  template <class F>
+  int poll_progress(F&& on_progress, int limit = 64) noexcept {
+    using Handler = std::remove_reference_t<F>;
+    return poll_progress_erased([](void* f, const PartialFrame& frame) { (*static_cast<Handler*>(f))(frame); },
+                                const_cast<void*>(static_cast<const void*>(&on_progress)), limit);
+  }
+
   [[nodiscard]] bool attached() const noexcept;
   [[nodiscard]] std::uint32_t stream_id() const noexcept;
   [[nodiscard]] std::uint32_t client_id() const noexcept;
@@ -146,6 +168,7 @@ class Consumer {
  private:
   friend class Client;
   explicit Consumer(std::shared_ptr<detail::ConsumerCore> core) noexcept;
+  int poll_progress_erased(void (*call)(void*, const PartialFrame&), void* handler, int limit) noexcept;
   int poll_erased(void (*call)(void*, const Frame&), void* handler, int limit) noexcept;
   std::shared_ptr<detail::ConsumerCore> core_;
 };

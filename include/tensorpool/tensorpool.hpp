@@ -7,6 +7,7 @@
 #include "tensorpool/inflight_queue.hpp"
 #include "tensorpool/metadata.hpp"
 #include "tensorpool/monitor.hpp"
+#include "tensorpool/partial_frame.hpp"
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/standalone.hpp"

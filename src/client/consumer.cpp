@@ -24,6 +24,10 @@ int Consumer::poll_erased(void (*call)(void*, const Frame&), void* handler, int 
   return core_->poll(call, handler, limit);
 }
 
+int Consumer::poll_progress_erased(void (*call)(void*, const PartialFrame&), void* handler, int limit) noexcept {
+  return core_->poll_progress(call, handler, limit);
+}
+
 bool Consumer::attached() const noexcept { return core_->attached(); }
 std::uint32_t Consumer::stream_id() const noexcept { return core_->stream_id(); }
 std::uint32_t Consumer::client_id() const noexcept { return core_->client_id(); }

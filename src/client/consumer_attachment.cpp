@@ -118,8 +118,26 @@ int ConsumerAttachment::each_cycle(Nanos now) {
   if (now < next_hello_) return work;
   const Nanos wished = core_->options().hello_interval_ns;
   next_hello_ = now + (wished != 0 ? wished : context().options.announce_period_ns);
+  listen_for_progress();
   static_cast<void>(context().plane.send(wishes_.hello(stream_id(), client_id())));
   return work + 1;
+}
+
+// Before the hello that asks for it.
+void ConsumerAttachment::listen_for_progress() {
+  if (!core_->options().progress || progress_generation_ == context().plane.generation()) return;
+  auto added = context().plane.add_progress_subscription();
+  if (!added) {
+    return emit(EventKind::log, fmt::format("stream {}: progress cannot be heard: {}; tried again with the next hello",
+                                            stream_id(), added.error().message));
+  }
+  progress_generation_ = context().plane.generation();
+  const auto untaken = core_->progress.sources.offer(std::make_unique<ProgressSource>(*std::move(added)));
+}
+
+bool ConsumerAttachment::reclaim() noexcept {
+  const bool sessions = core_->sessions.reclaim();
+  return core_->progress.sources.reclaim() || sessions;
 }
 
 void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) {

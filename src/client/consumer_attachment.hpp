@@ -30,7 +30,7 @@ class ConsumerAttachment final : public Attachment {
   void each_period(Nanos) override {}
   int each_cycle(Nanos now) override;
   void report_qos() override;
-  bool reclaim() noexcept override { return core_->sessions.reclaim(); }
+  bool reclaim() noexcept override;
 
  private:
   Result<std::shared_ptr<shm::RegionSet>> map(const shm::RegionLayout& layout) const;
@@ -38,6 +38,7 @@ class ConsumerAttachment final : public Attachment {
   // Whether the producer of announced regions lives; else they are leftovers.
   [[nodiscard]] Status check_activity(const shm::RegionSet& regions, Nanos now) const;
   int follow_own_stream();
+  void listen_for_progress();
   void subscribe_own_stream();
   void apply_terms();
   void complain(std::uint64_t epoch, const std::string& why);
@@ -54,6 +55,7 @@ class ConsumerAttachment final : public Attachment {
   std::uint64_t generation_ = 0;                     // of the connection that both are of
   bool own_granted_ = false;                         // and not subscribed to yet
   bool own_offered_ = false;                         // the newest session reads our own stream
+  std::uint64_t progress_generation_ = 0;            // of the connection that progress is heard on
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t complained_epoch_ = 0;
 };

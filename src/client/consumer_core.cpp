@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/frame_access.hpp"
+#include "client/partial_frame_access.hpp"
 #include "protocol/codec.hpp"
 
 namespace tensorpool::detail {
@@ -50,6 +51,7 @@ void ConsumerCore::close() noexcept {
   pick_up();
   if (next_ != nullptr) sessions.retire(std::exchange(next_, nullptr));
   if (current_ != nullptr) sessions.retire(std::exchange(current_, nullptr));
+  progress.close();
   closed_.store(true, std::memory_order_release);
 }
 
@@ -60,6 +62,7 @@ void ConsumerCore::set_ids(std::uint32_t stream_id, std::uint32_t client_id) noe
 
 ConsumerStats ConsumerCore::stats() const noexcept {
   ConsumerStats stats = ledger_.stats();
+  stats.progress = progress.stats();
   const std::uint64_t frames = passed_by_frames_.get();
   const std::uint64_t abandoned = passed_by_abandoned_.get();
   stats.lost[static_cast<std::size_t>(LossCause::skipped)] += frames;
@@ -107,6 +110,25 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
     // The callback took its time: know how far the stream has come before another payload is touched.
     if (calls < limit && !current_->pending.empty()) drain();
   }
+  return calls;
+}
+
+int ConsumerCore::poll_progress(ProgressHandler call, void* context, int limit) noexcept {
+  if (in_callback_) return 0;
+  pick_up();
+  if (current_ == nullptr || !attached() || !use_shm_.load(std::memory_order_relaxed)) return 0;
+  int calls = 0;
+  progress.poll(current_->regions->stream_id(), limit, [&](const protocol::FrameProgress& message) {
+    const ConsumerSession* const session = session_of(message.epoch);
+    if (session == nullptr) return progress.wrong_epoch();
+    shm::SlotView slot;
+    if (!progress.accept(message, session->reader, slot)) return;
+    ++calls;
+    progress.delivered();
+    in_callback_ = true;
+    PartialFrameAccess::lend(message, slot, [&](const PartialFrame& lent) { call(context, lent); });
+    in_callback_ = false;
+  });
   return calls;
 }
 

@@ -17,6 +17,7 @@
 #include "client/frame_selection.hpp"
 #include "client/loss_ledger.hpp"
 #include "client/pending_frames.hpp"
+#include "client/progress_inbox.hpp"
 #include "shm/region_set.hpp"
 #include "shm/slot_reader.hpp"
 #include "tensorpool/consumer.hpp"
@@ -64,8 +65,13 @@ class ConsumerCore {
   // --- The application's thread ---
   using Handler = void (*)(void* context, const Frame& frame);
   int poll(Handler call, void* context, int limit) noexcept;
+  using ProgressHandler = void (*)(void* context, const PartialFrame& frame);
+  int poll_progress(ProgressHandler call, void* context, int limit) noexcept;
   // The handle is gone: gives everything back, and lets the conductor detach.
   void close() noexcept;
+
+  // --- Both threads, each its own functions ---
+  ProgressInbox progress;
 
   // --- The conductor's thread ---
   Handoff<ConsumerSession> sessions;

@@ -207,6 +207,15 @@ Result<transport::Publication> ControlPlane::add_progress_publication() {
   return made;
 }
 
+Result<transport::Subscription> ControlPlane::add_progress_subscription() {
+  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
+  transport::Subscription made;
+  auto status = subscribe_to(wires_->connection, made, "progress subscription", options_.control,
+                             transport::descriptor_subscription_channel);
+  if (!status) return status.error();
+  return made;
+}
+
 std::string ControlPlane::describe() const {
   const std::string dir = options_.aeron_dir.empty() ? transport::default_aeron_dir() : options_.aeron_dir;
   return fmt::format("aeron directory {}, control channel {} stream {}", dir, options_.control.channel,

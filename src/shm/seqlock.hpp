@@ -87,6 +87,17 @@ struct BasicSeqlock {
     return Atomics::load_relaxed(commit) == observed;
   }
 
+  // Reader of a frame in flight, which was told by a message that a part of `seq` is final: the slot is that frame's,
+  // committed or not. What was told is there, because a message is sent with a release and received with an acquire.
+  [[nodiscard]] static bool holds(std::uint64_t observed, std::uint64_t seq) noexcept {
+    return protocol::seq_of(observed) == seq;
+  }
+  // And after its last use: is it still? D again, with A of the sequence that comes next.
+  [[nodiscard]] static bool still_holds(const Word& commit, std::uint64_t seq) noexcept {
+    Atomics::fence_acquire();
+    return holds(Atomics::load_relaxed(commit), seq);
+  }
+
   // Payload and header words cross between processes as relaxed atomics: a reader may meet a writer, and then only the
   // verdict of unchanged() says that the bytes are worthless; a plain copy would be a data race, and A and D would pair
   // with nothing.

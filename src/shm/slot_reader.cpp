@@ -63,6 +63,21 @@ SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
   protocol::TensorSlotHeader256 copy;
   Seqlock::load_words(copy.bytes.data(), words, header_words);
   if (!Seqlock::unchanged(*words, expected) || copy.seq_commit() != expected) return SlotFault::overwritten;
+  return judge(seq, copy, out);
+}
+
+SlotFault SlotReader::open_in_flight(std::uint64_t seq, SlotView& out) const noexcept {
+  if (!is_representable(seq)) return SlotFault::older;
+  const std::uint64_t* words = regions_->header_words(seq);
+  if (const std::uint64_t word = Seqlock::observe(*words); !Seqlock::holds(word, seq)) return fault_of_word(word, seq);
+  protocol::TensorSlotHeader256 copy;
+  Seqlock::load_words(copy.bytes.data(), words, header_words);
+  if (!Seqlock::still_holds(*words, seq) || copy.seq() != seq) return SlotFault::overwritten;
+  return judge(seq, copy, out);
+}
+
+SlotFault SlotReader::judge(std::uint64_t seq, const protocol::TensorSlotHeader256& copy,
+                            SlotView& out) const noexcept {
   const auto header = copy.decode();
   if (!header) return fault_of_header(header.error());
   if (header->payload_slot != protocol::header_index(seq, regions_->nslots())) return SlotFault::bad_payload_slot;
@@ -74,7 +89,7 @@ SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
 
   out.header = *header;
   out.payload = regions_->payload_slot(seq, index).first(header->values_len_bytes);
-  out.commit_word = words;
+  out.commit_word = regions_->header_words(seq);
   out.copy_mode = pool.copy_mode;
   return SlotFault::none;
 }
@@ -86,6 +101,11 @@ std::uint64_t SlotReader::commit_word_value(std::uint64_t seq) const noexcept {
 bool still_valid(const std::uint64_t* commit_word, std::uint64_t seq) noexcept {
   compiler_barrier();  // the payload may have been read by plain loads
   return Seqlock::unchanged(*commit_word, protocol::committed_word(seq));
+}
+
+bool still_in_flight(const std::uint64_t* commit_word, std::uint64_t seq) noexcept {
+  compiler_barrier();
+  return Seqlock::still_holds(*commit_word, seq);
 }
 
 bool copy_out(std::span<std::byte> to, std::span<const std::byte> payload, CopyMode mode) noexcept {

@@ -47,13 +47,24 @@ class SlotReader {
   // Opens the slot of frame `seq`. `out` is valid only if the answer is none.
   [[nodiscard]] SlotFault open(std::uint64_t seq, SlotView& out) const noexcept;
 
+  // Opens the slot of frame `seq`, whether it is committed or still in progress, for someone who was told how much of
+  // it is final. Its header is one that SlotWriter::write_header wrote under the in-progress word; a writer that writes
+  // none leaves that of an earlier frame there, which cannot be told apart.
+  [[nodiscard]] SlotFault open_in_flight(std::uint64_t seq, SlotView& out) const noexcept;
+
   // The commit word of the slot in which `seq` lies, as it is now (protocol/shm_layout.hpp has the helpers that read
   // it).
   [[nodiscard]] std::uint64_t commit_word_value(std::uint64_t seq) const noexcept;
 
  private:
+  [[nodiscard]] SlotFault judge(std::uint64_t seq, const protocol::TensorSlotHeader256& copy,
+                                SlotView& out) const noexcept;
+
   const RegionSet* regions_;
 };
+
+// The same for a frame in flight: the slot was never given to another sequence.
+[[nodiscard]] bool still_in_flight(const std::uint64_t* commit_word, std::uint64_t seq) noexcept;
 
 // After the last use of the payload: was it the frame `seq` all the time? False = discard everything taken from it.
 [[nodiscard]] bool still_valid(const std::uint64_t* commit_word, std::uint64_t seq) noexcept;

@@ -101,6 +101,54 @@ struct OverwriteModel : rl::test_suite<OverwriteModel<Atomics, Expected>, 2, Exp
   }
 };
 
+// Thread 0 fills frame 1 in two halves, tells by a message when the first is final, commits, and gives the slot to
+// frame 2; thread 1 reads the first half of frame 1 if it was told. What it accepts must be frame 1's, in flight or
+// committed.
+template <class Atomics, rl::memory_order Tell, rl::test_result_e Expected>
+struct InFlightModel : rl::test_suite<InFlightModel<Atomics, Tell, Expected>, 2, Expected> {
+  using Seqlock = tensorpool::shm::BasicSeqlock<Atomics>;
+
+  Word commit;
+  Word told;
+  std::array<Word, payload_words> payload;
+
+  void before() {
+    Atomics::commit_word = nullptr;
+    for (Word* word : {&commit, &told, &payload[0], &payload[1]}) word->store(0, rl::mo_relaxed, $);
+    Atomics::commit_word = &commit;
+  }
+
+  void thread(unsigned index) {
+    if (index == 0) return write();
+    read();
+    read();
+  }
+
+  void write() {
+    Seqlock::begin(commit, 1);
+    store(payload[0], 1);
+    told.store(1, Tell, $);
+    store(payload[1], 1);
+    Seqlock::commit(commit, 1);
+    Seqlock::begin(commit, 2);
+    store(payload[0], 2);
+    store(payload[1], 2);
+    Seqlock::commit(commit, 2);
+  }
+  static void store(Word& word, std::uint64_t value) {
+    Seqlock::store_words(&word, reinterpret_cast<const std::byte*>(&value), 1);
+  }
+
+  void read() {
+    if (told.load(rl::mo_acquire, $) != 1) return;
+    if (!Seqlock::holds(Seqlock::observe(commit), 1)) return;
+    std::uint64_t half = 0;
+    Seqlock::load_words(reinterpret_cast<std::byte*>(&half), payload.data(), 1);
+    if (!Seqlock::still_holds(commit, 1)) return;
+    RL_ASSERT(half == 1);
+  }
+};
+
 // Relacy's report goes nowhere. A growing buffer would be freed by another allocator than took it: Relacy's, inside a
 // search.
 class Discard : public std::streambuf {
@@ -109,7 +157,7 @@ class Discard : public std::streambuf {
 };
 
 // True if the full search ended as `Expected` says; `iterations` tells after how many interleavings.
-template <class Atomics, rl::test_result_e Expected>
+template <class Model>
 bool search(std::uint64_t* iterations) {
   Discard discard;
   std::ostream report(&discard);
@@ -118,24 +166,44 @@ bool search(std::uint64_t* iterations) {
   params.iteration_count = 100'000'000;
   params.output_stream = &report;
   params.progress_stream = &report;
-  const bool as_expected = rl::simulate<OverwriteModel<Atomics, Expected>>(params);
+  const bool as_expected = rl::simulate<Model>(params);
   *iterations = params.stop_iteration;
   return as_expected;
 }
 
-template <class Atomics>
-bool never_tears() {
+template <template <rl::test_result_e> class Model>
+bool never_fails() {
   std::uint64_t iterations = 0;
-  const bool passed = search<Atomics, rl::test_result_success>(&iterations);
+  const bool passed = search<Model<rl::test_result_success>>(&iterations);
   ::testing::Test::RecordProperty("interleavings", std::to_string(iterations));
   return passed && iterations > 1000;
 }
 
+template <template <rl::test_result_e> class Model>
+bool fails() {
+  std::uint64_t iterations = 0;
+  return search<Model<rl::test_result_user_assert_failed>>(&iterations);
+}
+
+template <class Atomics>
+struct Overwrite {
+  template <rl::test_result_e Expected>
+  using Model = OverwriteModel<Atomics, Expected>;
+};
+template <class Atomics>
+bool never_tears() {
+  return never_fails<Overwrite<Atomics>::template Model>();
+}
 template <class Atomics>
 bool tears() {
-  std::uint64_t iterations = 0;
-  return search<Atomics, rl::test_result_user_assert_failed>(&iterations);
+  return fails<Overwrite<Atomics>::template Model>();
 }
+
+template <class Atomics, rl::memory_order Tell = rl::mo_release>
+struct InFlight {
+  template <rl::test_result_e Expected>
+  using Model = InFlightModel<Atomics, Tell, Expected>;
+};
 
 TEST(SeqlockModel, AcceptsNoTornFrameInAnyInterleaving) { EXPECT_TRUE(never_tears<Shipped>()); }
 TEST(SeqlockModel, FindsTheTearOfThePublishedForm) { EXPECT_TRUE(tears<AsPublished>()); }
@@ -145,5 +213,15 @@ TEST(SeqlockModel, NeedsFenceA) { EXPECT_TRUE(tears<WithoutA>()); }
 TEST(SeqlockModel, NeedsReleaseB) { EXPECT_TRUE(tears<WithoutB>()); }
 TEST(SeqlockModel, NeedsAcquireC) { EXPECT_TRUE(tears<WithoutC>()); }
 TEST(SeqlockModel, NeedsFenceD) { EXPECT_TRUE(tears<WithoutD>()); }
+
+TEST(InFlightModel, AcceptsNothingButThePartThatWasToldInAnyInterleaving) {
+  EXPECT_TRUE(never_fails<InFlight<Shipped>::Model>());
+}
+TEST(InFlightModel, NeedsFenceA) { EXPECT_TRUE(fails<InFlight<WithoutA>::Model>()); }
+TEST(InFlightModel, NeedsFenceD) { EXPECT_TRUE(fails<InFlight<WithoutD>::Model>()); }
+TEST(InFlightModel, NeedsAMessageThatReleases) {
+  const bool missed = fails<InFlight<Shipped, rl::mo_relaxed>::Model>();
+  EXPECT_TRUE(missed);
+}
 
 }  // namespace
