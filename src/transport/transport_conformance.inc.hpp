@@ -22,6 +22,7 @@
 #include "transport/channel_uri.hpp"
 #include "transport/connection.hpp"
 #include "transport/media_driver.hpp"
+#include "transport/media_driver_claim.hpp"
 
 namespace tensorpool::transport {
 
@@ -530,6 +531,22 @@ TEST_F(TransportConformance, RefusesABadChannel) {
   ASSERT_FALSE(subscription);
   EXPECT_NE(subscription.error().message.find("smoke signals"), std::string::npos) << subscription.error().message;
   EXPECT_FALSE(connection.is_closed());
+}
+
+TEST_F(TransportConformance, GrantsANumberToOneAtATime) {
+  {
+    const MediaDriverClaim claim = must(MediaDriverClaim::take(dir_, 1000));
+    const auto second = MediaDriverClaim::take(dir_, 1000);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::already_exists) << second.error().message;
+    EXPECT_TRUE(MediaDriverClaim::take(dir_, 4'294'967'294U)) << "another number is free";
+  }
+  EXPECT_TRUE(MediaDriverClaim::take(dir_, 1000)) << "and so is one that was given back";
+  const MediaDriverClaim old = must(MediaDriverClaim::take(dir_, 1000));
+  media_driver_.reset();
+  EXPECT_FALSE(MediaDriverClaim::take(dir_, 1000));
+  media_driver_.emplace(must(EmbeddedMediaDriver::start({.aeron_dir = dir_})));
+  EXPECT_TRUE(MediaDriverClaim::take(dir_, 1000)) << "another media driver, another right";
 }
 
 TEST_F(TransportConformance, RefusesASecondMediaDriver) {

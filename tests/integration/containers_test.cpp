@@ -48,11 +48,11 @@ profile = "camera"
   [[nodiscard]] std::string mount_point() const { return view_.path() + "/shared"; }
 
   // `tp` with these arguments, as process 1 of a container.
-  [[nodiscard]] std::unique_ptr<Child> run(const std::string& arguments) const {
+  [[nodiscard]] std::unique_ptr<Child> run(const std::string& arguments, const std::string& before = "") const {
     const std::string script = fmt::format(
-        "mount --bind {} {} && mount -t tmpfs tmpfs /dev/shm && mount -t proc proc /proc && exec {} {} --config "
+        "mount --bind {} {} && {} mount -t tmpfs tmpfs /dev/shm && mount -t proc proc /proc && exec {} {} --config "
         "{}/node.toml",
-        shared_.path(), mount_point(), TP_BINARY, arguments, view_.path());
+        shared_.path(), mount_point(), before, TP_BINARY, arguments, view_.path());
     std::vector<std::string> command{"/usr/bin/unshare", "--mount", "--pid", "--fork", "--kill-child"};
     if (::geteuid() != 0) command.emplace_back("--map-root-user");
     command.insert(command.end(), {"/bin/sh", "-c", script});
@@ -67,6 +67,13 @@ profile = "camera"
     auto camera = run("publish pattern --stream 1001 --bytes 4000 --rate 200");
     EXPECT_TRUE(camera->await("attached as producer")) << camera->output();
     return camera;
+  }
+  // The same with a further mount of the media driver's directory at `elsewhere`, as a careless operator makes it.
+  [[nodiscard]] std::unique_ptr<Child> run_driver_elsewhere(const std::string& elsewhere) const {
+    return run("driver run", fmt::format("mount --bind {0}/media/aeron {1} && export "
+                                         "DRIVER_AERON_DIR={1} DRIVER_MEDIA_DRIVER=external "
+                                         "SHM_NAMESPACE=another && ",
+                                         shared_.path(), elsewhere));
   }
   // The process 1 within: unshare itself passes no signal on.
   static void stop(Child& container) {
@@ -90,6 +97,18 @@ TEST_F(Containers, ShareFramesThroughTheBaseAndTheAeronDirectoryAlone) {
   EXPECT_TRUE(viewer->said("lost none")) << viewer->output();
   stop(*camera);
   EXPECT_TRUE(driver->await("DETACHED")) << driver->output();
+  stop(*driver);
+}
+
+// Its lock beside the directory is another file there; what is in the directory is the same.
+TEST_F(Containers, LetNoSecondDriverAnswerThroughAnotherMountOfTheAeronDirectory) {
+  const auto driver = start_driver();
+  const std::string elsewhere = view_.path() + "/elsewhere";
+  fs::create_directory(elsewhere);
+  const auto second = run_driver_elsewhere(elsewhere);
+  EXPECT_EQ(second->wait(), 1) << second->output();
+  EXPECT_TRUE(second->said("another driver answers on control stream 1000 of the media driver in " + elsewhere))
+      << second->output();
   stop(*driver);
 }
 

@@ -237,10 +237,11 @@ int Driver::Impl::reconnect(Nanos now) {
     return 0;
   }
   auto link = MediaLink::open(deps_.connect, *books_);
-  if (!link) {
+  const Status sole = link ? link->claim_control_stream(books_->config.driver.control_stream_id) : Status(link.error());
+  if (!sole) {
     books_->control_outbox.close();
     books_->announce_outbox.close();
-    books_->log.limited(now, "reconnect", LogLevel::warning, "no media driver yet: {}", link.error().message);
+    books_->log.limited(now, "reconnect", LogLevel::warning, "no media driver yet: {}", sole.error().message);
     reconnect_delay_ = std::min(2 * reconnect_delay_, longest_reconnect_delay_ns);
     next_connect_at_ = now + reconnect_delay_;
     return 1;

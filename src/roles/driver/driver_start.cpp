@@ -65,7 +65,8 @@ Result<FileLock> lock_namespace(const shm::EpochStore& store) {
               "stop it, or set shm.namespace to another name");
 }
 
-// Beside the Aeron directory, under the one name that all its spellings lead to.
+// Beside the Aeron directory, under the one name that all its spellings lead to; holds while media drivers come and go,
+// where the claim on one media driver does not.
 // REQUIRES: connected, so the directory is there, and no link to it dangles.
 Result<FileLock> lock_control_stream(const std::string& aeron_dir, std::uint32_t control_stream_id) {
   namespace fs = std::filesystem;
@@ -156,6 +157,9 @@ Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
   auto control_stream = lock_control_stream(deps.aeron_dir, books->config.driver.control_stream_id);
   if (!control_stream) {
     return control_stream.error();
+  }
+  if (Status claimed = link->claim_control_stream(books->config.driver.control_stream_id); !claimed) {
+    return claimed.error();
   }
   if (Status status = check_message_lengths(*books); !status) {
     return status.error();

@@ -96,6 +96,21 @@ Result<MediaLink> MediaLink::open(const Connect& connect, Books& books) {
   return MediaLink{std::move(*connection), std::move(*inbox), std::move(*descriptors)};
 }
 
+Status MediaLink::claim_control_stream(std::uint32_t control_stream_id) {
+  auto claimed = transport::MediaDriverClaim::take(connection.aeron_dir(), control_stream_id);
+  if (!claimed && claimed.error().code == ErrorCode::already_exists) {
+    return make_error(ErrorCode::already_exists,
+                      "another driver answers on control stream {} of the media driver in {}, which it reaches by "
+                      "another path: {}; stop it, or set driver.control_stream_id or driver.aeron_dir to another",
+                      control_stream_id, connection.aeron_dir(), claimed.error().message);
+  }
+  if (!claimed) {
+    return claimed.error();
+  }
+  control_stream.emplace(std::move(*claimed));
+  return {};
+}
+
 Status check_message_lengths(Books& books) {
   for (const Profile& profile : books.config.profiles) {
     if (profile.payload_pools.size() > shm::max_pools) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "roles/driver/books.hpp"
 #include "transport/connection.hpp"
+#include "transport/media_driver_claim.hpp"
 
 namespace tensorpool::driver {
 
@@ -15,10 +17,14 @@ struct MediaLink {
   // Connects, gives the books' outboxes their publications, and subscribes. On failure the outboxes stay closed.
   [[nodiscard]] static Result<MediaLink> open(const Connect& connect, Books& books);
 
+  // Makes sure that nobody else answers on this control stream, by whatever path he reaches the media driver.
+  [[nodiscard]] Status claim_control_stream(std::uint32_t control_stream_id);
+
   // Members go in reverse: subscriptions before their connection.
   transport::Connection connection;
   transport::Subscription inbox;
   transport::Subscription descriptors;  // untethered and always drained: evicts a lone stalled consumer (aeron.md 1.2)
+  std::optional<transport::MediaDriverClaim> control_stream = std::nullopt;
 };
 
 // Fails if an attach response or an announce of some profile is longer than its channel carries. REQUIRES: outboxes
