@@ -99,7 +99,9 @@ void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& ann
 }
 
 Status ConsumerAttachment::check_activity(const shm::RegionSet& regions, Nanos now) const {
-  if (now - regions.activity() <= freshness_ns()) return {};
+  // A time ahead of the clock is from before a reboot, or nobody's.
+  const Nanos activity = regions.activity();
+  if (activity <= now + freshness_ns() && now - activity <= freshness_ns()) return {};
   return make_error(ErrorCode::unavailable, "its superblocks show no activity, so its producer is not alive");
 }
 
