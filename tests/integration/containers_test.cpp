@@ -94,7 +94,6 @@ TEST_F(Containers, ShareFramesThroughTheBaseAndTheAeronDirectoryAlone) {
   const auto camera = start_camera();
   const auto viewer = run("consume --stream 1001 --verify --count 50");
   EXPECT_EQ(viewer->wait(), 0) << viewer->output() << camera->output();
-  EXPECT_TRUE(viewer->said("lost none")) << viewer->output();
   stop(*camera);
   EXPECT_TRUE(driver->await("DETACHED")) << driver->output();
   stop(*driver);
