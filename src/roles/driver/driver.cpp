@@ -11,6 +11,7 @@
 #include "roles/driver/control_desk.hpp"
 #include "roles/driver/driver_counters.hpp"
 #include "roles/driver/driver_start.hpp"
+#include "roles/driver/farewell.hpp"
 #include "roles/driver/media_link.hpp"
 
 namespace tensorpool::driver {
@@ -24,8 +25,6 @@ constexpr Nanos housekeeping_period_ns = 100 * nanos_per_milli;
 constexpr Nanos dynamic_stream_linger_ns = 60 * nanos_per_second;
 constexpr Nanos first_reconnect_delay_ns = 50 * nanos_per_milli;
 constexpr Nanos longest_reconnect_delay_ns = nanos_per_second;
-constexpr Nanos last_words_ns = 500 * nanos_per_milli;  // for the shutdown notice to get through back-pressure
-constexpr Nanos cleanup_time_ns = 5 * nanos_per_second;
 constexpr int no_request = -1;
 
 }  // namespace
@@ -38,6 +37,7 @@ class Driver::Impl {
         books_(std::move(start.books)),
         announcer_(*books_),
         desk_(*books_, announcer_),
+        farewell_(*books_, announcer_, desk_),
         link_(std::move(start.link)) {
     counters_.open(static_cast<std::int32_t>(books_->config.driver.control_stream_id),
                    books_->config.driver.instance_id);
@@ -67,20 +67,15 @@ class Driver::Impl {
   void keep_house(Nanos now);
   void take_shutdown_requests(Nanos now);
   int advance_shutdown(Nanos now);
-  void say_goodbye(Nanos now);
-  int finish_up(Nanos now);
 
   DriverDeps deps_;
   DriverLocks locks_;
   std::unique_ptr<Books> books_;
   Announcer announcer_;
   ControlDesk desk_;
+  Farewell farewell_;
   DriverCounters counters_;
   std::optional<MediaLink> link_;
-
-  DriverState state_ = DriverState::running;
-  protocol::ShutdownReason reason_ = protocol::ShutdownReason::normal;
-  Nanos state_deadline_ = 0;  // of draining, closing and cleaning up
 
   std::optional<Nanos> started_at_;
   Nanos last_now_ = 0;
@@ -94,7 +89,7 @@ class Driver::Impl {
 };
 
 int Driver::Impl::do_work(Nanos now) noexcept {
-  if (state_ == DriverState::finished) {
+  if (farewell_.state() == DriverState::finished) {
     return 0;
   }
   notice_pause(now);
@@ -111,7 +106,7 @@ int Driver::Impl::serve(Nanos now) {
   }
   work += poll_inbox(now);
   work += drain_descriptors();
-  if (state_ != DriverState::closing) {
+  if (farewell_.state() != DriverState::closing) {
     work += expire(now);
     work += provision(now);
     work += announcer_.announce_due(now);
@@ -207,7 +202,7 @@ void Driver::Impl::keep_house(Nanos now) {
   if (const Stream* const unused = books_->streams.longest_unused(now, dynamic_stream_linger_ns, in_use)) {
     books_->streams.remove(unused->stream_id);  // the collector finds its files
   }
-  if (now >= next_retry_at_ && state_ == DriverState::running) {
+  if (now >= next_retry_at_ && farewell_.state() == DriverState::running) {
     next_retry_at_ = now + books_->config.announce_period_ns();
     for (const auto& [id, stream] : books_->streams.all()) {
       if (!stream.provisioned() && !books_->provisioning.has_job(id)) {
@@ -260,62 +255,21 @@ void Driver::Impl::take_shutdown_requests(Nanos now) {
   if (asked != no_request) {
     books_->shutdown_asked = static_cast<protocol::ShutdownReason>(asked);
   }
-  if (!books_->shutdown_asked || state_ != DriverState::running) {
-    return;
-  }
-  reason_ = *books_->shutdown_asked;
-  state_ = DriverState::draining;
-  state_deadline_ = now + Nanos{books_->config.policies.shutdown_timeout_ms} * nanos_per_milli;
-  books_->attach_desk.begin_draining();
-  books_->log.info("shutting down ({}): {} leases", protocol::to_string(reason_), books_->leases.size());
+  farewell_.begin_if_asked(now);
 }
 
-// spec: driver §4.13. Draining ends when nobody is attached any more, or in time.
 int Driver::Impl::advance_shutdown(Nanos now) {
-  if (state_ == DriverState::draining) {
-    const bool drained = books_->leases.size() == 0 && books_->provisioning.idle();
-    if (drained || now >= state_deadline_) {
-      say_goodbye(now);
-      return 1;
-    }
-  } else if (state_ == DriverState::closing) {
-    return finish_up(now);
+  const int work = farewell_.advance(now, link_.has_value());
+  if (farewell_.state() == DriverState::finished) {
+    close_link();
+    finished.store(true, std::memory_order_release);
   }
-  return 0;
-}
-
-void Driver::Impl::say_goodbye(Nanos now) {
-  state_ = DriverState::closing;
-  desk_.refuse_pending(now);
-  books_->provisioning.abandon();
-  announcer_.announce_all(now);
-  protocol::ShmDriverShutdown notice;
-  notice.timestamp_ns = static_cast<std::uint64_t>(now);
-  notice.reason = reason_;
-  books_->control_outbox.post(notice, now);
-  state_deadline_ = now + last_words_ns;
-}
-
-int Driver::Impl::finish_up(Nanos now) {
-  const bool said = !link_ || (books_->control_outbox.empty() && books_->announce_outbox.empty());
-  if (!said && now < state_deadline_) {
-    return 0;
-  }
-  // Nobody comes back for a replaced epoch, and it holds all the memory its producer had.
-  if (now < state_deadline_ + cleanup_time_ns &&
-      (books_->config.policies.cleanup_shm_on_exit ? books_->collector.remove_everything()
-                                                   : books_->collector.reclaim(now))) {
-    return 1;
-  }
-  state_ = DriverState::finished;
-  close_link();
-  finished.store(true, std::memory_order_release);
-  return 1;
+  return work;
 }
 
 DriverStatus Driver::Impl::status() const {
   DriverStatus status;
-  status.state = state_ == DriverState::running && !link_ ? DriverState::disconnected : state_;
+  status.state = farewell_.state() == DriverState::running && !link_ ? DriverState::disconnected : farewell_.state();
   status.instance_id = books_->config.driver.instance_id;
   for (const auto& [id, stream] : books_->streams.all()) {
     const std::uint64_t epoch = stream.provisioned() ? stream.layout->epoch : 0;
