@@ -23,7 +23,8 @@ LAYERS = {
     "api": {"api"},
     "vocabulary": set(),
 }
-VOCABULARY = {"result", "time", "types", "tensor"}
+# Values that every layer speaks of, and what runs a duty cycle.
+VOCABULARY = {"result", "time", "types", "tensor", "agent", "idle", "agent_runner"}
 
 AERON = re.compile(r"^aeron")
 BYTE_LAYOUT = re.compile(r"(^|/)(message_layout|message_codec|payload_pool_layout)\.hpp$")

@@ -28,6 +28,7 @@ enum class EventKind : std::uint8_t {
   driver_silent,      // no announce for 3 periods
   producer_gone,      // standalone: the producer said goodbye, or did not announce for 3 periods
   driver_shutdown,    // the driver said goodbye
+  stalled,            // no duty cycle for longer than an announce period: what was late, and which leases ran out
   media_driver_lost,  // Aeron connection lost; reconnecting
   media_driver_back,  // reconnected
   configured,         // a ConsumerConfig changed what a consumer reads (Consumer::terms)
@@ -101,6 +102,7 @@ class Client {
   // not even subscribed to. Error: a channel that cannot be.
   [[nodiscard]] Result<MetadataReader> metadata(MetadataOptions options = {});
 
+  [[nodiscard]] std::string_view name() const noexcept;
   // One duty cycle; only in invoker mode. Returns the work done; 0 lets the caller idle.
   int do_work(Nanos now) noexcept;
 

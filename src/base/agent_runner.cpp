@@ -1,4 +1,4 @@
-#include "base/agent_runner.hpp"
+#include "tensorpool/agent_runner.hpp"
 
 #include <pthread.h>
 
@@ -6,8 +6,8 @@
 
 namespace tensorpool {
 
-AgentRunner::AgentRunner(std::string name, Idle idle, std::function<int(Nanos)> duty)
-    : name_(std::move(name)), idle_(idle), duty_(std::move(duty)), thread_([this] { run(); }) {}
+AgentRunner::AgentRunner(std::string name, Idle idle, std::function<int(Nanos)> duty, Nanos stall_limit_ns)
+    : name_(std::move(name)), idle_(idle), duty_(std::move(duty)), meter_(stall_limit_ns), thread_([this] { run(); }) {}
 
 AgentRunner::~AgentRunner() { stop(); }
 
@@ -18,7 +18,11 @@ void AgentRunner::stop() noexcept {
 
 void AgentRunner::run() noexcept {
   ::pthread_setname_np(::pthread_self(), name_.substr(0, 15).c_str());
-  while (running_.load(std::memory_order_relaxed)) idle_.idle(duty_(monotonic_now()));
+  while (running_.load(std::memory_order_relaxed)) {
+    const Nanos now = monotonic_now();
+    meter_.cycle(now);
+    idle_.idle(duty_(now));
+  }
 }
 
 }  // namespace tensorpool

@@ -1,4 +1,4 @@
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 #include <sched.h>
 #include <sys/prctl.h>

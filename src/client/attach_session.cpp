@@ -382,6 +382,11 @@ std::optional<AttachNotice> AttachSession::take_notice() {
   return notice;
 }
 
+std::optional<Nanos> AttachSession::overdue(Nanos now) const noexcept {
+  if (!lease_ || now - lease_->last_keepalive <= lease_->duration_ns) return std::nullopt;
+  return now - lease_->last_keepalive - lease_->duration_ns;
+}
+
 std::string AttachSession::likely_reason() const {
   return last_refusal_.empty()
              ? "Nobody answered: is a tensorpool driver running in this aeron directory, with the same control channel "

@@ -68,6 +68,7 @@ class AttachSession final : public Tenancy {
   [[nodiscard]] std::uint32_t client_id() const noexcept override { return client_id_; }
   [[nodiscard]] std::uint32_t stream_id() const noexcept override { return settings_.stream_id; }
   [[nodiscard]] protocol::Role role() const noexcept override { return settings_.role; }
+  [[nodiscard]] std::optional<Nanos> overdue(Nanos now) const noexcept override;
   [[nodiscard]] std::string likely_reason() const override;
 
  private:

@@ -66,6 +66,8 @@ class Attachment {
   // Nothing is left to do or to wait for.
   [[nodiscard]] bool finished() const noexcept { return tenancy_->over(); }
 
+  // See Tenancy.
+  [[nodiscard]] std::optional<Nanos> overdue(Nanos now) const noexcept { return tenancy_->overdue(now); }
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return tenancy_->stream_id(); }
   // Somebody reads this stream.
   virtual void on_consumer_seen(std::uint32_t /*consumer_id*/, Nanos) {}

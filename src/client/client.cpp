@@ -53,6 +53,8 @@ std::string_view to_string(EventKind kind) noexcept {
       return "producer_gone";
     case EventKind::driver_shutdown:
       return "driver_shutdown";
+    case EventKind::stalled:
+      return "stalled";
     case EventKind::media_driver_lost:
       return "media_driver_lost";
     case EventKind::media_driver_back:
@@ -109,6 +111,7 @@ Result<MetadataReader> Client::metadata(MetadataOptions options) {
   return MetadataReader(*std::move(follower));
 }
 
+std::string_view Client::name() const noexcept { return core_->name(); }
 int Client::do_work(Nanos now) noexcept { return core_->do_work(now); }
 
 }  // namespace tensorpool

@@ -1,5 +1,6 @@
 #include "client/client_core.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <thread>
@@ -24,6 +25,7 @@ constexpr int closing_cycles = 2000;
 constexpr Nanos question_interval_ns = 100 * nanos_per_milli;
 // Whose metadata is silent for so long may be succeeded by anybody.
 constexpr int metadata_silence_periods = 5;
+constexpr Nanos shortest_stall_ns = 250 * nanos_per_milli;
 constexpr Nanos longest_period_ns = 3600 * nanos_per_second;
 
 Status check(const ClientOptions& options) {
@@ -95,6 +97,7 @@ Nanos ClientCore::pause() {
 // --- The duty cycle ---
 
 int ClientCore::do_work(Nanos now) noexcept {
+  note_stall(now);
   int work = take_new(now);
   follow_connection(now, work);
   work += read_messages(now) + read_metadata(now);
@@ -108,6 +111,25 @@ int ClientCore::do_work(Nanos now) noexcept {
     malformed_told_ = malformed_;
   }
   return work;
+}
+
+// A host loop that stood still. A lease lives through it or not by its grace; the events that follow tell which.
+void ClientCore::note_stall(Nanos now) {
+  const Nanos stood = last_cycle_ == 0 ? 0 : now - last_cycle_;
+  last_cycle_ = now;
+  if (stood <= std::max(options_.announce_period_ns, shortest_stall_ns)) return;
+  std::string ran_out;
+  for (const auto& attachment : attachments_) {
+    if (const auto since = attachment->overdue(now)) {
+      ran_out +=
+          fmt::format("; a lease of stream {} ran out {} ms ago", attachment->stream_id(), *since / nanos_per_milli);
+    }
+  }
+  emit(EventKind::stalled,
+       fmt::format(
+           "no duty cycle for {} ms: keepalives, announces and QoS were late{}. Call do_work more often, or give "
+           "the client a thread of its own",
+           stood / nanos_per_milli, ran_out.empty() ? "; no lease ran out" : ran_out));
 }
 
 int ClientCore::take_new(Nanos now) {

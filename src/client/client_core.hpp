@@ -47,6 +47,7 @@ class ClientCore {
   ClientCore(ClientOptions options, RandomSource random);
   void close() noexcept;
   Nanos pause();
+  void note_stall(Nanos now);
   int take_new(Nanos now);
   void follow_connection(Nanos now, int& work);
   int read_messages(Nanos now);
@@ -68,6 +69,7 @@ class ClientCore {
   ControlPlane plane_;
   std::vector<std::unique_ptr<Attachment>> attachments_;
   std::vector<std::shared_ptr<MetadataFollower>> followers_;
+  Nanos last_cycle_ = 0;
   std::uint64_t malformed_ = 0;
   Nanos next_malformed_report_ = 0;
   std::uint64_t malformed_told_ = 0;

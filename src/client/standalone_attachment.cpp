@@ -7,6 +7,7 @@ namespace tensorpool::detail {
 namespace {
 
 constexpr int drained_per_cycle = 1024;
+constexpr int answers_per_period = 64;
 
 }  // namespace
 
@@ -32,6 +33,25 @@ Status StandaloneProducerAttachment::check_announce(const Grant& grant, Nanos no
 void StandaloneProducerAttachment::withdraw() {
   ProducerAttachment::withdraw();
   drain_.reset();
+}
+
+// Without a driver the producer answers who asks for streams of his own: there are none, the shared one is his.
+void StandaloneProducerAttachment::on_hello(const protocol::ConsumerHello& hello, Nanos now) {
+  ProducerAttachment::on_hello(hello, now);
+  const bool asks = hello.descriptor_stream_id != 0 || hello.control_stream_id != 0;
+  if (!asks || answers_left_ <= 0) return;
+  --answers_left_;
+  protocol::ConsumerConfig declined;
+  declined.stream_id = hello.stream_id;
+  declined.consumer_id = hello.consumer_id;
+  declined.use_shm = hello.supports_shm;
+  declined.mode = hello.mode;
+  static_cast<void>(context().plane.send(declined));
+}
+
+void StandaloneProducerAttachment::each_period(Nanos now) {
+  answers_left_ = answers_per_period;
+  ProducerAttachment::each_period(now);
 }
 
 int StandaloneProducerAttachment::each_cycle(Nanos now) {

@@ -17,9 +17,12 @@ class StandaloneProducerAttachment final : public ProducerAttachment {
                                std::shared_ptr<ProducerCore> core)
       : ProducerAttachment(context, std::move(owner), std::move(core)), own_{{std::move(base_dir)}} {}
 
+  void on_hello(const protocol::ConsumerHello& hello, Nanos now) override;
+
  protected:
   Status adopt(const Grant& grant, Nanos now) override;
   void withdraw() override;
+  void each_period(Nanos now) override;
   int each_cycle(Nanos now) override;
   // Its own files, wherever other people's may lie.
   [[nodiscard]] const shm::PathPolicy& policy() const override { return own_; }
@@ -29,6 +32,7 @@ class StandaloneProducerAttachment final : public ProducerAttachment {
 
   const shm::PathPolicy own_;
   std::shared_ptr<transport::Subscription> drain_;
+  int answers_left_ = 0;  // in this period: a flood of hellos is no flood of answers
 };
 
 }  // namespace tensorpool::detail

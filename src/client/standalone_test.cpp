@@ -119,6 +119,19 @@ TEST_F(Standalone, ConsumerSaysThatNobodyAnnouncedTheStream) {
   EXPECT_NEAR(static_cast<double>(now - began), 5e9, 1e8);
 }
 
+TEST_F(Standalone, DeclinesStreamsOfAConsumersOwn) {
+  auto client = connect();
+  auto producer = client.attach_producer(producing());
+  ConsumerOptions wanted = consuming();
+  wanted.own_streams = true;
+  auto consumer = client.attach_consumer(wanted).value();
+  run(client, 3 * second);
+  publish(*producer);
+  EXPECT_EQ(poll(consumer).size(), 1u);
+  EXPECT_EQ(consumer.terms().descriptor_stream_id, 0u);
+  EXPECT_EQ(count(EventKind::configured), 1);  // told once
+}
+
 TEST_F(Standalone, LeavesNoFileBehindAndSaysGoodbye) {
   auto client = connect();
   auto reader = connect();

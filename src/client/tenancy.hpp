@@ -76,6 +76,8 @@ class Tenancy {
   [[nodiscard]] virtual std::uint32_t client_id() const noexcept = 0;
   [[nodiscard]] virtual std::uint32_t stream_id() const noexcept = 0;
   [[nodiscard]] virtual protocol::Role role() const noexcept = 0;
+  // Since when a lease has run out that could not be kept alive; nothing while it lasts, or where there is none.
+  [[nodiscard]] virtual std::optional<Nanos> overdue(Nanos) const noexcept { return std::nullopt; }
   // For a time-out: what usually is the reason that nothing came.
   [[nodiscard]] virtual std::string likely_reason() const = 0;
 };

@@ -37,6 +37,7 @@ void run_in_a_mount_namespace(const std::string& test) {
 
 TEST(FullDisk, RefusesTheAttachThatDoesNotFit) { run_in_a_mount_namespace("RefusesTheAttachThatDoesNotFit"); }
 TEST(FullDisk, ThatFillsLaterHarmsNobodyAttached) { run_in_a_mount_namespace("ThatFillsLaterHarmsNobodyAttached"); }
+TEST(FullDisk, IsSaidToAStandaloneProducer) { run_in_a_mount_namespace("IsSaidToAStandaloneProducer"); }
 TEST(FullDisk, IsSaidWhereTheMediaDriversLogDoesNotFit) {
   run_in_a_mount_namespace("IsSaidWhereTheMediaDriversLogDoesNotFit");
 }
@@ -64,6 +65,21 @@ class FullDiskInside : public RigTest {
   }
   std::string base_dir_() const { return const_cast<FullDiskInside*>(this)->rig().base_dir(); }
 };
+
+TEST_F(FullDiskInside, DISABLED_IsSaidToAStandaloneProducer) {
+  Client client = rig().connect("alone");
+  ProducerOptions wanted{.stream_id = 77};
+  wanted.standalone =
+      StandaloneOptions{.pools = {{1, stride}}, .nslots = 64, .base_dir = base_dir_(), .name_space = "alone"};
+  const auto refused = client.attach_producer(wanted);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::no_space);
+  EXPECT_NE(refused.error().message.find("limited by the file system"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(rig().files(), "");
+  wanted.standalone->nslots = slots;
+  const auto producer = client.attach_producer(wanted);
+  EXPECT_TRUE(producer) << producer.error().message;
+}
 
 TEST_F(FullDiskInside, DISABLED_RefusesTheAttachThatDoesNotFit) {
   Client client = rig().connect("first");
