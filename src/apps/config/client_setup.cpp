@@ -110,6 +110,41 @@ Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t want
                     key, fmt::join(names, ", "));
 }
 
+Result<StandaloneOptions> standalone_options(const NodeConfig& config) {
+  const ProducerSettings& settings = config.producer;
+  const auto refused = [&](std::string_view key, const std::string& why) {
+    return make_error(ErrorCode::invalid_config, "{}producer.{}: {}", config.file.empty() ? "" : config.file + ": ",
+                      key, why);
+  };
+  constexpr const char* own_paths =
+      "a standalone producer makes new files for each epoch, below shm_base_dir and shm_namespace; leave it empty";
+  if (settings.layout_version != 1) return refused("layout_version", "only layout 1 can be made");
+  if (settings.max_dims != 8) return refused("max_dims", "a slot header holds 8 dimensions; set 8");
+  if (!settings.header_uri.empty()) return refused("header_uri", own_paths);
+  if (settings.payload_pools.empty()) {
+    return refused("payload_pools",
+                   "a standalone producer needs at least one, such as [{ pool_id = 1, stride_bytes = 4194304 }]");
+  }
+  StandaloneOptions out;
+  out.nslots = settings.nslots;
+  out.base_dir = settings.shm_base_dir;
+  out.name_space = settings.shm_namespace;
+  for (const ProducerPool& pool : settings.payload_pools) {
+    if (!pool.uri.empty()) return refused("payload_pools.uri", own_paths);
+    if (pool.nslots != 0 && pool.nslots != settings.nslots) {
+      return refused("payload_pools.nslots",
+                     fmt::format("pool {} has {} slots, the header ring {}; they are one number, producer.nslots",
+                                 pool.pool_id, pool.nslots, settings.nslots));
+    }
+    out.pools.push_back({pool.pool_id, pool.stride_bytes});
+  }
+  return out;
+}
+
+void use_standalone(const NodeConfig& config, ClientOptions& options) {
+  options.announce_period_ns = config.producer.announce_interval_ns;
+}
+
 std::optional<std::uint32_t> first_pool_stride(const NodeConfig& config, std::uint32_t stream_id) {
   for (const driver::StaticStream& stream : config.driver.streams) {
     if (stream.stream_id == stream_id) {

@@ -21,6 +21,11 @@ namespace tensorpool::apps {
 // there is, and names the setting `key` that chooses.
 [[nodiscard]] Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t wanted, std::string_view key);
 
+// What [producer] says of a stream without a driver. The error names the key that cannot be.
+[[nodiscard]] Result<StandaloneOptions> standalone_options(const NodeConfig& config);
+// Makes them a standalone producer's, or its consumer's: [producer] says how often it announces.
+void use_standalone(const NodeConfig& config, ClientOptions& options);
+
 // Bytes of the first pool of a static stream's profile; nothing when `config` does not know the stream.
 [[nodiscard]] std::optional<std::uint32_t> first_pool_stride(const NodeConfig& config, std::uint32_t stream_id);
 

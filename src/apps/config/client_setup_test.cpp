@@ -76,5 +76,44 @@ TEST(ClientSetup, AsksForAChoiceAmongSeveralStreams) {
                                         "1003 (cam3), 2001 (proc1), 2002 (proc2), 2003 (proc3)");
 }
 
+std::string standalone_error(const std::string& toml) {
+  const ConfigFile file("[producer]\n" + toml);
+  const auto made = standalone_options(*load_node_config(file.path(), environment_of({})));
+  return made ? "accepted" : made.error().message;
+}
+
+TEST(ClientSetup, MakesStandaloneOptionsOfTheProducersKeys) {
+  const ConfigFile file(
+      "[producer]\nnslots = 16\nshm_base_dir = \"/mnt\"\nshm_namespace = \"mine\"\nannounce_interval_ns = 5000000\n"
+      "payload_pools = [{ pool_id = 3, stride_bytes = 4096, nslots = 16 }]\n");
+  const NodeConfig config = *load_node_config(file.path(), environment_of({}));
+  EXPECT_TRUE(config.warnings.empty());
+  const auto options = standalone_options(config);
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->nslots, 16u);
+  EXPECT_EQ(options->base_dir, "/mnt");
+  EXPECT_EQ(options->name_space, "mine");
+  ASSERT_EQ(options->pools.size(), 1u);
+  EXPECT_EQ(options->pools[0].pool_id, 3u);
+  EXPECT_EQ(options->pools[0].stride_bytes, 4096u);
+  ClientOptions client;
+  use_standalone(config, client);
+  EXPECT_EQ(client.announce_period_ns, 5'000'000);
+}
+
+TEST(ClientSetup, RefusesStandaloneKeysThatCannotBe) {
+  const std::string pools = "payload_pools = [{ pool_id = 1, stride_bytes = 4096 }]\n";
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  EXPECT_PRED2(has, standalone_error(""), "producer.payload_pools");
+  EXPECT_PRED2(has, standalone_error(pools + "header_uri = \"shm:file?path=/a\"\n"), "producer.header_uri");
+  EXPECT_PRED2(has, standalone_error(pools + "max_dims = 4\n"), "producer.max_dims");
+  EXPECT_PRED2(has, standalone_error(pools + "layout_version = 2\n"), "producer.layout_version");
+  EXPECT_PRED2(has, standalone_error("payload_pools = [{ pool_id = 1, stride_bytes = 4096, nslots = 8 }]\n"),
+               "producer.payload_pools.nslots");
+  EXPECT_PRED2(has,
+               standalone_error("payload_pools = [{ pool_id = 1, stride_bytes = 64, uri = \"shm:file?path=/a\" }]\n"),
+               "producer.payload_pools.uri");
+}
+
 }  // namespace
 }  // namespace tensorpool::apps

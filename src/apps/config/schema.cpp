@@ -173,16 +173,15 @@ std::vector<Field> aeron_fields(Settings& settings) {
 FixedTable producer_table(ProducerSettings& producer) {
   FixedTable table{"producer", aeron_fields(producer)};
   for (Field& field : std::vector<Field>{
-           integer("producer_id", producer.producer_id), no_effect(integer("layout_version", producer.layout_version)),
-           no_effect(integer("nslots", producer.nslots, 1)), no_effect(text("shm_base_dir", producer.shm_base_dir)),
-           no_effect(text("shm_namespace", producer.shm_namespace)),
-           no_effect(text("producer_instance_id", producer.producer_instance_id)),
-           no_effect(text("header_uri", producer.header_uri)), no_effect(integer("max_dims", producer.max_dims, 1, 8)),
-           no_effect(integer("announce_interval_ns", producer.announce_interval_ns, nanos_per_milli, longest_ns)),
+           integer("producer_id", producer.producer_id), integer("layout_version", producer.layout_version),
+           integer("nslots", producer.nslots, 1), text("shm_base_dir", producer.shm_base_dir),
+           text("shm_namespace", producer.shm_namespace), text("producer_instance_id", producer.producer_instance_id),
+           text("header_uri", producer.header_uri), integer("max_dims", producer.max_dims, 1, 8),
+           integer("announce_interval_ns", producer.announce_interval_ns, nanos_per_milli, longest_ns),
            integer("qos_interval_ns", producer.qos_interval_ns, nanos_per_milli, longest_ns),
            no_effect(integer("progress_interval_ns", producer.progress_interval_ns, 0, longest_ns)),
            no_effect(integer("progress_bytes_delta", producer.progress_bytes_delta)),
-           no_effect(tables<ProducerPool>("payload_pools", producer.payload_pools, producer_pool_fields))}) {
+           tables<ProducerPool>("payload_pools", producer.payload_pools, producer_pool_fields)}) {
     table.fields.push_back(std::move(field));
   }
   return table;

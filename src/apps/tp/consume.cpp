@@ -35,6 +35,10 @@ int run_consume(const Invocation& invocation, const ConsumeArguments& arguments)
   options.client.on_event = log_events();
   options.client.keep_waiting = wait_until_stopped(options.client);
   options.consumer.stream_id = *stream;
+  if (options.consumer.standalone) {
+    use_standalone(*config, options.client);
+    options.client.keep_waiting = [] { return !stop_requested(); };  // there is no driver to wait for
+  }
   options.consumer.client_id = invocation.client_id(settings.consumer_id);
   options.consumer.expected_layout_version = settings.expected_layout_version;
   options.consumer.max_outstanding_seq_gap = settings.max_outstanding_seq_gap;
@@ -63,6 +67,8 @@ void register_consume(Registry& registry) {
   command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(a_number());
   command.add_flag("--each", options.each, "a line for each frame instead of one a second");
   command.add_flag("--create", options.consumer.create, "let the driver make the stream if it is not there");
+  command.add_flag("--standalone", options.consumer.standalone,
+                   "without a driver: follow what a producer with --standalone announces");
   command.add_flag("--latest-only", options.consumer.latest_only, "only ever the newest frame");
   command.add_option("--start", arguments->start, "where to begin: latest committed frame, next, or oldest readable")
       ->check(CLI::IsMember({"latest", "next", "oldest"}))

@@ -27,6 +27,7 @@ struct PublishArguments {
   bool hold = false;
   std::string name;
   std::vector<std::string> attributes;
+  bool standalone = false;
 };
 
 struct Size {
@@ -70,6 +71,8 @@ void add_publish_options(CLI::App& command, PublishArguments& arguments) {
   command.add_option("--name", arguments.name, "name of the stream, told as its metadata");
   command.add_option("--attribute", arguments.attributes, "KEY=VALUE, told as its metadata (repeatable)")
       ->allow_extra_args(false);
+  command.add_flag("--standalone", arguments.standalone,
+                   "without a driver: make and announce the stream's memory as [producer] says");
   command.add_flag("--hold", arguments.hold, "after the last frame, stay attached until standard input ends");
 }
 
@@ -92,6 +95,14 @@ Result<PublishOptions> publish_options(const Invocation& invocation, const Publi
   options.client.on_event = log_events();
   options.client.keep_waiting = wait_until_stopped(options.client);
   options.producer.stream_id = *stream;
+  if (arguments.standalone) {
+    auto standalone = standalone_options(*config);
+    if (!standalone) return standalone.error();
+    options.producer.standalone = *std::move(standalone);
+    options.client.name = settings.producer_instance_id;
+    use_standalone(*config, options.client);
+    options.client.keep_waiting = [] { return !stop_requested(); };  // there is no driver to wait for
+  }
   options.producer.create = true;
   options.producer.client_id = invocation.client_id(settings.producer_id);
   options.rate_hz = arguments.rate_hz;
