@@ -82,11 +82,10 @@ Result<Tally> run(const Arguments& arguments) {
   if (!client) {
     return client.error();
   }
-  auto consumer = client->attach_consumer({.stream_id = *stream,
-                                           .create = true,
-                                           .client_id = settings.consumer_id,
-                                           .expected_layout_version = settings.expected_layout_version,
-                                           .max_outstanding_seq_gap = settings.max_outstanding_seq_gap});
+  ConsumerOptions wanted = consumer_options(settings);
+  wanted.stream_id = *stream;
+  wanted.create = true;
+  auto consumer = client->attach_consumer(wanted);
   if (!consumer) {
     return consumer.error();
   }

@@ -90,6 +90,26 @@ ClientOptions consumer_client_options(const NodeConfig& config, const NodeConfig
   return out;
 }
 
+ConsumerOptions consumer_options(const ConsumerSettings& settings) {
+  ConsumerOptions out;
+  out.client_id = settings.consumer_id;
+  out.expected_layout_version = settings.expected_layout_version;
+  out.max_outstanding_seq_gap = settings.max_outstanding_seq_gap;
+  out.max_rate_hz = settings.max_rate_hz;
+  out.mode = settings.mode == "RATE_LIMITED" ? ConsumerMode::rate_limited : ConsumerMode::stream;
+  out.decimation = settings.decimation;
+  out.own_streams = settings.own_streams;
+  out.supports_shm = settings.supports_shm;
+  out.use_shm = settings.use_shm;
+  out.require_hugepages = settings.require_hugepages;
+  out.hello_interval_ns = settings.hello_interval_ns;
+  if (settings.supports_progress) {
+    out.progress =
+        ProgressHints{settings.progress_interval_us, settings.progress_bytes_delta, settings.progress_rows_delta};
+  }
+  return out;
+}
+
 Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t wanted, std::string_view key) {
   if (wanted != 0) {
     return wanted;

@@ -17,6 +17,9 @@ namespace tensorpool::apps {
 [[nodiscard]] ClientOptions producer_client_options(const NodeConfig& config, const NodeConfig& defaults);
 [[nodiscard]] ClientOptions consumer_client_options(const NodeConfig& config, const NodeConfig& defaults);
 
+// What [consumer] says of what is to be read and how; the stream is the caller's choice.
+[[nodiscard]] ConsumerOptions consumer_options(const ConsumerSettings& settings);
+
 // The stream to attach to: `wanted` unless that is 0, else the only static stream of `config`. The error lists what
 // there is, and names the setting `key` that chooses.
 [[nodiscard]] Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t wanted, std::string_view key);

@@ -59,6 +59,39 @@ TEST(ClientSetup, TakesEverythingFromTheRoleWhereThereIsNoDriverTable) {
   EXPECT_EQ(options.allowed_base_dirs, std::vector<std::string>{"/mnt"});
 }
 
+TEST(ClientSetup, WishesForWhatTheConsumersTableSays) {
+  const ConfigFile file(
+      "[consumer]\nconsumer_id = 7\nmode = \"RATE_LIMITED\"\nmax_rate_hz = 30\ndecimation = 2\nown_streams = true\n"
+      "supports_shm = false\nuse_shm = false\nrequire_hugepages = true\nhello_interval_ns = 2_000_000_000\n"
+      "supports_progress = true\nprogress_interval_us = 100\nprogress_bytes_delta = 4096\nprogress_rows_delta = 8\n");
+  const NodeConfig config = *load_node_config(file.path(), environment_of({}));
+  const ConsumerOptions wanted = consumer_options(config.consumer);
+  EXPECT_EQ(wanted.client_id, 7u);
+  EXPECT_EQ(wanted.mode, ConsumerMode::rate_limited);
+  EXPECT_EQ(wanted.max_rate_hz, 30u);
+  EXPECT_EQ(wanted.decimation, 2u);
+  EXPECT_TRUE(wanted.own_streams);
+  EXPECT_FALSE(wanted.supports_shm);
+  EXPECT_FALSE(wanted.use_shm);
+  EXPECT_TRUE(wanted.require_hugepages);
+  EXPECT_EQ(wanted.hello_interval_ns, 2 * nanos_per_second);
+  ASSERT_TRUE(wanted.progress);
+  EXPECT_EQ(wanted.progress->interval_us, 100u);
+  EXPECT_EQ(wanted.progress->bytes_delta, 4096u);
+  EXPECT_EQ(wanted.progress->rows_delta, 8u);
+  EXPECT_TRUE(config.warnings.empty());
+}
+
+TEST(ClientSetup, WishesForTheWholeStreamByDefault) {
+  const NodeConfig config = *load_node_config("", environment_of({}));
+  const ConsumerOptions wanted = consumer_options(config.consumer);
+  EXPECT_EQ(wanted.mode, ConsumerMode::stream);
+  EXPECT_EQ(wanted.decimation, 1u);
+  EXPECT_FALSE(wanted.own_streams);
+  EXPECT_TRUE(wanted.use_shm);
+  EXPECT_FALSE(wanted.progress);
+}
+
 TEST(ClientSetup, ChoosesTheOnlyStream) {
   const NodeConfig config = loaded("/docs/examples/driver_integration_example.toml");
   EXPECT_EQ(*choose_stream(config, 0, "consumer.stream_id"), 1u);

@@ -189,24 +189,27 @@ FixedTable producer_table(ProducerSettings& producer) {
 
 FixedTable consumer_table(ConsumerSettings& consumer) {
   FixedTable table{"consumer", aeron_fields(consumer)};
-  for (Field& field : std::vector<Field>{
-           integer("consumer_id", consumer.consumer_id),
-           integer("expected_layout_version", consumer.expected_layout_version),
-           no_effect(integer("max_dims", consumer.max_dims, 1, 8)),
-           no_effect(choice("mode", consumer.mode, {"STREAM", "RATE_LIMITED"})),
-           no_effect(integer("decimation", consumer.decimation, 1)),
-           integer("max_outstanding_seq_gap", consumer.max_outstanding_seq_gap),
-           no_effect(boolean("use_shm", consumer.use_shm)), no_effect(boolean("supports_shm", consumer.supports_shm)),
-           no_effect(boolean("supports_progress", consumer.supports_progress)),
-           no_effect(integer("max_rate_hz", consumer.max_rate_hz)),
-           no_effect(text("payload_fallback_uri", consumer.payload_fallback_uri)),
-           text("shm_base_dir", consumer.shm_base_dir), texts("allowed_base_dirs", consumer.allowed_base_dirs),
-           no_effect(boolean("require_hugepages", consumer.require_hugepages)),
-           no_effect(integer("progress_interval_us", consumer.progress_interval_us)),
-           no_effect(integer("progress_bytes_delta", consumer.progress_bytes_delta)),
-           no_effect(integer("progress_rows_delta", consumer.progress_rows_delta)),
-           no_effect(integer("hello_interval_ns", consumer.hello_interval_ns, nanos_per_milli, longest_ns)),
-           integer("qos_interval_ns", consumer.qos_interval_ns, nanos_per_milli, longest_ns)}) {
+  for (Field& field :
+       std::vector<Field>{integer("consumer_id", consumer.consumer_id),
+                          integer("expected_layout_version", consumer.expected_layout_version),
+                          no_effect(integer("max_dims", consumer.max_dims, 1, 8)),
+                          choice("mode", consumer.mode, {"STREAM", "RATE_LIMITED"}),
+                          boolean("own_streams", consumer.own_streams),
+                          integer("decimation", consumer.decimation, 1),
+                          integer("max_outstanding_seq_gap", consumer.max_outstanding_seq_gap),
+                          boolean("use_shm", consumer.use_shm),
+                          boolean("supports_shm", consumer.supports_shm),
+                          boolean("supports_progress", consumer.supports_progress),
+                          integer("max_rate_hz", consumer.max_rate_hz),
+                          no_effect(text("payload_fallback_uri", consumer.payload_fallback_uri)),
+                          text("shm_base_dir", consumer.shm_base_dir),
+                          texts("allowed_base_dirs", consumer.allowed_base_dirs),
+                          boolean("require_hugepages", consumer.require_hugepages),
+                          integer("progress_interval_us", consumer.progress_interval_us),
+                          integer("progress_bytes_delta", consumer.progress_bytes_delta),
+                          integer("progress_rows_delta", consumer.progress_rows_delta),
+                          integer("hello_interval_ns", consumer.hello_interval_ns, nanos_per_milli, longest_ns),
+                          integer("qos_interval_ns", consumer.qos_interval_ns, nanos_per_milli, longest_ns)}) {
     table.fields.push_back(std::move(field));
   }
   return table;

@@ -51,6 +51,7 @@ struct ConsumerSettings {
   std::uint32_t expected_layout_version = 1;
   std::uint8_t max_dims = 8;
   std::string mode = "STREAM";
+  bool own_streams = false;
   std::uint32_t decimation = 1;
   std::uint32_t max_outstanding_seq_gap = 0;
   bool use_shm = true;

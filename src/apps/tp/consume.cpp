@@ -13,6 +13,9 @@ namespace {
 
 struct ConsumeArguments {
   std::optional<std::uint32_t> stream_id;
+  std::optional<std::uint32_t> max_rate_hz;
+  std::optional<std::uint32_t> decimation;
+  bool own_streams = false;
   std::string start = "latest";
   ConsumeOptions options;
 };
@@ -20,6 +23,21 @@ struct ConsumeArguments {
 StartAt start_of(const std::string& name) {
   if (name == "next") return StartAt::next;
   return name == "oldest" ? StartAt::oldest : StartAt::latest;
+}
+
+// What the configuration wishes, with the options over it.
+ConsumerOptions consumer_of(const ConsumerSettings& settings, const ConsumeArguments& arguments) {
+  ConsumerOptions wanted = consumer_options(settings);
+  wanted.create = arguments.options.consumer.create;
+  wanted.latest_only = arguments.options.consumer.latest_only;
+  wanted.start = start_of(arguments.start);
+  wanted.decimation = arguments.decimation.value_or(wanted.decimation);
+  wanted.own_streams = wanted.own_streams || arguments.own_streams;
+  if (arguments.max_rate_hz) {
+    wanted.max_rate_hz = *arguments.max_rate_hz;
+    wanted.mode = *arguments.max_rate_hz != 0 ? ConsumerMode::rate_limited : ConsumerMode::stream;
+  }
+  return wanted;
 }
 
 int run_consume(const Invocation& invocation, const ConsumeArguments& arguments) {
@@ -34,15 +52,13 @@ int run_consume(const Invocation& invocation, const ConsumeArguments& arguments)
   options.client.name = fmt::format("tp consume {}", *stream);
   options.client.on_event = log_events();
   options.client.keep_waiting = wait_until_stopped(options.client);
+  options.consumer = consumer_of(settings, arguments);
   options.consumer.stream_id = *stream;
   if (options.consumer.standalone) {
     use_standalone(*config, options.client);
     options.client.keep_waiting = [] { return !stop_requested(); };  // there is no driver to wait for
   }
   options.consumer.client_id = invocation.client_id(settings.consumer_id);
-  options.consumer.expected_layout_version = settings.expected_layout_version;
-  options.consumer.max_outstanding_seq_gap = settings.max_outstanding_seq_gap;
-  options.consumer.start = start_of(arguments.start);
   options.json = invocation.json();
   const Status consumed = consume_stream(options, stop_flag());
   return consumed ? exit_ok : fail(consumed.error());
@@ -73,6 +89,11 @@ void register_consume(Registry& registry) {
   command.add_option("--start", arguments->start, "where to begin: latest committed frame, next, or oldest readable")
       ->check(CLI::IsMember({"latest", "next", "oldest"}))
       ->capture_default_str();
+  command.add_option("--max-rate", arguments->max_rate_hz, "at most so many frames a second, by their time stamps")
+      ->check(an_integer_from(0));
+  command.add_option("--decimation", arguments->decimation, "only every n-th frame")->check(an_integer_from(1));
+  command.add_flag("--own-streams", arguments->own_streams,
+                   "ask for a descriptor stream of its own; it carries no more than is wanted");
   command.add_option("--crc-log", options.crc_log,
                      "append epoch, sequence, CRC32C and length of each frame to this file");
   auto* verify =
