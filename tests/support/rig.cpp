@@ -57,6 +57,7 @@ std::string config_text(const RigOptions& options, const std::string& aeron_dir,
 aeron_dir = "{}"
 media_driver = "external"
 stream_id_range = "20000-20099"
+descriptor_stream_id_range = "{}"
 [shm]
 base_dir = "{}"
 namespace = "test"
@@ -79,9 +80,9 @@ profile = "camera"
 stream_id = {}
 profile = "camera"
 )",
-                     aeron_dir, base_dir, options.period_ms, options.period_ms, options.lease_periods,
-                     options.cleans_up ? "cleanup_shm_on_exit = true" : "", options.policies, options.nslots, pools,
-                     Rig::stream, Rig::other_stream);
+                     aeron_dir, options.own_stream_range, base_dir, options.period_ms, options.period_ms,
+                     options.lease_periods, options.cleans_up ? "cleanup_shm_on_exit = true" : "", options.policies,
+                     options.nslots, pools, Rig::stream, Rig::other_stream);
 }
 
 // REQUIRES: it works in this environment; throws otherwise, which fails the test with the reason.

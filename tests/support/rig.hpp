@@ -43,10 +43,11 @@ struct RigOptions {
   std::uint32_t period_ms = 200;    // of announces and keepalives
   std::uint32_t lease_periods = 3;  // a lease lasts so many of them
   Nanos client_liveness_ns =
-      3 * nanos_per_second;  // of start_media(): how long a stopped process keeps its Aeron client
-  std::string base_dir{};    // empty: one of the rig's own
-  std::string policies{};    // further lines of [policies]
-  bool cleans_up = true;     // the driver removes its files at its end; false: its default
+      3 * nanos_per_second;        // of start_media(): how long a stopped process keeps its Aeron client
+  std::string base_dir{};          // empty: one of the rig's own
+  std::string policies{};          // further lines of [policies]
+  std::string own_stream_range{};  // driver.descriptor_stream_id_range
+  bool cleans_up = true;           // the driver removes its files at its end; false: its default
 };
 
 class Rig {
