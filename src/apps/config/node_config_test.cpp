@@ -109,9 +109,10 @@ TEST(Loader, TakesIntegersInScientificNotation) {
 }
 
 TEST(Loader, WarnsOfAKeyThatIsSetAndHasNoEffectYet) {
-  const ConfigFile file("[consumer]\ndecimation = 5\nmode = \"STREAM\"\n");
+  const ConfigFile file("[consumer]\npayload_fallback_uri = \"bridge://1\"\nmode = \"STREAM\"\n");
   const NodeConfig config = loaded(file.path());
-  EXPECT_EQ(config.warnings, (std::vector<std::string>{file.path() + ":2: consumer.decimation has no effect yet"}));
+  EXPECT_EQ(config.warnings,
+            (std::vector<std::string>{file.path() + ":2: consumer.payload_fallback_uri has no effect yet"}));
   EXPECT_TRUE(loaded(source_dir + "/config/defaults.toml").warnings.empty());
 }
 
