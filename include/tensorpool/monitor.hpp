@@ -70,7 +70,7 @@ struct ConsumerView {
   std::uint32_t consumer_id = 0;
   std::uint64_t epoch = 0;
   std::uint64_t last_seq_seen = 0;
-  double frames_per_s = 0;  // passed and not lost, between its last two QoS messages
+  double frames_per_s = 0;  // delivered, by its Aeron counters; else passed and not lost
   // Frames behind the newest that was known when its QoS came: to a descriptor where those are watched, else to the
   // producer's QoS, which may be an interval old, so that the true lag may be larger. Only within one epoch.
   std::optional<std::uint64_t> lag_frames{};

@@ -37,6 +37,7 @@ void take_figure(ClientFact& fact, std::string_view figure, std::int64_t value) 
     if (figure == "bytes") fact.bytes = count;
     return;
   }
+  if (figure == "delivered") fact.delivered = count;
   constexpr std::string_view loss = "lost ";
   if (!figure.starts_with(loss)) return;
   figure.remove_prefix(loss.size());

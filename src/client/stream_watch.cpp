@@ -47,6 +47,14 @@ LeaseView view_of(const LeaseFact& fact, Nanos now) {
           std::max<Nanos>(fact.expires_at, 0) - now};
 }
 
+// A count that goes up, or begins anew with the same id in a new life.
+void count_up(std::optional<std::uint64_t>& known, SeqRate& rate, std::optional<std::uint64_t> count, Nanos now) {
+  if (!count) return;
+  if (known.value_or(0) > *count) rate.restart(*count, now);
+  known = count;
+  rate.see(*count, now);
+}
+
 // The part of a client's snapshot that its last sign of life decides.
 template <class View, class Entry>
 View finish(const Entry& entry, Nanos now) {
@@ -327,14 +335,15 @@ void StreamWatch::on_figures(const std::vector<ClientFact>& clients, Nanos now) 
   for (const ClientFact& fact : clients) {
     const Key key{fact.stream_id, fact.client_id};
     if (fact.role == protocol::Role::consumer) {
-      if (ConsumerEntry* const entry = consumers_.find(key)) entry->view.lost = fact.lost;
+      if (ConsumerEntry* const entry = consumers_.find(key)) {
+        entry->view.lost = fact.lost;
+        count_up(entry->delivered, entry->delivered_rate, fact.delivered, now);
+      }
       continue;
     }
     ProducerEntry* const entry = producers_.find(key);
     if (entry == nullptr || !fact.bytes) continue;
-    if (entry->bytes.value_or(0) > *fact.bytes) entry->bytes_rate.restart(*fact.bytes, now);
-    entry->bytes = fact.bytes;
-    entry->bytes_rate.see(*fact.bytes, now);
+    count_up(entry->bytes, entry->bytes_rate, fact.bytes, now);
     entry->view.bytes_per_s = entry->bytes_rate.per_second();
   }
 }
@@ -430,6 +439,7 @@ MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
   }
   for (const auto& [key, entry] : consumers_.all()) {
     auto view = finish<ConsumerView>(entry, now);
+    if (entry.delivered && entry.liveness == Liveness::alive) view.frames_per_s = entry.delivered_rate.per_second();
     view.stream_id = key.first;
     view.consumer_id = key.second;
     taken.consumers.push_back(std::move(view));

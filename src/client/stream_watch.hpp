@@ -31,6 +31,7 @@ struct ClientFact {
   protocol::Role role = protocol::Role::consumer;
   std::uint32_t stream_id = 0;
   std::uint32_t client_id = 0;
+  std::optional<std::uint64_t> delivered{};                      // a consumer's frames so far
   std::optional<std::uint64_t> bytes{};                          // a producer's payload so far
   std::optional<std::array<std::uint64_t, loss_causes>> lost{};  // a consumer's, by LossCause
 };
@@ -99,6 +100,8 @@ class StreamWatch {
     ConsumerView view;
     SeqRate rate;
     Nanos figures_at = 0;
+    SeqRate delivered_rate;  // a rate-limited consumer passes more than it delivers, and loses none of it
+    std::optional<std::uint64_t> delivered;
     std::uint64_t passed = 0;  // sequences that were not lost, since it was first heard of
     std::uint64_t drops_told = 0;
     Nanos drops_told_at = 0;

@@ -321,14 +321,31 @@ TEST_F(Watch, ShowsBytesAndCausesOfLossOfKnownClients) {
   for (int i = 0; i < 4; ++i) {
     now += second;
     bytes += 5'000'000;
-    watch.on_figures({{Role::producer, 5, 7, bytes, {}}, {Role::producer, 5, 8, bytes, {}}}, now);
+    watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .bytes = bytes},
+                      {.role = Role::producer, .stream_id = 5, .client_id = 8, .bytes = bytes}},
+                     now);
   }
   EXPECT_DOUBLE_EQ(producer().bytes_per_s.value_or(0), 5e6);
-  watch.on_figures({{Role::consumer, 5, 9, {}, std::array<std::uint64_t, loss_causes>{1, 2, 3}}}, now);
+  watch.on_figures({{.role = Role::consumer,
+                     .stream_id = 5,
+                     .client_id = 9,
+                     .lost = std::array<std::uint64_t, loss_causes>{1, 2, 3}}},
+                   now);
   EXPECT_EQ(consumer().lost.value_or(std::array<std::uint64_t, loss_causes>{})[1], 2U);
-  watch.on_figures({{Role::producer, 5, 7, 10, {}}}, now);  // the same id in a new life
+  watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .bytes = 10}},
+                   now);  // the same id in a new life
   EXPECT_DOUBLE_EQ(producer().bytes_per_s.value_or(-1), 0);
   EXPECT_EQ(watch.snapshot(now).producers.size(), 1U);
+}
+
+TEST_F(Watch, TellsHowManyARateLimitedConsumerTakesAndNotHowManyPass) {
+  std::uint64_t seq = 0;
+  std::uint64_t delivered = 0;
+  run(4 * second, [&] {
+    consume(1, seq += 25);
+    watch.on_figures({{.stream_id = 5, .client_id = 9, .delivered = delivered += 2}}, now);
+  });
+  EXPECT_DOUBLE_EQ(consumer().frames_per_s, 4);
 }
 
 TEST_F(Watch, DoesNotTakeAFirstPollForSpeed) {
