@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs everything that a driver configuration describes, each as a process of its own: the driver; a 1920x1080 uint16 camera
 # at 30 Hz for each raw stream (its profile's name contains "raw", or its id is 1000 to 1999); for each stream 2000+n the
-# processor of stream 1000+n; for each of those a consumer that verifies every frame.
+# processor of stream 1000+n; for each of those a consumer that verifies every frame; and a supervisor, whose lines say who came
+# and who went.
 #
 #   scripts/run_all_driver.sh CONFIG [SECONDS]      no SECONDS: until Ctrl-C (SIGTERM where it runs in the background)
 #
@@ -94,6 +95,8 @@ end_all() {
   for name in "${consumers[@]}"; do collect "$name"; done
   exec {hold}>&-
   for name in "${processors[@]}" "${cameras[@]}"; do collect "$name"; done
+  stop supervisor
+  collect supervisor
   stop driver
   collect driver
 }
@@ -119,6 +122,7 @@ if ! alive driver; then
   exit 1
 fi
 
+start supervisor "$bin/tp" supervise "$config" >&2
 while read -r name id profile; do
   [[ -n ${raw[$id]-} ]] || continue
   cameras+=("$name")

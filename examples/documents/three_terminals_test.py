@@ -49,6 +49,9 @@ class ThreeTerminals(unittest.TestCase):
     def consumer(self, count):
         return self.start("example_consumer", CONFIG, DEFAULTS, count)
 
+    def supervisor(self):
+        return self.start("example_supervisor", CONFIG, DEFAULTS)
+
     def expect_end(self, process, status):
         text, _ = process.communicate(timeout=LIMIT_S)
         self.assertEqual(process.returncode, status, text)
@@ -91,6 +94,15 @@ class ThreeTerminals(unittest.TestCase):
         self.assertIn("0 frames verified, 1 mismatches", text)
         producer.send_signal(signal.SIGCONT)
         self.stop(producer, driver)
+
+    def test_supervisor_tells_that_a_producer_was_killed(self):
+        supervisor, driver, producer = self.supervisor(), self.driver(), self.producer(0)
+        self.await_line(supervisor, "producer_appeared")
+        producer.kill()
+        self.await_line(supervisor, "producer_gone")
+        again = self.producer(0)
+        self.await_line(supervisor, "epoch_changed")
+        self.stop(again, supervisor, driver)
 
     def test_producer_ends_after_its_count(self):
         driver, producer = self.driver(), self.producer(20, 1000)

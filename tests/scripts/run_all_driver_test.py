@@ -72,6 +72,9 @@ class RunAllDriver(unittest.TestCase):
     def test_every_processed_stream_is_verified(self):
         text = self.expect_end(self.start(self.text, "4"), 0)
         self.assertIn("3 cameras, 3 processors, 3 consumers", text)
+        for stream in (1001, 1002, 1003, 2001, 2002, 2003):
+            self.assertRegex(text, rf"producer_appeared: producer \d+ of stream {stream} is there")
+        self.assertIn("supervisor ends:", text)
         for stream in (2001, 2002, 2003):
             self.expect_verified(text, stream)
 

@@ -110,6 +110,26 @@ ConsumerOptions consumer_options(const ConsumerSettings& settings) {
   return out;
 }
 
+SupervisorOptions supervisor_options(const NodeConfig& config, const NodeConfig& defaults) {
+  // What a supervisor does not ask for, but a client does.
+  struct Role : SupervisorSettings {
+    std::int32_t descriptor_stream_id = 1100;
+    std::int32_t metadata_stream_id = 1300;
+    Nanos qos_interval_ns = nanos_per_second;
+  };
+  SupervisorOptions out;
+  out.where = client_options(config, defaults, Role{defaults.supervisor}, "supervisor");
+  out.where.name = "supervisor";
+  out.stream_id = defaults.supervisor.stream_id;
+  out.liveness_timeout_ns = defaults.supervisor.liveness_timeout_ns;
+  out.liveness_check_interval_ns = defaults.supervisor.liveness_check_interval_ns;
+  for (const SupervisorPolicySettings& policy : defaults.supervisor.policies) {
+    out.policies.push_back({policy.stream_id, policy.consumer_id, policy.mode == "RATE_LIMITED", policy.use_shm,
+                            policy.payload_fallback_uri});
+  }
+  return out;
+}
+
 Result<std::uint32_t> choose_stream(const NodeConfig& config, std::uint32_t wanted, std::string_view key) {
   if (wanted != 0) {
     return wanted;

@@ -10,6 +10,7 @@
 
 #include "apps/config/node_config.hpp"
 #include "tensorpool/client.hpp"
+#include "tensorpool/supervisor.hpp"
 
 namespace tensorpool::apps {
 
@@ -19,6 +20,9 @@ namespace tensorpool::apps {
 
 // What [consumer] says of what is to be read and how; the stream is the caller's choice.
 [[nodiscard]] ConsumerOptions consumer_options(const ConsumerSettings& settings);
+
+// What Supervisor::create needs, but for whom it tells.
+[[nodiscard]] SupervisorOptions supervisor_options(const NodeConfig& config, const NodeConfig& defaults);
 
 // The stream to attach to: `wanted` unless that is 0, else the only static stream of `config`. The error lists what
 // there is, and names the setting `key` that chooses.

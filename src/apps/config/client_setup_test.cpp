@@ -45,6 +45,25 @@ TEST(ClientSetup, LetsTheEnvironmentOfTheRoleWinOverConfig) {
   EXPECT_EQ(options.aeron_dir, "/tmp/elsewhere");
 }
 
+TEST(ClientSetup, GivesASupervisorItsPoliciesAndWhatTheDriverUses) {
+  const ConfigFile file(
+      "[supervisor]\nliveness_timeout_ns = 7e9\n[[supervisor.policies]]\nstream_id = 5\nmode = \"RATE_LIMITED\"\n"
+      "[[supervisor.policies]]\nconsumer_id = 9\nuse_shm = false\npayload_fallback_uri = \"aeron:udp?endpoint=h:1\"\n");
+  const NodeConfig role = *load_node_config(file.path(), environment_of({}));
+  const SupervisorOptions options = supervisor_options(loaded("/docs/examples/driver_integration_example.toml"), role);
+  EXPECT_EQ(options.where.control.stream_id, 15000);
+  EXPECT_EQ(options.where.announce.stream_id, 15001);
+  EXPECT_EQ(options.where.qos.stream_id, 15002);
+  EXPECT_EQ(options.liveness_timeout_ns, 7 * nanos_per_second);
+  ASSERT_EQ(options.policies.size(), 2U);
+  EXPECT_TRUE(options.policies[0].rate_limited);
+  EXPECT_TRUE(options.policies[0].use_shm);
+  EXPECT_EQ(options.policies[0].stream_id, 5U);
+  EXPECT_FALSE(options.policies[1].use_shm);
+  EXPECT_EQ(options.policies[1].consumer_id, 9U);
+  EXPECT_TRUE(role.warnings.empty());
+}
+
 TEST(ClientSetup, TakesEverythingFromTheRoleWhereThereIsNoDriverTable) {
   const ConfigFile file(
       "[consumer]\ncontrol_stream_id = 5\nqos_stream_id = 6\naeron_uri = \"aeron:ipc?term-length=1m\"\n"

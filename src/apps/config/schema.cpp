@@ -215,18 +215,20 @@ FixedTable consumer_table(ConsumerSettings& consumer) {
   return table;
 }
 
+std::vector<Field> policy_fields(SupervisorPolicySettings& policy) {
+  return {stream_id("stream_id", policy.stream_id, 0), integer("consumer_id", policy.consumer_id),
+          choice("mode", policy.mode, {"STREAM", "RATE_LIMITED"}), boolean("use_shm", policy.use_shm),
+          text("payload_fallback_uri", policy.payload_fallback_uri)};
+}
+
 FixedTable supervisor_table(SupervisorSettings& supervisor) {
-  FixedTable table{
-      "supervisor",
-      {text("aeron_dir", supervisor.aeron_dir), text("aeron_uri", supervisor.aeron_uri),
-       aeron_stream("control_stream_id", supervisor.control_stream_id),
-       aeron_stream("qos_stream_id", supervisor.qos_stream_id), stream_id("stream_id", supervisor.stream_id, 0),
-       integer("liveness_timeout_ns", supervisor.liveness_timeout_ns, nanos_per_milli, longest_ns),
-       integer("liveness_check_interval_ns", supervisor.liveness_check_interval_ns, nanos_per_milli, longest_ns)}};
-  for (Field& field : table.fields) {
-    field.without_effect = true;
-  }
-  return table;
+  return {"supervisor",
+          {text("aeron_dir", supervisor.aeron_dir), text("aeron_uri", supervisor.aeron_uri),
+           aeron_stream("control_stream_id", supervisor.control_stream_id),
+           aeron_stream("qos_stream_id", supervisor.qos_stream_id), stream_id("stream_id", supervisor.stream_id, 0),
+           integer("liveness_timeout_ns", supervisor.liveness_timeout_ns, nanos_per_milli, longest_ns),
+           integer("liveness_check_interval_ns", supervisor.liveness_check_interval_ns, nanos_per_milli, longest_ns),
+           tables<SupervisorPolicySettings>("policies", supervisor.policies, policy_fields)}};
 }
 
 }  // namespace

@@ -69,6 +69,14 @@ struct ConsumerSettings {
   Nanos qos_interval_ns = nanos_per_second;
 };
 
+struct SupervisorPolicySettings {
+  std::uint32_t stream_id = 0;    // 0 = every stream
+  std::uint32_t consumer_id = 0;  // 0 = every consumer
+  std::string mode = "STREAM";
+  bool use_shm = true;
+  std::string payload_fallback_uri;
+};
+
 struct SupervisorSettings {
   std::string aeron_dir;
   std::string aeron_uri = "aeron:ipc";
@@ -77,6 +85,7 @@ struct SupervisorSettings {
   std::uint32_t stream_id = 0;  // 0 = all
   Nanos liveness_timeout_ns = 5 * nanos_per_second;
   Nanos liveness_check_interval_ns = nanos_per_second;
+  std::vector<SupervisorPolicySettings> policies;
 };
 
 }  // namespace tensorpool::apps

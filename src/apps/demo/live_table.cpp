@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace tensorpool::apps {
 namespace {
@@ -81,16 +80,13 @@ void LiveTable::show(const std::deque<Station>& stations, double seconds) {
   if (style_ == TableStyle::json) return print_json(json_of(stations, seconds));
   const auto rows = table_rows(stations);
   if (style_ == TableStyle::lines) {
-    for (std::size_t i = rows_shown_ == 0 ? 0 : 1; i < rows.size(); ++i) {
+    for (std::size_t i = header_shown_ ? 1 : 0; i < rows.size(); ++i) {
       print_line(fmt::format("{:>5}  {}", i == 0 ? "time" : fmt::format("{:.0f} s", seconds), rows[i]));
     }
   } else {
-    constexpr std::string_view clear_line = "\x1b[2K";
-    if (rows_shown_ != 0) fmt::print("\x1b[{}A", rows_shown_);
-    for (const std::string& row : rows) fmt::print("{}{}\n", clear_line, row);
-    std::fflush(stdout);
+    lines_.show(rows);
   }
-  rows_shown_ = rows.size();
+  header_shown_ = true;
 }
 
 }  // namespace tensorpool::apps

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "apps/demo/station.hpp"
+#include "apps/support/redrawn_lines.hpp"
 
 namespace tensorpool::apps {
 
@@ -19,7 +20,8 @@ class LiveTable {
 
  private:
   TableStyle style_;
-  std::size_t rows_shown_ = 0;
+  bool header_shown_ = false;
+  RedrawnLines lines_;
 };
 
 // A row for each consumer of a stream, in the order of the stream ids, with a header; public for the tests.

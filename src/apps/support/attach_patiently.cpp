@@ -47,17 +47,25 @@ void pause() {
   ::nanosleep(&length, nullptr);
 }
 
-bool is_passing(const Error& error) {
-  return error.code == ErrorCode::not_found || error.code == ErrorCode::unavailable ||
-         error.code == ErrorCode::timed_out;
-}
-
 bool place_is_taken(const Error& error) {
   return error.code == ErrorCode::refused &&
          error.message.find(protocol::refusal_producer_attached) != std::string::npos;
 }
 
 }  // namespace
+
+bool detail::is_passing(const Error& error) {
+  return error.code == ErrorCode::not_found || error.code == ErrorCode::unavailable ||
+         error.code == ErrorCode::timed_out;
+}
+
+std::function<bool(std::string_view)> detail::waiting(const Patience& patience) {
+  return [voice = Voice(patience)](std::string_view what) mutable {
+    if (!voice.waiting_for(what)) return false;
+    pause();
+    return true;
+  };
+}
 
 std::string describe_wait(const ClientOptions& options) {
   return fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}",
@@ -70,17 +78,7 @@ Result<Client> connect_patiently(ClientOptions options, const Patience& patience
   options.keep_waiting = [voice = Voice(patience), what = describe_wait(options)]() mutable {
     return voice.waiting_for(what);
   };
-  Voice voice(patience);
-  for (;;) {
-    Result<Client> client = Client::connect(options);
-    if (client || !is_passing(client.error())) {
-      return client;
-    }
-    if (!voice.waiting_for(client.error().message)) {
-      return stopped();
-    }
-    pause();
-  }
+  return wait_for_media_driver([&] { return Client::connect(options); }, patience);
 }
 
 Result<Producer> attach_patiently(Client& client, const ProducerOptions& options, const Patience& patience) {

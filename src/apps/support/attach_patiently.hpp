@@ -28,4 +28,22 @@ struct Patience {
 [[nodiscard]] Result<Producer> attach_patiently(Client& client, const ProducerOptions& options,
                                                 const Patience& patience);
 
+namespace detail {
+[[nodiscard]] bool is_passing(const Error& error);
+// Says now and then what is waited for, pauses, and tells whether to go on.
+[[nodiscard]] std::function<bool(std::string_view)> waiting(const Patience& patience);
+}  // namespace detail
+
+// What `make` makes once there is a media driver: for anything that connects. The error has code `closed` when `stop`
+// said so.
+template <class Make>
+[[nodiscard]] auto wait_for_media_driver(Make&& make, const Patience& patience) -> decltype(make()) {
+  const auto go_on = detail::waiting(patience);
+  for (;;) {
+    auto made = make();
+    if (made || !detail::is_passing(made.error())) return made;
+    if (!go_on(made.error().message)) return Error{ErrorCode::closed, "stopped while waiting"};
+  }
+}
+
 }  // namespace tensorpool::apps

@@ -9,6 +9,7 @@
 
 #include "apps/support/driver_host.hpp"
 #include "apps/support/hosted_role.hpp"
+#include "apps/support/supervisor_host.hpp"
 #include "base/error.hpp"
 
 namespace tensorpool::apps {
@@ -21,7 +22,8 @@ struct RoleKind {
 };
 
 // A driver comes first: the others are its clients.
-const std::array kinds{RoleKind{"driver", {"driver", "shm", "policies", "profiles", "streams"}, start_driver}};
+const std::array kinds{RoleKind{"driver", {"driver", "shm", "policies", "profiles", "streams"}, start_driver},
+                       RoleKind{"supervisor", {"supervisor"}, start_supervisor}};
 
 // The environment alone starts no role: it is the same for all programs of a session.
 bool file_has(const NodeConfig& config, const std::string& table) {

@@ -16,6 +16,8 @@ NodeConfig load(const ConfigFile& file, std::map<std::string, std::string> varia
 TEST(NodeRoles, FollowFromTheTablesOfTheFile) {
   EXPECT_EQ(*roles_of(load(ConfigFile("[driver]\ninstance_id = \"a\"\n")), {}), Roles{"driver"});
   EXPECT_EQ(*roles_of(load(ConfigFile("[profiles.a]\nheader_nslots = 8\n")), {}), Roles{"driver"});
+  EXPECT_EQ(*roles_of(load(ConfigFile("[supervisor]\nstream_id = 5\n[driver]\ninstance_id = \"a\"\n")), {}),
+            (Roles{"driver", "supervisor"}));
 }
 
 TEST(NodeRoles, AreThoseAskedForWhateverTheFileHas) {

@@ -153,6 +153,12 @@ ClientOptions Invocation::consumer_client(const NodeConfig& config) const {
   return client;
 }
 
+SupervisorOptions Invocation::supervisor(const NodeConfig& config) const {
+  SupervisorOptions supervisor = supervisor_options(config, config);
+  apply(supervisor.where);
+  return supervisor;
+}
+
 void Invocation::apply(ClientOptions& client) const {
   const auto set = [](const auto& option, auto& target) {
     if (option) {

@@ -22,6 +22,7 @@
 #include "apps/config/node_config.hpp"
 #include "apps/support/exit_code.hpp"
 #include "tensorpool/client.hpp"
+#include "tensorpool/supervisor.hpp"
 
 namespace tensorpool::apps::tp {
 
@@ -70,6 +71,8 @@ class Invocation {
   // What Client::connect needs, from the configuration and the options over it.
   [[nodiscard]] ClientOptions producer_client(const NodeConfig& config) const;
   [[nodiscard]] ClientOptions consumer_client(const NodeConfig& config) const;
+  // What Supervisor::create needs, likewise.
+  [[nodiscard]] SupervisorOptions supervisor(const NodeConfig& config) const;
 
  private:
   void apply(ClientOptions& client) const;

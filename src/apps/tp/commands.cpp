@@ -14,6 +14,8 @@ void register_commands(Registry& registry) {
   register_consume(registry);
   register_counters(registry);
   register_listen(registry);
+  register_top(registry);
+  register_supervise(registry);
   register_shm(registry);
 }
 

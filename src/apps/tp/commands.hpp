@@ -15,6 +15,8 @@ void register_doctor(Registry& registry);   // doctor
 void register_publish(Registry& registry);  // publish pattern|images|camera
 void register_consume(Registry& registry);  // consume
 
+void register_top(Registry& registry);
+void register_supervise(Registry& registry);
 void register_counters(Registry& registry);
 void register_listen(Registry& registry);
 

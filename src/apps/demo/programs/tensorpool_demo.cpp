@@ -1,6 +1,5 @@
 // tensorpool_demo: the camera pipeline as separate processes, and the proof that it lost and damaged nothing unseen.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -28,7 +27,7 @@ std::string own_directory() { return std::filesystem::read_symlink("/proc/self/e
 
 TableStyle style_of(const Arguments& arguments) {
   if (arguments.format == "json") return TableStyle::json;
-  return ::isatty(STDOUT_FILENO) != 0 ? TableStyle::redrawn : TableStyle::lines;
+  return on_terminal() ? TableStyle::redrawn : TableStyle::lines;
 }
 
 Result<DemoDirectory> make_directory() {
