@@ -47,7 +47,9 @@ Result<FileLock> FileLock::try_acquire(const std::string& path, mode_t mode) {
   auto fd = open_locked(path, mode, LOCK_EX);
   if (!fd) return fd.error();
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::pwrite(fd->get(), pid.data(), pid.size(), 0) < 0) return errno_error(errno, "cannot write lock file {}", path);
+  // On hugetlbfs a file is mapped and cannot be written (EINVAL); it locks all the same.
+  if (::pwrite(fd->get(), pid.data(), pid.size(), 0) < 0 && errno != EINVAL)
+    return errno_error(errno, "cannot write lock file {}", path);
   return FileLock(*std::move(fd), path, true);
 }
 
