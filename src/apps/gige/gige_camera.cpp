@@ -70,6 +70,12 @@ bool GigeCamera::in_control() const noexcept {
   return camera_ && arv_gv_device_is_controller(ARV_GV_DEVICE(arv_camera_get_device(camera_.get()))) != FALSE;
 }
 
+Status GigeCamera::set_region(std::int32_t width, std::int32_t height) {
+  options_.width = width;
+  options_.height = height;
+  return configure();
+}
+
 Status GigeCamera::configure() {
   const auto failed = [this](std::string_view what, const AravisError& error) {
     return make_error(ErrorCode::invalid_argument, "camera {}: cannot set {}: {}", options_.address, what,
@@ -145,6 +151,11 @@ GigeCamera::Counts GigeCamera::counts() const noexcept {
 std::uint64_t tag_of(ArvBuffer* buffer) noexcept { return GPOINTER_TO_SIZE(arv_buffer_get_user_data(buffer)); }
 
 bool is_whole(ArvBuffer* buffer) noexcept { return arv_buffer_get_status(buffer) == ARV_BUFFER_STATUS_SUCCESS; }
+
+const std::byte* memory_of(ArvBuffer* buffer) noexcept {
+  std::size_t bytes = 0;
+  return static_cast<const std::byte*>(arv_buffer_get_data(buffer, &bytes));
+}
 
 TensorLayout layout_of(ArvBuffer* buffer) {
   std::size_t bytes = 0;

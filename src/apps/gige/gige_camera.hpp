@@ -28,6 +28,8 @@ class GigeCamera {
   // time.
   [[nodiscard]] bool in_control() const noexcept;
 
+  // Images of another size from the next stream on. REQUIRES: no stream is open.
+  [[nodiscard]] Status set_region(std::int32_t width, std::int32_t height);
   // Bytes of one image as the camera is set.
   [[nodiscard]] std::size_t payload_bytes() const noexcept { return payload_bytes_; }
   // Makes the stream to which buffers are queued; start() then lets images flow. After close_stream() both begin anew.
@@ -62,6 +64,8 @@ class GigeCamera {
 
 [[nodiscard]] std::uint64_t tag_of(ArvBuffer* buffer) noexcept;
 [[nodiscard]] bool is_whole(ArvBuffer* buffer) noexcept;
+// Where its bytes lie: the memory that was queued.
+[[nodiscard]] const std::byte* memory_of(ArvBuffer* buffer) noexcept;
 
 // Shape and type of what a whole buffer holds; opaque bytes for pixel formats that are packed or unknown.
 [[nodiscard]] TensorLayout layout_of(ArvBuffer* buffer);

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "apps/flow/crc32c.hpp"
+#include "tensorpool/inflight_queue.hpp"
 
 namespace tensorpool::apps {
 namespace {
@@ -18,7 +18,7 @@ constexpr Nanos reopen_wait_ns = nanos_per_second / 2;
 class CameraPublisher {
  public:
   CameraPublisher(const CameraPublishOptions& options, PublishSession& session, GigeCamera& camera)
-      : options_(options), session_(session), camera_(camera) {}
+      : options_(options), session_(session), camera_(camera), in_flight_(options.in_flight) {}
 
   ~CameraPublisher() { camera_.close_stream(); }  // before the claims go
 
@@ -51,10 +51,10 @@ class CameraPublisher {
   }
 
   // A new epoch is other memory: what the camera still fills belongs to nobody any more.
-  [[nodiscard]] bool is_remapped() const {
+  [[nodiscard]] bool is_remapped() {
     const std::uint64_t epoch = session_.producer.stats().epoch;
-    return epoch != 0 && std::any_of(in_flight_.begin(), in_flight_.end(),
-                                     [epoch](const auto& entry) { return entry.second.epoch() != epoch; });
+    const auto oldest = in_flight_.oldest();
+    return epoch != 0 && oldest && in_flight_.find(*oldest)->epoch() != epoch;
   }
 
   // A camera that is gone is looked for again and again: it may come back.
@@ -84,31 +84,30 @@ class CameraPublisher {
       if (!claim) return {};
       const std::uint64_t tag = next_tag_++;
       const auto memory = claim->payload().first(camera_.payload_bytes());
-      in_flight_.emplace(tag, std::move(*claim));
-      camera_.queue(memory, tag);
+      if (in_flight_.push(tag, std::move(*claim))) camera_.queue(memory, tag);
     }
     return {};
   }
 
   void complete(ArvBuffer* buffer) {
-    const auto found = in_flight_.find(tag_of(buffer));
-    if (found == in_flight_.end()) return;
-    SlotClaim claim = std::move(found->second);
-    in_flight_.erase(found);
+    auto claim = in_flight_.take(tag_of(buffer));
+    if (!claim) return;
     if (!is_whole(buffer)) {
       ++incomplete_;
       return;  // the claim goes, and its sequence is a gap that the producer left on purpose
     }
     const TensorLayout layout = layout_of(buffer);
-    const auto content = claim.payload().first(layout.extent_bytes());
-    const CrcRecord record{claim.epoch(), claim.seq(), session_.end.wants_crc() ? crc32c(content) : 0,
+    const auto content = claim->payload().first(layout.extent_bytes());
+    if (memory_of(buffer) != content.data()) ++elsewhere_;
+    const CrcRecord record{claim->epoch(), claim->seq(), session_.end.wants_crc() ? crc32c(content) : 0,
                            static_cast<std::uint32_t>(content.size())};
-    session_.end.committed(std::move(claim).commit(layout, {.timestamp_ns = arrival_of(buffer)}), record);
+    session_.end.committed(std::move(*claim).commit(layout, {.timestamp_ns = arrival_of(buffer)}), record);
     ++sent_;
   }
 
   void count_camera_drops() {
     session_.end.extra()["camera_incomplete"] = incomplete_;
+    session_.end.extra()["camera_not_in_place"] = elsewhere_;
     session_.end.extra()["camera_no_buffer"] = camera_.counts().no_buffer;
     session_.end.extra()["camera_restarts"] = restarts_;
   }
@@ -116,10 +115,11 @@ class CameraPublisher {
   const CameraPublishOptions& options_;
   PublishSession& session_;
   GigeCamera& camera_;
-  std::map<std::uint64_t, SlotClaim> in_flight_;
+  InflightQueue in_flight_;
   std::uint64_t next_tag_ = 1;
   std::uint64_t sent_ = 0;
   std::uint64_t incomplete_ = 0;
+  std::uint64_t elsewhere_ = 0;  // images that did not lie in their slots; none ever should
   std::uint64_t restarts_ = 0;
   bool running_ = false;   // images flow
   bool said_why_ = false;  // of the failure that lasts
