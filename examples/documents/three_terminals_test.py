@@ -101,6 +101,7 @@ class ThreeTerminals(unittest.TestCase):
         producer.kill()
         self.await_line(supervisor, "producer_gone")
         again = self.producer(0)
+        self.await_line(again, "frames published")
         self.await_line(supervisor, "epoch_changed")
         self.stop(again, supervisor, driver)
 
