@@ -17,6 +17,7 @@ void register_commands(Registry& registry) {
   register_top(registry);
   register_supervise(registry);
   register_shm(registry);
+  register_completion(registry);
 }
 
 int run_tp(const std::vector<std::string>& arguments) {

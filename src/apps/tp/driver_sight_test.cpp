@@ -51,7 +51,7 @@ TEST_F(DriverSeen, ShowsStreamsClientsAndLeasesTogether) {
 }
 
 TEST_F(DriverSeen, IsTheOneThatWasAskedFor) {
-  EXPECT_EQ(run(with_config("driver leases --instance driver-01")).text, "no leases\n");
+  EXPECT_EQ(run("driver leases --instance driver-01", "TENSORPOOL_CONFIG=" + config_).text, "no leases\n");
   const Outcome other = run_shell(TP_TOOL_BINARY " driver-list-leases driver-02 --config " + config_ + " 2>&1");
   EXPECT_EQ(other.status, 3);
   EXPECT_TRUE(has(other, "is called driver-01, not driver-02")) << other.text;

@@ -67,6 +67,11 @@ Verdict validate_config(const std::string& path, const Result<NodeConfig>& loade
     verdict.profiles[stream.name] = stream.profile;
   }
   verdict.notes = describe_footprint(loaded->driver);
+  verdict.caches = Machine().caches();
+  verdict.pools = pools_of(loaded->driver);
+  for (const CacheFit& pool : verdict.pools) {
+    verdict.notes.push_back(describe(pool, verdict.caches));
+  }
   if (const auto rate = descriptor_rate_limit(loaded->driver.driver.descriptor_channel)) {
     verdict.notes.push_back(fmt::format(
         "each producer may publish up to about {} frames/s before a stalled consumer costs descriptors; for more, give "
@@ -104,6 +109,10 @@ Json to_json(const Verdict& verdict) {
                                  {"bytes", stream.bytes}});
     }
     json["total_bytes"] = verdict.footprint->total_bytes;
+    json["pools"] = Json::array();
+    for (const CacheFit& pool : verdict.pools) {
+      json["pools"].push_back(to_json(pool, verdict.caches));
+    }
   }
   return json;
 }

@@ -8,6 +8,7 @@
 
 #include "apps/config/node_config.hpp"
 #include "apps/flow/stats_json.hpp"
+#include "apps/tp/cache_fit.hpp"
 
 namespace tensorpool::apps::tp {
 
@@ -17,7 +18,9 @@ struct Verdict {
   std::vector<std::string> warnings;
   std::optional<driver::Footprint> footprint;   // when there is no error
   std::map<std::string, std::string> profiles;  // of each static stream, by its name
-  std::vector<std::string> notes;               // memory per stream and in sum, descriptor rate
+  std::vector<std::string> notes;               // memory per stream and in sum, what fits in cache, descriptor rate
+  std::vector<CacheFit> pools;                  // of every profile
+  Caches caches;                                // of this machine
 
   [[nodiscard]] bool ok() const { return errors.empty(); }
 };

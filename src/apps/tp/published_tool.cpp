@@ -37,6 +37,9 @@ constexpr Positional stream{"stream_id", "--stream", "TP_STREAM_ID"};
 constexpr Positional lease_id{"lease_id", "--lease-id", "TP_LEASE_ID"};
 constexpr Positional shm_uri{"uri", "", "TP_SHM_URI"};
 constexpr Positional instance_id{"driver_instance_id", "--instance", ""};
+constexpr Positional metadata_channel{"channel", "--metadata-channel", "TP_METADATA_CHANNEL"};
+constexpr Positional metadata_stream{"stream_id", "--metadata-stream-id", "TP_METADATA_STREAM_ID"};
+constexpr Positional duration{"duration_s", "--seconds", ""};
 constexpr Positional config_path{"config_path", "", ""};
 
 constexpr std::string_view no_discovery = "tp cannot ask a discovery service";
@@ -72,6 +75,33 @@ const std::vector<Published>& table() {
       {"driver-list-leases", {"driver", "leases"}, {instance_id}},
       {"driver-list-streams", {"driver", "streams"}, {instance_id}},
       {"driver-config-validate", {"driver", "validate"}, {config_path}},
+      {"driver-counters", {"counters"}, {aeron_dir}},
+      {"stats", {"counters"}, {aeron_dir}},
+      {"announce-listen",
+       {"listen", "announce"},
+       {aeron_dir,
+        {"channel", "--announce-channel", "TP_CHANNEL"},
+        {"stream_id", "--announce-stream-id", "TP_STREAM_ID"},
+        duration}},
+      {"control-listen", {"listen", "control"}, {aeron_dir, control_channel, control_stream, duration}},
+      {"metadata-listen", {"listen", "metadata"}, {aeron_dir, metadata_channel, metadata_stream, duration}},
+      {"metadata-dump",
+       {"listen", "metadata"},
+       {aeron_dir, metadata_channel, metadata_stream, {"timeout_ms", "--seconds", "", As::seconds_from_ms}}},
+      {"qos-listen",
+       {"listen", "qos"},
+       {aeron_dir,
+        {"channel", "--qos-channel", "TP_QOS_CHANNEL"},
+        {"stream_id", "--qos-stream-id", "TP_QOS_STREAM_ID"},
+        duration}},
+      {"driver-config-dump", {}, {}, "tp driver validate --format json says what a configuration comes to"},
+      {"validate-uri", {}, {}, "tp shm inspect URI judges the URI and the file that it names"},
+      {"read-header", {}, {}, "tp shm validate judges every slot header; none is printed one by one"},
+      {"shm-validate",
+       {},
+       {},
+       "tp shm validate compares every file with its path and its neighbours, not with values given by hand"},
+      {"send-consumer-config", {}, {}, "a supervisor's policy says what consumers are told"},
       {"read-superblock", {"shm", "inspect"}, {shm_uri}},
       {"shm-summary", {"shm", "inspect"}, {shm_uri}},
       {"discovery-list", {}, {}, no_discovery},
@@ -173,8 +203,9 @@ std::string published_usage() {
                                 : fmt::format("\n      = tp {}\n", fmt::join(command.ours, " "));
   }
   return out +
-         "\nVariables: TP_AERON_DIR, TP_CONTROL_CHANNEL, TP_CONTROL_STREAM_ID, TP_CLIENT_ID, TP_ROLE, TP_STREAM_ID, "
-         "TP_LEASE_ID, TP_SHM_URI\n"
+         "\nVariables: TP_AERON_DIR, TP_CHANNEL, TP_CONTROL_CHANNEL, TP_CONTROL_STREAM_ID, TP_METADATA_CHANNEL,\n"
+         "TP_METADATA_STREAM_ID, TP_QOS_CHANNEL, TP_QOS_STREAM_ID, TP_CLIENT_ID, TP_ROLE, TP_STREAM_ID, TP_LEASE_ID,\n"
+         "TP_SHM_URI\n"
          "Example: tp_tool driver-attach /dev/shm/aeron aeron:ipc 1000 7 producer 42\n";
 }
 

@@ -1,11 +1,14 @@
-// tp shm inspect | gc
+// tp shm inspect | validate | gc
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 
 #include "apps/tp/commands.hpp"
 #include "apps/tp/shm_gc.hpp"
 #include "apps/tp/shm_inspect.hpp"
+#include "apps/tp/shm_validate.hpp"
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
 #include "base/user.hpp"
@@ -78,6 +81,31 @@ int inspect(const Invocation& invocation, const std::string& path) {
   return all_ok ? exit_ok : exit_failed;
 }
 
+// Whether somebody holds the namespace now; a directory without a lock never had an owner.
+bool is_in_use(const std::string& namespace_dir) {
+  const std::string path = namespace_dir + "/driver.lock";
+  return ::access(path.c_str(), F_OK) == 0 && !FileLock::try_acquire(path);
+}
+
+int validate(const Invocation& invocation, const std::string& path) {
+  const bool is_config = path.empty() || path.ends_with(".toml");
+  const Result<std::vector<std::string>> where =
+      is_config ? places(invocation, path) : Result<std::vector<std::string>>(std::vector{path});
+  if (!where) {
+    return fail(where.error());
+  }
+  ShmVerdict verdict;
+  for (const std::string& dir : *where) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(dir, ignored)) {
+      return fail(make_error(ErrorCode::not_found, "{}: no such directory", dir));
+    }
+    validate_namespace(dir, is_in_use(dir), verdict);
+  }
+  invocation.json() ? print_json(to_json(verdict)) : print_line(describe(verdict));
+  return verdict.ok() ? exit_ok : exit_failed;
+}
+
 struct GcArguments {
   std::string config;
   std::uint32_t keep = 0;
@@ -144,6 +172,12 @@ void register_shm(Registry& registry) {
            "tp shm inspect /dev/shm/tensorpool-$USER/default/1",
            [path](const Invocation& invocation) { return inspect(invocation, *path); })
       .add_option("PATH", *path, "a region file, its shm:file URI, a directory of them, or a configuration (*.toml)");
+  auto checked = std::make_shared<std::string>();
+  registry
+      .add(group, "validate", "Check every file of a namespace: superblocks, sizes, modes, slots",
+           "tp shm validate driver.toml",
+           [checked](const Invocation& invocation) { return validate(invocation, *checked); })
+      .add_option("PATH", *checked, "a namespace's directory, or a configuration (*.toml)");
   add_gc(registry, group);
 }
 
