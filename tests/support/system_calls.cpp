@@ -5,14 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/ptrace.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 
 namespace tensorpool {
 namespace {
+
+using CallInfo = __ptrace_syscall_info;
 
 // Two calls that nobody makes by chance mark the beginning and the end.
 constexpr long begin_mark = 0x7e501001;
@@ -22,23 +22,24 @@ constexpr int not_prepared = 77;
 [[noreturn]] void run_child(const std::function<std::function<void()>()>& prepare) {
   ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
   ::raise(SIGSTOP);
-  const auto work = prepare();
+  auto work = prepare();
   if (!work) ::_exit(not_prepared);
   ::syscall(SYS_getpgid, begin_mark);
   work();
   ::syscall(SYS_getpgid, end_mark);
+  work = nullptr;  // with all that it made
   ::_exit(0);
 }
 
 // What the child is about to call; nothing for the end of a call, or another stop.
-bool is_entry(pid_t child, ptrace_syscall_info& info) {
+bool is_entry(pid_t child, CallInfo& info) {
   const long got = ::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info);
   return got > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY;
 }
 
 class Count {
  public:
-  void enter(const ptrace_syscall_info& info) {
+  void enter(const CallInfo& info) {
     const auto number = static_cast<long>(info.entry.nr);
     const auto argument = static_cast<long>(info.entry.args[0]);
     if (number == SYS_getpgid && argument == begin_mark) {
@@ -68,7 +69,7 @@ CountedCalls watch(pid_t child) {
     if (::waitpid(child, &status, 0) != child) return {0, {}, std::strerror(errno)};
     if (WIFEXITED(status) || WIFSIGNALED(status)) break;
     deliver = 0;
-    ptrace_syscall_info info{};
+    CallInfo info{};
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
       if (is_entry(child, info)) count.enter(info);
     } else {

@@ -31,6 +31,9 @@ constexpr Field<ProducerStats> producer_fields[] = {
     {"invalid_layout", &ProducerStats::invalid_layout},
     {"claims_refused", &ProducerStats::claims_refused},
     {"not_attached", &ProducerStats::not_attached},
+    {"progress_sent", &ProducerStats::progress_sent},
+    {"progress_dropped", &ProducerStats::progress_dropped},
+    {"progress_refused", &ProducerStats::progress_refused},
     {"first_seq", &ProducerStats::first_seq},
     {"next_seq", &ProducerStats::next_seq},
 };

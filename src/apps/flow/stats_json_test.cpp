@@ -6,12 +6,15 @@ namespace tensorpool::apps {
 namespace {
 
 TEST(StatsJson, ProducerCountersComeBackAsTheyWere) {
-  const ProducerStats stats{1, 2, 3, 4, 5, 6, 7, 8, 1'700'000'000'000'000'009, 10, 11};
+  ProducerStats stats{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+  stats.epoch = 1'700'000'000'000'000'009;
+  stats.first_seq = 15;
+  stats.next_seq = 16;
   const auto back = producer_stats_from(Json::parse(to_json(stats).dump()));
   ASSERT_TRUE(back);
   EXPECT_EQ(to_json(*back), to_json(stats));
   EXPECT_EQ(back->epoch, stats.epoch);
-  EXPECT_EQ(back->next_seq, 11U);
+  EXPECT_EQ(back->next_seq, 16U);
 }
 
 TEST(StatsJson, ConsumerCountersComeBackAsTheyWere) {

@@ -69,8 +69,8 @@ TEST_F(Daemon, SaysWhyARoleCannotStart) {
   EXPECT_EQ(daemon->wait(), 2);
   EXPECT_TRUE(daemon->said("driver_typo: unknown")) << daemon->output();
   const auto lonely = start({"--config", config()}, {"DRIVER_MEDIA_DRIVER=external"});
-  EXPECT_EQ(lonely->wait(), 1) << lonely->output();
-  EXPECT_TRUE(lonely->said("tensorpoold: ")) << lonely->output();
+  EXPECT_EQ(lonely->wait(), 3) << lonely->output();
+  EXPECT_TRUE(lonely->said("tensorpoold: the driver cannot reach its media driver")) << lonely->output();
 }
 
 TEST_F(Daemon, ValidatesWithoutStartingAnything) {

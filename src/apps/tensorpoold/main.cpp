@@ -35,11 +35,6 @@ void declare(CLI::App& app, Arguments& arguments) {
       "Exit status: 0 done, 1 failed, 2 bad arguments or configuration, 3 no media driver, 4 refused.");
 }
 
-int fail(const Error& error) {
-  fmt::print(stderr, "tensorpoold: {}\n", error.message);
-  return exit_code_of(error.code);
-}
-
 int validate(const NodeConfig& config, const std::vector<std::string>& roles) {
   fmt::print("{}: runs {}\n", config.file, fmt::join(roles, ", "));
   if (std::find(roles.begin(), roles.end(), "driver") == roles.end()) return exit_ok;
@@ -53,16 +48,16 @@ int run(const Arguments& arguments) {
   const std::string path =
       arguments.config.empty() ? environment.get("TENSORPOOL_CONFIG").value_or("") : arguments.config;
   if (path.empty()) {
-    return fail(
-        {ErrorCode::invalid_argument, "no configuration file; name one with --config, or in TENSORPOOL_CONFIG"});
+    return give_up("tensorpoold", {ErrorCode::invalid_argument,
+                                   "no configuration file; name one with --config, or in TENSORPOOL_CONFIG"});
   }
   const auto config = load_node_config(path, environment);
-  if (!config) return fail(config.error());
+  if (!config) return give_up("tensorpoold", config.error());
   const auto roles = roles_of(*config, arguments.roles);
-  if (!roles) return fail(roles.error());
+  if (!roles) return give_up("tensorpoold", roles.error());
   if (arguments.validate) return validate(*config, *roles);
   const Status ran = run_node(*config, *roles, stderr_log());
-  return ran ? exit_ok : fail(ran.error());
+  return ran ? exit_ok : give_up("tensorpoold", ran.error());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -15,14 +16,19 @@ namespace {
 
 class Listening : public RunningDriver {
  protected:
-  void SetUp() override { ASSERT_EQ(await_status().status, 0); }
+  void SetUp() override {
+    ASSERT_EQ(await_status().status, 0);
+    producer_ = std::make_unique<Background>(std::vector<std::string>{"publish", "pattern", "--bytes", "1000", "--rate",
+                                                                      "50", "--name", "cam1", "--attribute",
+                                                                      "exposure_us=250", "--config", config_});
+    consumer_ = std::make_unique<Background>(std::vector<std::string>{"consume", "--config", config_});
+  }
   // The lines that come; more time than any machine needs.
   Outcome listen(const std::string& arguments) const { return run(with_config("listen --seconds 50 " + arguments)); }
 
   Background driver_{{"driver", "run", config_}};
-  Background producer_{{"publish", "pattern", "--bytes", "1000", "--rate", "50", "--name", "cam1", "--attribute",
-                        "exposure_us=250", "--config", config_}};
-  Background consumer_{{"consume", "--config", config_}};
+  std::unique_ptr<Background> producer_;  // once there is a media driver
+  std::unique_ptr<Background> consumer_;
 };
 
 TEST_F(Listening, ShowsWhatPassesOnEachStream) {

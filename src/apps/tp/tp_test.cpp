@@ -255,7 +255,7 @@ TEST_F(Frames, AreOfTheConfiguredStreamAndClient) {
   EXPECT_EQ(outcome.status, 0);
   EXPECT_TRUE(has(outcome, "stream 7: attached as consumer 78")) << outcome.text;
   EXPECT_TRUE(has(outcome, "verified 5")) << outcome.text;
-  EXPECT_TRUE(has(outcome, "consumer.decimation has no effect yet")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "lost decimated")) << outcome.text;
 }
 
 TEST_F(Frames, ThatDoNotComeInTimeAreAFailure) {
