@@ -17,7 +17,7 @@ namespace {
 
 struct RoleKind {
   const char* name;
-  std::initializer_list<const char*> tables;  // any of them in the file makes it run
+  std::vector<std::string> tables;  // any of them in the file makes it run
   Result<std::unique_ptr<HostedRole>> (*start)(const NodeConfig& config, const LogSink& sink);
 };
 
@@ -35,7 +35,7 @@ bool file_has(const NodeConfig& config, const std::string& table) {
 bool runs(const RoleKind& kind, const NodeConfig& config, const std::vector<std::string>& wanted) {
   if (!wanted.empty()) return std::find(wanted.begin(), wanted.end(), kind.name) != wanted.end();
   return std::any_of(kind.tables.begin(), kind.tables.end(),
-                     [&](const char* table) { return file_has(config, table); });
+                     [&](const std::string& table) { return file_has(config, table); });
 }
 
 Error named(std::string_view role, const Error& error, std::size_t roles) {
