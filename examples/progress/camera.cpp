@@ -1,4 +1,5 @@
 // A camera with a rolling shutter: its rows appear over 20 ms, and it says so as they come.
+#include <algorithm>
 #include <chrono>
 #include <tensorpool/tensorpool.hpp>
 #include <thread>
@@ -15,7 +16,7 @@ int main() {
     auto claim = producer->claim(layout.extent_bytes(), layout);
     for (std::size_t row = 0; claim && row < 1000; row += 50) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      std::fill_n(claim->payload().begin() + row * 2000, 50 * 2000, static_cast<std::byte>(row));
+      std::ranges::fill(claim->payload().subspan(row * 2000, 50 * 2000), static_cast<std::byte>(row));
       claim->progress((row + 50) * 2000);
     }
     if (claim) std::move(*claim).commit(layout, {.timestamp_ns = began});

@@ -15,7 +15,8 @@ int main() {
   };
   auto supervisor = tensorpool::Supervisor::create(options);
   if (!supervisor) return std::puts(supervisor.error().message.c_str()), 1;
-  for (tensorpool::Nanos next = 0; !producer_gone;) {
+  tensorpool::Nanos next = 0;
+  while (!producer_gone) {
     const tensorpool::Nanos now = tensorpool::monotonic_now();
     supervisor->do_work(now);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -11,8 +11,6 @@
 namespace tensorpool::detail {
 namespace {
 
-using Kind = AttachNotice::Kind;
-
 constexpr int silent_periods = 3;
 constexpr int lease_periods = 3;
 // Beyond it a question is asked anew: the driver's memory of answers is not for ever.
@@ -138,7 +136,7 @@ void AttachSession::check_time(Nanos now) {
 void AttachSession::check_lease(Nanos now) {
   if (now - last_alive_ > silent_periods * settings_.announce_period_ns && !silent_) {
     silent_ = true;
-    notify(Kind::driver_silent, ErrorCode::unavailable,
+    notify(NoticeKind::driver_silent, ErrorCode::unavailable,
            fmt::format("{}: no announce for {} periods; the driver may be gone. The lease goes on for now", name(),
                        silent_periods));
     begin_attempt(now, true);
@@ -194,7 +192,7 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
     }
     if (closing_) return close_if_done();
     last_refusal_ = grant.error().message;
-    notify(Kind::broken, ErrorCode::protocol_error, fmt::format("{}: {}", name(), last_refusal_));
+    notify(NoticeKind::broken, ErrorCode::protocol_error, fmt::format("{}: {}", name(), last_refusal_));
     if (!lease_) back_off(now);
     return;
   }
@@ -209,7 +207,7 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
                  now + keepalive_interval(grant->lease_duration_ns),
                  std::nullopt};
   if (known) return;
-  notify(Kind::granted);
+  notify(NoticeKind::granted);
   notices_.back().grant = *std::move(grant);
 }
 
@@ -237,7 +235,7 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
     return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}",
                                 name(), last_refusal_));
   }
-  if (attached_once_) notify(Kind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
+  if (attached_once_) notify(NoticeKind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
   back_off(now);
 }
 
@@ -264,7 +262,7 @@ void AttachSession::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
   // An old log that is replayed to a new subscriber may hold a goodbye from before we asked.
   if (!lease_ || over_ || closing_ || shutdown.timestamp_ns < static_cast<std::uint64_t>(lease_->asked_at)) return;
   end_lease(false);
-  notify(Kind::shutdown, ErrorCode::unavailable,
+  notify(NoticeKind::shutdown, ErrorCode::unavailable,
          fmt::format("{}: the driver shut down ({}){}{}", name(), protocol::to_string(shutdown.reason),
                      shutdown.error_message.empty() ? "" : ": ", escape(shutdown.error_message)));
   back_off(now);
@@ -330,7 +328,7 @@ void AttachSession::give_back(std::uint64_t lease_id) {
 }
 
 void AttachSession::lose(std::string why, Nanos now) {
-  notify(Kind::lost, ErrorCode::unavailable, std::move(why));
+  notify(NoticeKind::lost, ErrorCode::unavailable, std::move(why));
   silent_ = false;
   // An answer that is under way may hold the next lease: keep waiting for it.
   if (attempt_ && attempt_->probe && !attempt_->quiet) {
@@ -352,7 +350,7 @@ void AttachSession::confirm_alive(Nanos now) noexcept {
 
 void AttachSession::fail(Nanos now, Error error) {
   retry_at_.reset();
-  notices_.push_back({Kind::failed, std::move(error), std::nullopt});
+  notices_.push_back({NoticeKind::failed, std::move(error), std::nullopt});
   // What was granted but could not be used has to be given back, and so has what is granted when nobody waits any more.
   closing_ = true;
   deadline_ = now + (attempt_ ? attempt_limit_ns : detach_limit_ns);
@@ -368,10 +366,10 @@ void AttachSession::close() {
   attempt_.reset();
   partings_.clear();
   over_ = true;
-  notify(Kind::closed, ErrorCode::closed);
+  notify(NoticeKind::closed, ErrorCode::closed);
 }
 
-void AttachSession::notify(Kind kind, ErrorCode code, std::string text) {
+void AttachSession::notify(NoticeKind kind, ErrorCode code, std::string text) {
   notices_.push_back({kind, {code, std::move(text)}, std::nullopt});
 }
 

@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "support/time_units.hpp"
+
 namespace tensorpool::detail {
 namespace {
 
@@ -13,11 +15,7 @@ using protocol::ShmAttachRequest;
 using protocol::ShmAttachResponse;
 using protocol::ShmDetachRequest;
 using protocol::ShmLeaseKeepalive;
-using Kind = AttachNotice::Kind;
 using State = AttachSession::State;
-
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 
 // A session, the messages it wants to send, and a clock driven by hand.
 class AttachSessionTest : public testing::Test {
@@ -65,7 +63,7 @@ class AttachSessionTest : public testing::Test {
     r.error_message = std::move(text);
     return r;
   }
-  std::optional<Kind> next_notice(AttachSession& session) {
+  std::optional<NoticeKind> next_notice(AttachSession& session) {
     auto notice = session.take_notice();
     if (!notice) return std::nullopt;
     text_ = notice->error.message;
@@ -77,7 +75,7 @@ class AttachSessionTest : public testing::Test {
     session.start(now_);
     pump(session);
     session.on(ok(), now_);
-    ASSERT_EQ(next_notice(session), Kind::granted);
+    ASSERT_EQ(next_notice(session), NoticeKind::granted);
     session.on_mapped(now_);
     ASSERT_EQ(session.state(), State::attached);
   }
@@ -140,7 +138,7 @@ TEST_F(AttachSessionTest, TellsTheCallerWhenNobodyAnswersInTime) {
   auto session = make({.attach_timeout_ns = second});
   session.start(now_);
   run(session, 1010 * ms);
-  ASSERT_EQ(next_notice(session), Kind::failed);
+  ASSERT_EQ(next_notice(session), NoticeKind::failed);
   EXPECT_EQ(code_, ErrorCode::timed_out);
   EXPECT_NE(text_.find("1000 ms"), std::string::npos) << text_;
   const std::size_t asked = attaches_.size();
@@ -155,7 +153,7 @@ TEST_F(AttachSessionTest, GivesBackALeaseThatIsGrantedAfterTheTimeOut) {
   auto session = make({.role = Role::producer, .attach_timeout_ns = second});
   session.start(now_);
   run(session, 1010 * ms);
-  ASSERT_EQ(next_notice(session), Kind::failed);
+  ASSERT_EQ(next_notice(session), NoticeKind::failed);
   run(session, 5 * second);
   EXPECT_FALSE(session.over());
   session.on(ok(), now_);
@@ -170,7 +168,7 @@ TEST_F(AttachSessionTest, WaitsForNoLateAnswerWhenTheClientEnds) {
   auto session = make({.attach_timeout_ns = second});
   session.start(now_);
   run(session, 1010 * ms);
-  ASSERT_EQ(next_notice(session), Kind::failed);
+  ASSERT_EQ(next_notice(session), NoticeKind::failed);
   session.detach(now_);
   run(session, 510 * ms);
   EXPECT_TRUE(session.over());
@@ -183,7 +181,7 @@ TEST_F(AttachSessionTest, TakesAnAnswerThatArrivesWithItsTimeOut) {
   now_ += 100 * ms;
   session.on(ok(), now_);
   pump(session);
-  ASSERT_EQ(next_notice(session), Kind::granted);
+  ASSERT_EQ(next_notice(session), NoticeKind::granted);
   EXPECT_EQ(session.state(), State::attached);
   session.on_mapping_failed({ErrorCode::permission_denied, "no"}, now_);
   pump(session);
@@ -195,7 +193,7 @@ TEST_F(AttachSessionTest, DetachesEveryLeaseThatItGaveUp) {
   auto session = make({.client_id = 9});
   attach(session);
   run(session, 3100 * ms);  // the driver is silent: it asks whether it still knows us
-  ASSERT_EQ(next_notice(session), Kind::driver_silent);
+  ASSERT_EQ(next_notice(session), NoticeKind::driver_silent);
   ASSERT_GE(attaches_.size(), 2u);
   session.detach(now_);
   session.on(ok(200), now_);  // before the first detach could go out
@@ -241,7 +239,7 @@ TEST_F(AttachSessionTest, HandsAFinalRefusalToTheFirstCallerAtOnce) {
     session.start(now_);
     pump(session);
     session.on(refusal(text), now_);
-    ASSERT_EQ(next_notice(session), Kind::failed);
+    ASSERT_EQ(next_notice(session), NoticeKind::failed);
     EXPECT_EQ(code_, ErrorCode::refused);
     EXPECT_NE(text_.find(text), std::string::npos) << text_;
     EXPECT_TRUE(session.over());
@@ -276,7 +274,7 @@ TEST_F(AttachSessionTest, ReportsATakenIdThatTheUserChose) {
   session.start(now_);
   pump(session);
   session.on(refusal("client_id already attached"), now_);
-  EXPECT_EQ(next_notice(session), Kind::failed);
+  EXPECT_EQ(next_notice(session), NoticeKind::failed);
 }
 
 TEST_F(AttachSessionTest, KeepsTheLeaseAliveAndRetriesWhatCouldNotBeSent) {
@@ -325,7 +323,7 @@ TEST_F(AttachSessionTest, GoesOnWithKeepalivesUntilARevokeArrives) {
   session.on(
       protocol::ShmLeaseRevoked{0, 100, 5, 9, Role::consumer, protocol::LeaseRevokeReason::expired, "unknown lease"},
       now_);
-  EXPECT_EQ(next_notice(session), Kind::lost);
+  EXPECT_EQ(next_notice(session), NoticeKind::lost);
 }
 
 TEST_F(AttachSessionTest, GivesTheLeaseUpWhenItHasExpiredForCertain) {
@@ -336,7 +334,7 @@ TEST_F(AttachSessionTest, GivesTheLeaseUpWhenItHasExpiredForCertain) {
     session.on_announce(1, now_);
     static_cast<void>(session.due(now_));
   }
-  ASSERT_EQ(next_notice(session), Kind::lost);
+  ASSERT_EQ(next_notice(session), NoticeKind::lost);
   EXPECT_NE(text_.find("expired"), std::string::npos);
   EXPECT_EQ(session.state(), State::backoff);
 }
@@ -346,7 +344,7 @@ TEST_F(AttachSessionTest, ReattachesAfterARevokeWithTheOriginalModeAndANewQuesti
   attach(session);
   protocol::ShmLeaseRevoked revoked{0, 100, 5, 9, Role::producer, protocol::LeaseRevokeReason::expired, {}};
   session.on(revoked, now_);
-  ASSERT_EQ(next_notice(session), Kind::lost);
+  ASSERT_EQ(next_notice(session), NoticeKind::lost);
   session.on(revoked, now_);  // an edge, consumed once
   EXPECT_FALSE(session.take_notice());
   run_until_asked(session, 2);
@@ -355,7 +353,7 @@ TEST_F(AttachSessionTest, ReattachesAfterARevokeWithTheOriginalModeAndANewQuesti
   EXPECT_EQ(attaches_[1].stream_id, 5u);
   EXPECT_NE(attaches_[0].correlation_id, attaches_[1].correlation_id);
   session.on(refusal("producer already attached"), now_);
-  EXPECT_EQ(next_notice(session), Kind::refused);
+  EXPECT_EQ(next_notice(session), NoticeKind::refused);
   EXPECT_EQ(session.state(), State::backoff);
 }
 
@@ -378,7 +376,7 @@ TEST_F(AttachSessionTest, EndsOnAShutdownNoticeButNotOnAReplayedOne) {
   EXPECT_EQ(session.state(), State::attached);
   session.on(protocol::ShmDriverShutdown{static_cast<std::uint64_t>(now_), protocol::ShutdownReason::admin, "bye"},
              now_);
-  EXPECT_EQ(next_notice(session), Kind::shutdown);
+  EXPECT_EQ(next_notice(session), NoticeKind::shutdown);
   EXPECT_EQ(session.state(), State::backoff);
 }
 
@@ -386,7 +384,7 @@ TEST_F(AttachSessionTest, AsksAPausedDriverWithoutGivingItsLeaseUp) {
   auto session = make({.role = Role::producer});
   attach(session);
   run(session, 3100 * ms);
-  ASSERT_EQ(next_notice(session), Kind::driver_silent);
+  ASSERT_EQ(next_notice(session), NoticeKind::driver_silent);
   EXPECT_EQ(session.state(), State::attached);
   ASSERT_GE(attaches_.size(), 2u);
   EXPECT_TRUE(detaches_.empty());
@@ -402,10 +400,10 @@ TEST_F(AttachSessionTest, WritesOnForOneGraceBeyondTheDeadlineOfASilentDriver) {
   auto session = make({.role = Role::producer});
   attach(session);
   run(session, 5900 * ms);
-  EXPECT_EQ(next_notice(session), Kind::driver_silent);
+  EXPECT_EQ(next_notice(session), NoticeKind::driver_silent);
   EXPECT_EQ(session.state(), State::attached);
   run(session, 200 * ms);
-  EXPECT_EQ(next_notice(session), Kind::lost);
+  EXPECT_EQ(next_notice(session), NoticeKind::lost);
   EXPECT_NE(session.state(), State::attached);
 }
 
@@ -413,10 +411,10 @@ TEST_F(AttachSessionTest, TakesTheLeaseOfADriverThatCameBackWithoutMemory) {
   auto session = make({.role = Role::producer});
   attach(session);
   run(session, 3500 * ms);
-  EXPECT_EQ(next_notice(session), Kind::driver_silent);
+  EXPECT_EQ(next_notice(session), NoticeKind::driver_silent);
   session.on_announce(2, now_);  // its announce overtakes its response
   session.on(ok(200, 3), now_);
-  EXPECT_EQ(next_notice(session), Kind::granted);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
   EXPECT_EQ(session.state(), State::attached);
 }
 
@@ -471,7 +469,7 @@ TEST_F(AttachSessionTest, DetachesTheOldLeaseBeforeItAsksForANewOne) {
   EXPECT_FALSE(next_notice(session));
   run(session, second);
   session.on_announce(2, now_);
-  ASSERT_EQ(next_notice(session), Kind::lost);
+  ASSERT_EQ(next_notice(session), NoticeKind::lost);
   EXPECT_TRUE(attaches_.size() == 1 && detaches_.empty());
   pump(session);
   ASSERT_EQ(detaches_.size(), 1u);
@@ -500,13 +498,13 @@ TEST_F(AttachSessionTest, DropsABrokenResponseGivesItsLeaseBackAndAsksAgain) {
   auto broken = ok();
   broken.header_slot_bytes = 128;
   session.on(broken, now_);
-  EXPECT_EQ(next_notice(session), Kind::broken);
+  EXPECT_EQ(next_notice(session), NoticeKind::broken);
   EXPECT_EQ(session.state(), State::backoff);
   run_until_asked(session, 2);
   EXPECT_EQ(detaches_.at(0).lease_id, 100u);
   ASSERT_EQ(attaches_.size(), 2u);
   session.on(ok(), now_);
-  EXPECT_EQ(next_notice(session), Kind::granted);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
 }
 
 TEST_F(AttachSessionTest, FailsTheFirstAttachWhenItsRegionsCannotBeMapped) {
@@ -514,9 +512,9 @@ TEST_F(AttachSessionTest, FailsTheFirstAttachWhenItsRegionsCannotBeMapped) {
   session.start(now_);
   pump(session);
   session.on(ok(), now_);
-  EXPECT_EQ(next_notice(session), Kind::granted);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
   session.on_mapping_failed({ErrorCode::permission_denied, "no"}, now_);
-  EXPECT_EQ(next_notice(session), Kind::failed);
+  EXPECT_EQ(next_notice(session), NoticeKind::failed);
   pump(session);
   EXPECT_EQ(detaches_.size(), 1u);
 }
@@ -529,7 +527,7 @@ TEST_F(AttachSessionTest, DetachesUntilItIsAnsweredOrTimeIsUp) {
   run(session, 250 * ms);
   EXPECT_EQ(detaches_.size(), 3u);
   session.on(protocol::ShmDetachResponse{detaches_[0].correlation_id, ResponseCode::ok, {}});
-  EXPECT_EQ(next_notice(session), Kind::closed);
+  EXPECT_EQ(next_notice(session), NoticeKind::closed);
   EXPECT_TRUE(session.over());
 
   auto unanswered = make({});

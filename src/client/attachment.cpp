@@ -114,29 +114,28 @@ void Attachment::detach(Nanos now) {
 }
 
 void Attachment::handle(AttachNotice notice, Nanos now) {
-  using Kind = AttachNotice::Kind;
   switch (notice.kind) {
-    case Kind::granted:
+    case NoticeKind::granted:
       return map(*notice.grant, now);
-    case Kind::failed:
+    case NoticeKind::failed:
       return ticket_->settle(explain(std::move(notice.error)));
-    case Kind::refused:
-    case Kind::broken:
+    case NoticeKind::refused:
+    case NoticeKind::broken:
       return emit(EventKind::refused, std::move(notice.error.message));
-    case Kind::lost:
+    case NoticeKind::lost:
       withdraw();
       return emit(EventKind::revoked, std::move(notice.error.message));
-    case Kind::shutdown:
+    case NoticeKind::shutdown:
       withdraw();
       return emit(EventKind::driver_shutdown, std::move(notice.error.message));
-    case Kind::driver_silent:
+    case NoticeKind::driver_silent:
       return emit(EventKind::driver_silent, std::move(notice.error.message));
-    case Kind::producer_gone:
+    case NoticeKind::producer_gone:
       owner_directory_.clear();
       return emit(EventKind::producer_gone, std::move(notice.error.message));
-    case Kind::trouble:
+    case NoticeKind::trouble:
       return emit(EventKind::log, std::move(notice.error.message));
-    case Kind::closed:
+    case NoticeKind::closed:
       return ticket_->settle(Error{ErrorCode::closed, "the client was closed"});
   }
 }

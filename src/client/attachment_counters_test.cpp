@@ -1,12 +1,10 @@
 #include "client/attachment_counters.hpp"
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
-
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 
 class AttachmentCountersTest : public StreamBench {
  protected:

@@ -5,14 +5,13 @@
 #include <limits>
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
 
 using protocol::LeaseRevokeReason;
 using protocol::Role;
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 
 class ClientTest : public ClientBench {
  protected:

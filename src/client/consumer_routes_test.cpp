@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "support/time_units.hpp"
+
 namespace tensorpool::detail {
 namespace {
-
-constexpr Nanos second = nanos_per_second;
 
 class ConsumerRoutesTest : public testing::Test {
  protected:

@@ -2,26 +2,22 @@
 #include <gtest/gtest.h>
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
 
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
-constexpr std::uint32_t consumer_id = 70;
-
 class ConsumerSelectionTest : public StreamBench {
  protected:
   void attach_consumer(ConsumerOptions wanted) {
-    wanted.client_id = consumer_id;
+    wanted.client_id = reader_id;
     attach({}, wanted);
     run(client, 10 * ms);
   }
   PublishStatus publish_at(std::uint64_t seed, Nanos timestamp_ns) {
     return producer->publish(TensorLayout::raw_bytes(100), pattern(100, seed), {.timestamp_ns = timestamp_ns});
   }
-  static protocol::ConsumerConfig config(protocol::Mode mode, bool use_shm = true,
-                                         std::uint32_t consumer = consumer_id) {
+  static protocol::ConsumerConfig config(protocol::Mode mode, bool use_shm = true, std::uint32_t consumer = reader_id) {
     protocol::ConsumerConfig made;
     made.stream_id = 5;
     made.consumer_id = consumer;
@@ -152,7 +148,7 @@ TEST_F(ConsumerSelectionTest, StopsReadingSharedMemoryWhenToldToAndSaysWhereToGo
 
 TEST_F(ConsumerSelectionTest, IgnoresAConfigForSomebodyElse) {
   attach_consumer({});
-  say(config(protocol::Mode::rate_limited, false, consumer_id + 1));
+  say(config(protocol::Mode::rate_limited, false, reader_id + 1));
   auto other_stream = config(protocol::Mode::rate_limited, false);
   other_stream.stream_id = 6;
   say(other_stream);

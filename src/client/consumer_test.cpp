@@ -5,11 +5,11 @@
 #include <random>
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
 
-constexpr Nanos ms = nanos_per_milli;
 constexpr std::int32_t descriptor_stream = 1100;
 
 class ConsumerTest : public StreamBench {
@@ -475,7 +475,7 @@ TEST_F(ConsumerTest, CountsTheClaimsThatWereGivenUpLastInAnEpoch) {
   attach();
   publish(0);
   EXPECT_EQ(poll(), (Seqs{0}));
-  { const auto first = claim(), second = claim(); }
+  { const auto first = claim(), next = claim(); }
   producer.reset();
   run(client, 20 * ms);
   EXPECT_EQ(poll(), (Seqs{}));

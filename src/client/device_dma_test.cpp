@@ -4,13 +4,12 @@
 
 #include "client/scripted_driver_test.hpp"
 #include "support/simulated_camera.hpp"
+#include "support/time_units.hpp"
 #include "support/wait.hpp"
 #include "tensorpool/inflight_queue.hpp"
 
 namespace tensorpool::detail {
 namespace {
-
-constexpr Nanos ms = nanos_per_milli;
 
 void fill(std::span<std::byte> part, std::size_t offset, std::uint64_t seed) {
   const auto whole = pattern(offset + part.size(), seed);

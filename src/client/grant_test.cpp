@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/time_units.hpp"
+
 namespace tensorpool::detail {
 namespace {
 
 using protocol::ShmAttachResponse;
-
-constexpr Nanos second = nanos_per_second;
 
 // A response whose one field is spoilt must never be mapped.
 TEST(Grant, RefusesEveryMissingOrWrongField) {

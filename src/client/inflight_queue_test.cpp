@@ -20,7 +20,7 @@ class InflightQueueTest : public StreamBench {
 TEST_F(InflightQueueTest, GivesBackTheClaimOfABufferInAnyOrder) {
   InflightQueue inflight(3);
   EXPECT_TRUE(inflight.empty());
-  for (const std::uint64_t id : {70, 5, 900}) EXPECT_TRUE(inflight.push(id, claim()));
+  for (const std::uint64_t id : {70U, 5U, 900U}) EXPECT_TRUE(inflight.push(id, claim()));
   EXPECT_TRUE(inflight.full());
   EXPECT_EQ(seq_of(inflight.take(900)), 2u);
   EXPECT_EQ(seq_of(inflight.take(70)), 0u);
@@ -45,9 +45,9 @@ TEST_F(InflightQueueTest, KnowsNoBufferThatWasNotPushedOrWasTaken) {
 TEST_F(InflightQueueTest, RefusesAUsedIdAndAFullQueueAndLeavesTheClaimToItsCaller) {
   InflightQueue inflight(2);
   ASSERT_TRUE(inflight.push(1, claim()));
-  auto second = claim();
-  EXPECT_FALSE(inflight.push(1, std::move(second)));
-  EXPECT_TRUE(inflight.push(2, std::move(second)));
+  auto next = claim();
+  EXPECT_FALSE(inflight.push(1, std::move(next)));
+  EXPECT_TRUE(inflight.push(2, std::move(next)));
   auto third = claim();
   EXPECT_FALSE(inflight.push(3, std::move(third)));
   EXPECT_EQ(commit(std::move(third)), PublishStatus::ok);
@@ -56,7 +56,7 @@ TEST_F(InflightQueueTest, RefusesAUsedIdAndAFullQueueAndLeavesTheClaimToItsCalle
 
 TEST_F(InflightQueueTest, PopsInTheOrderOfThePushesWhateverWasTakenBetween) {
   InflightQueue inflight(4);
-  for (const std::uint64_t id : {40, 30, 20, 10}) ASSERT_TRUE(inflight.push(id, claim()));
+  for (const std::uint64_t id : {40U, 30U, 20U, 10U}) ASSERT_TRUE(inflight.push(id, claim()));
   EXPECT_EQ(inflight.oldest(), 40u);
   EXPECT_EQ(seq_of(inflight.pop()), 0u);
   EXPECT_EQ(seq_of(inflight.take(20)), 2u);
@@ -71,7 +71,7 @@ TEST_F(InflightQueueTest, PopsInTheOrderOfThePushesWhateverWasTakenBetween) {
 TEST_F(InflightQueueTest, AbandonsWhatIsLeftInIt) {
   {
     InflightQueue inflight(4);
-    for (const std::uint64_t id : {0, 1, 2}) ASSERT_TRUE(inflight.push(id, claim()));
+    for (const std::uint64_t id : {0U, 1U, 2U}) ASSERT_TRUE(inflight.push(id, claim()));
     EXPECT_TRUE(inflight.take(1));  // gone at once
     EXPECT_EQ(producer->stats().abandoned, 1u);
   }

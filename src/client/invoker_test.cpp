@@ -2,12 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
-
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 
 class Invoker : public StreamBench {
  protected:

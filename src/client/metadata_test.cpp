@@ -2,12 +2,10 @@
 #include "tensorpool/metadata.hpp"
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
-
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 
 class MetadataTest : public StreamBench {
  protected:

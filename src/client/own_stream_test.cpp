@@ -4,22 +4,20 @@
 #include <random>
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
 
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 constexpr std::int32_t shared_stream = 1100;
 constexpr std::int32_t own_stream = 31000;
-constexpr std::uint32_t consumer_id = 70;
 
 class OwnStreamTest : public StreamBench {
  protected:
   OwnStreamTest() { driver->own_stream = own_stream; }
 
   static ConsumerOptions wishes(std::uint32_t max_rate_hz = 0) {
-    return {.client_id = consumer_id, .max_rate_hz = max_rate_hz, .own_streams = true};
+    return {.client_id = reader_id, .max_rate_hz = max_rate_hz, .own_streams = true};
   }
   PublishStatus publish_next(std::size_t size = 100) {
     const std::uint64_t seq = producer->stats().next_seq;
@@ -75,7 +73,7 @@ TEST_F(OwnStreamTest, ChangesOverToItsOwnStreamWithoutLosingOrDoublingAFrame) {
 }
 
 TEST_F(OwnStreamTest, ChangesOverWhileManyFramesWaitToBeRead) {
-  attach({}, {.client_id = consumer_id, .skip_threshold = 100, .own_streams = true});
+  attach({}, {.client_id = reader_id, .skip_threshold = 100, .own_streams = true});
   Seqs taken;
   for (int i = 0; i < 200; ++i) {
     run(client, 10 * ms);
@@ -140,7 +138,7 @@ TEST_F(OwnStreamTest, GoesBackToTheSharedStreamWhenItsOwnIsClosed) {
   driver->send(protocol::ShmLeaseRevoked{static_cast<std::uint64_t>(now),
                                          4711,
                                          5,
-                                         consumer_id,
+                                         reader_id,
                                          protocol::Role::consumer,
                                          protocol::LeaseRevokeReason::expired,
                                          {}});
@@ -155,7 +153,7 @@ TEST_F(OwnStreamTest, GoesBackToTheSharedStreamWhenItsOwnIsClosed) {
 }
 
 TEST_F(OwnStreamTest, FollowsAProducerThatComesBackOrComesLater) {
-  consumer.emplace(client.attach_consumer({.stream_id = 5, .client_id = consumer_id, .own_streams = true}).value());
+  consumer.emplace(client.attach_consumer({.stream_id = 5, .client_id = reader_id, .own_streams = true}).value());
   run(client, 2 * second);
   producer.emplace(client.attach_producer({.stream_id = 5}).value());
   run(client, 10 * ms);
@@ -264,7 +262,7 @@ TEST_P(OwnStreamBalance, HoldsUnderRandomDropsRevokesModesAndEpochs) {
           driver->send(protocol::ShmLeaseRevoked{static_cast<std::uint64_t>(now),
                                                  4711,
                                                  5,
-                                                 consumer_id,
+                                                 reader_id,
                                                  protocol::Role::consumer,
                                                  protocol::LeaseRevokeReason::expired,
                                                  {}});

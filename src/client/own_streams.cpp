@@ -4,12 +4,6 @@
 #include "protocol/constants.hpp"
 
 namespace tensorpool::detail {
-namespace {
-
-constexpr std::size_t descriptor_bytes = protocol::message_header_length + protocol::FrameDescriptor::block_length;
-
-}  // namespace
-
 void OwnStreams::continue_from(const OwnStreams& before) noexcept {
   for (Stream& stream : streams_) {
     for (const Stream& old : before.streams_) {
@@ -24,7 +18,7 @@ std::uint32_t OwnStreams::send(const protocol::FrameDescriptor& descriptor) noex
   const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(descriptor, out)); };
   for (Stream& stream : streams_) {
     if (!stream.gate.opens_at(time)) continue;
-    switch (stream.publication->try_claim(descriptor_bytes, fill)) {
+    switch (stream.publication->try_claim(protocol::fixed_length<protocol::FrameDescriptor>, fill)) {
       case transport::OfferResult::ok:
         stream.gate.pass(time);
         break;

@@ -10,7 +10,6 @@ namespace tensorpool::detail {
 namespace {
 
 constexpr std::uint64_t none_open = ~std::uint64_t{0};
-constexpr std::size_t descriptor_bytes = protocol::message_header_length + protocol::FrameDescriptor::block_length;
 
 // With the time and the version of the metadata, where the application did not give them.
 FrameInfo complete(FrameInfo info, const MetadataBook& metadata) noexcept {
@@ -259,7 +258,8 @@ protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, const FrameI
 
 PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) noexcept {
   const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(descriptor, out)); };
-  const transport::OfferResult result = current_->publication->try_claim(descriptor_bytes, fill);
+  const transport::OfferResult result =
+      current_->publication->try_claim(protocol::fixed_length<protocol::FrameDescriptor>, fill);
   // After the shared stream, always: a consumer that changes over relies on it (ConsumerCore::prove).
   if (own_ != nullptr) own_streams_full_.add(own_->send(descriptor));
   if (result == transport::OfferResult::ok) {

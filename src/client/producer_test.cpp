@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
 
-constexpr Nanos ms = nanos_per_milli;
 constexpr std::int32_t descriptor_stream = 1100;
 
 class ProducerTest : public StreamBench {};
@@ -86,11 +86,11 @@ TEST_F(ProducerTest, LetsBooleansBeReadAsBytes) {
 TEST_F(ProducerTest, SendsDescriptorsInOrderWhenClaimsCompleteInAnyOrder) {
   attach();
   auto first = claim();
-  auto second = claim();
+  auto next = claim();
   auto third = claim();
   EXPECT_EQ(producer->oldest_open_claim(), 0u);
   EXPECT_EQ(commit(std::move(third)), PublishStatus::ok);
-  EXPECT_EQ(commit(std::move(second)), PublishStatus::ok);
+  EXPECT_EQ(commit(std::move(next)), PublishStatus::ok);
   EXPECT_EQ(poll(), (Seqs{}));
   EXPECT_EQ(commit(std::move(first)), PublishStatus::ok);
   EXPECT_EQ(poll(), (Seqs{0, 1, 2}));

@@ -79,9 +79,9 @@ TEST_F(ProgressReadingTest, ReadsTheRowsOfAFrameInFlight) {
 
 TEST_F(ProgressReadingTest, ReadsSeveralFramesInFlight) {
   auto first = claim_described();
-  auto second = claim_described();
-  fill(second, 200);
-  EXPECT_EQ(second.progress(200), ProgressStatus::sent);
+  auto next = claim_described();
+  fill(next, 200);
+  EXPECT_EQ(next.progress(200), ProgressStatus::sent);
   fill(first, 100);
   EXPECT_EQ(first.progress(100), ProgressStatus::sent);
   const auto seen = look();

@@ -8,7 +8,6 @@ namespace tensorpool::detail {
 namespace {
 
 using State = protocol::FrameProgressState;
-constexpr std::size_t progress_bytes = protocol::message_header_length + protocol::FrameProgress::block_length;
 
 }  // namespace
 
@@ -79,7 +78,8 @@ ProgressStatus ProgressReporter::tell(const FrameKey& key, FrameInFlight& frame,
   if (link_ == nullptr) return ProgressStatus::no_consumer;
   const protocol::FrameProgress message{key.stream_id, key.epoch, key.seq, frame.filled_bytes, state};
   const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(message, out)); };
-  const transport::OfferResult result = link_->publication.try_claim(progress_bytes, fill);
+  const transport::OfferResult result =
+      link_->publication.try_claim(protocol::fixed_length<protocol::FrameProgress>, fill);
   if (result == transport::OfferResult::not_connected) return ProgressStatus::no_consumer;
   if (result != transport::OfferResult::ok) {
     dropped_.add();

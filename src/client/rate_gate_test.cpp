@@ -6,11 +6,10 @@
 #include <random>
 #include <vector>
 
+#include "support/time_units.hpp"
+
 namespace tensorpool::detail {
 namespace {
-
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 
 // Offers a frame and lets it pass if it may.
 bool offer(RateGate& gate, Nanos timestamp_ns) {

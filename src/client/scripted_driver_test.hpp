@@ -304,6 +304,8 @@ inline std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed) {
 // One client with a producer and a consumer of stream 5, both at work.
 class StreamBench : public ClientBench {
  protected:
+  static constexpr std::uint32_t reader_id = 70;  // of a consumer that gives its id
+
   explicit StreamBench(ScriptedDriver::Settings settings = {}) : ClientBench(std::move(settings)), client(connect()) {}
 
   void attach(ProducerOptions producing = {}, ConsumerOptions consuming = {}) {

@@ -9,8 +9,6 @@
 namespace tensorpool::detail {
 namespace {
 
-using Kind = AttachNotice::Kind;
-
 constexpr int silent_periods = 3;
 
 }  // namespace
@@ -28,7 +26,7 @@ void StandaloneFollower::start(Nanos now) {
 void StandaloneFollower::detach(Nanos) {
   if (std::exchange(over_, true)) return;
   state_ = State::unattached;
-  notify(Kind::closed, ErrorCode::closed, {});
+  notify(NoticeKind::closed, ErrorCode::closed, {});
 }
 
 // Only time passes here; a follower has nothing to say.
@@ -38,7 +36,7 @@ std::optional<Tenancy::Message> StandaloneFollower::due(Nanos now) {
     lose(fmt::format("no announce for {} periods", silent_periods));
   }
   if (started_ && !attached_once_ && state_ != State::attached && now >= deadline_) {
-    notify(Kind::failed, ErrorCode::timed_out,
+    notify(NoticeKind::failed, ErrorCode::timed_out,
            fmt::format("standalone consumer {} of stream {}: no attachment within {} ms{}{}", client_id_,
                        settings_.stream_id, settings_.attach_timeout_ns / nanos_per_milli, trouble_.empty() ? "" : "; ",
                        trouble_));
@@ -67,12 +65,12 @@ void StandaloneFollower::follow(const protocol::ShmPoolAnnounce& announce, Nanos
     trouble_ = layout.error().message;
     bad_epoch_ = announce.epoch;
     bad_until_ = now + silent_periods * settings_.announce_period_ns;
-    return notify(Kind::trouble, ErrorCode::protocol_error, trouble_);
+    return notify(NoticeKind::trouble, ErrorCode::protocol_error, trouble_);
   }
   epoch_ = announce.epoch;
   last_alive_ = now;
   state_ = State::attached;
-  notify(Kind::granted, {}, {});
+  notify(NoticeKind::granted, {}, {});
   notices_.back().grant = Grant{0, 0, std::nullopt, *std::move(layout), true};
 }
 
@@ -102,7 +100,7 @@ void StandaloneFollower::on_connection_lost() {
 
 void StandaloneFollower::lose(std::string why) {
   state_ = State::attaching;
-  notify(Kind::producer_gone, ErrorCode::unavailable,
+  notify(NoticeKind::producer_gone, ErrorCode::unavailable,
          fmt::format("consumer {}: the producer of stream {} epoch {} is gone: {}. What it left can still be read; "
                      "waiting for the next one",
                      client_id_, settings_.stream_id, epoch_, why));
@@ -114,7 +112,7 @@ std::string StandaloneFollower::likely_reason() const {
                           : "It was announced, but not so that it could be used.";
 }
 
-void StandaloneFollower::notify(Kind kind, ErrorCode code, std::string text) {
+void StandaloneFollower::notify(NoticeKind kind, ErrorCode code, std::string text) {
   notices_.push_back({kind, {code, std::move(text)}, std::nullopt});
 }
 

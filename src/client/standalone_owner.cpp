@@ -10,8 +10,6 @@
 namespace tensorpool::detail {
 namespace {
 
-using Kind = AttachNotice::Kind;
-
 constexpr int fresh_periods = 3;
 constexpr Nanos goodbye_limit_ns = 500 * nanos_per_milli;
 
@@ -42,7 +40,8 @@ void StandaloneOwner::detach(Nanos now) {
 // --- The regions ---
 
 int StandaloneOwner::do_work(Nanos now) {
-  while (auto trouble = regions_.take_trouble()) notify(Kind::trouble, {ErrorCode::io_error, *std::move(trouble)});
+  while (auto trouble = regions_.take_trouble())
+    notify(NoticeKind::trouble, {ErrorCode::io_error, *std::move(trouble)});
   if (over_) return 0;
   if (state_ == State::detaching || failed_) return take_down(now);
   if (state_ == State::backoff && now >= retry_at_) state_ = State::attaching;
@@ -58,7 +57,7 @@ int StandaloneOwner::make_regions(Nanos now) {
     give_up(made.error(), now);
   } else if (*made) {
     state_ = State::attached;
-    notify(Kind::granted, {});
+    notify(NoticeKind::granted, {});
     notices_.back().grant = Grant{0, 0, std::nullopt, regions_.layout()};
   }
   return 1;
@@ -69,14 +68,14 @@ int StandaloneOwner::take_down(Nanos now) {
   if (announced_ && now < deadline_) return 0;
   if (regions_.remove_step()) return 1;
   over_ = true;
-  if (!failed_) notify(Kind::closed, {ErrorCode::closed, {}});
+  if (!failed_) notify(NoticeKind::closed, {ErrorCode::closed, {}});
   return 1;
 }
 
 void StandaloneOwner::give_up(Error error, Nanos now) {
   error.message = fmt::format("standalone producer {}: {}", client_id_, error.message);
   if (attached_once_) {
-    notify(Kind::refused, std::move(error));
+    notify(NoticeKind::refused, std::move(error));
     regions_.begin_anew();
     state_ = State::backoff;
     retry_at_ = now + backoff_.next(random_());
@@ -84,7 +83,7 @@ void StandaloneOwner::give_up(Error error, Nanos now) {
   }
   state_ = State::unattached;
   failed_ = true;
-  notify(Kind::failed, std::move(error));
+  notify(NoticeKind::failed, std::move(error));
 }
 
 void StandaloneOwner::check_deadline(Nanos now) {
@@ -133,7 +132,9 @@ void StandaloneOwner::on_connection_lost() {
 
 Tenancy::State StandaloneOwner::state() const noexcept { return over_ ? State::unattached : state_; }
 
-void StandaloneOwner::notify(Kind kind, Error error) { notices_.push_back({kind, std::move(error), std::nullopt}); }
+void StandaloneOwner::notify(NoticeKind kind, Error error) {
+  notices_.push_back({kind, std::move(error), std::nullopt});
+}
 
 std::optional<AttachNotice> StandaloneOwner::take_notice() {
   if (notices_.empty()) return std::nullopt;

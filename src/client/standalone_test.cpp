@@ -7,13 +7,12 @@
 
 #include "base/file_lock.hpp"
 #include "client/scripted_driver_test.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::detail {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Nanos ms = nanos_per_milli;
-constexpr Nanos second = nanos_per_second;
 using Seqs = std::vector<std::uint64_t>;
 
 class Standalone : public ClientBench {

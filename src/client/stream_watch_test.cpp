@@ -4,13 +4,13 @@
 
 #include <algorithm>
 
+#include "support/time_units.hpp"
+
 namespace tensorpool::detail {
 namespace {
 
 using protocol::Mode;
 using protocol::Role;
-
-constexpr Nanos second = nanos_per_second;
 
 class Watch : public testing::Test {
  protected:

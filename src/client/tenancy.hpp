@@ -33,6 +33,7 @@ struct AttachNotice {
   Error error;
   std::optional<Grant> grant;
 };
+using NoticeKind = AttachNotice::Kind;
 
 class Tenancy {
  public:

@@ -73,6 +73,10 @@ template <class Message>
   return Codec<Message>::decode(bytes);
 }
 
+// Bytes of a message without groups and texts, the header included; of others, what stands before those.
+template <class Message>
+inline constexpr std::size_t fixed_length = message_header_length + Message::block_length;
+
 // Bytes that encode() writes, the header included.
 template <class Message>
 [[nodiscard]] std::size_t encoded_length(const Message& message) noexcept {

@@ -247,12 +247,12 @@ Expected<Message, DecodeFault> Codec<Message>::decode(std::span<const std::byte>
 
 template <class Message>
 std::size_t Codec<Message>::encoded_length(const Message& message) noexcept {
-  return message_header_length + Message::block_length + wire::tail_length(message);
+  return fixed_length<Message> + wire::tail_length(message);
 }
 
 template <class Message>
 std::size_t Codec<Message>::encode(const Message& message, std::span<std::byte> out) noexcept {
-  constexpr std::size_t fixed = message_header_length + Message::block_length;
+  constexpr std::size_t fixed = fixed_length<Message>;
   if (out.size() < fixed) {
     return 0;
   }

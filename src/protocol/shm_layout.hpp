@@ -20,6 +20,7 @@ namespace tensorpool::protocol {
 
 inline constexpr std::size_t superblock_bytes = 64;
 inline constexpr std::size_t header_slot_bytes = 256;
+inline constexpr std::size_t header_slot_words = header_slot_bytes / sizeof(std::uint64_t);
 inline constexpr std::uint32_t stride_alignment = 64;
 inline constexpr std::uint64_t magic = 0x544F504C53484D31;  // "TOPLSHM1", the last letter first in memory
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/expect_says.hpp"
 #include "support/region_files.hpp"
 
 namespace tensorpool::shm {
@@ -29,10 +30,6 @@ std::string refusal(const StoreOptions& options, ErrorCode code) {
   if (store) return {};
   EXPECT_EQ(store.error().code, code) << store.error().message;
   return store.error().message;
-}
-
-void expect_says(const std::string& message, const std::string& what) {
-  EXPECT_NE(message.find(what), std::string::npos) << message;
 }
 
 Status remove_whole(EpochStore& store, std::uint32_t stream_id, std::uint64_t epoch) {

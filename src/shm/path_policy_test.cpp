@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/expect_says.hpp"
 #include "support/temp_dir.hpp"
 
 namespace tensorpool::shm {
@@ -56,10 +57,6 @@ class OpenRegion : public ::testing::Test {
 };
 
 using ::testing::Test;
-
-void expect_says(const std::string& message, const std::string& what) {
-  EXPECT_NE(message.find(what), std::string::npos) << message;
-}
 
 TEST_F(OpenRegion, OpensARegularFileBelowAnAllowedDirectory) {
   EXPECT_TRUE(open_region(ring(), Access::read_only, policy()).has_value());

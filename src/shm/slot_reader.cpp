@@ -7,8 +7,6 @@
 namespace tensorpool::shm {
 namespace {
 
-constexpr std::size_t header_words = protocol::header_slot_bytes / sizeof(std::uint64_t);
-
 // A commit word has room for 63 bits of sequence; a larger one is a lie of its descriptor.
 constexpr bool is_representable(std::uint64_t seq) noexcept { return seq >> 63 == 0; }
 
@@ -61,7 +59,7 @@ SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
   // All 256 bytes once; from here on the live header is not looked at again, or a writer could change it between check
   // and use. The copy is known to be whole before it is judged, so that a lapped reader does not blame the header.
   protocol::TensorSlotHeader256 copy;
-  Seqlock::load_words(copy.bytes.data(), words, header_words);
+  Seqlock::load_words(copy.bytes.data(), words, protocol::header_slot_words);
   if (!Seqlock::unchanged(*words, expected) || copy.seq_commit() != expected) return SlotFault::overwritten;
   return judge(seq, copy, out);
 }
@@ -71,7 +69,7 @@ SlotFault SlotReader::open_in_flight(std::uint64_t seq, SlotView& out) const noe
   const std::uint64_t* words = regions_->header_words(seq);
   if (const std::uint64_t word = Seqlock::observe(*words); !Seqlock::holds(word, seq)) return fault_of_word(word, seq);
   protocol::TensorSlotHeader256 copy;
-  Seqlock::load_words(copy.bytes.data(), words, header_words);
+  Seqlock::load_words(copy.bytes.data(), words, protocol::header_slot_words);
   if (!Seqlock::still_holds(*words, seq) || copy.seq() != seq) return SlotFault::overwritten;
   return judge(seq, copy, out);
 }

@@ -8,7 +8,6 @@
 namespace tensorpool::shm {
 namespace {
 
-constexpr std::size_t header_words = protocol::header_slot_bytes / sizeof(std::uint64_t);
 static_assert(protocol::seq_commit_offset == 0,
               "the commit word is the first of the slot; the others are written below it");
 
@@ -54,7 +53,8 @@ void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta)
   protocol::TensorSlotHeader256 encoded;
   protocol::encode_slot_header(header, encoded.bytes);
   // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
-  Seqlock::store_words(regions_->header_words(seq) + 1, encoded.bytes.data() + sizeof(std::uint64_t), header_words - 1);
+  Seqlock::store_words(regions_->header_words(seq) + 1, encoded.bytes.data() + sizeof(std::uint64_t),
+                       protocol::header_slot_words - 1);
 }
 
 void SlotWriter::expose() noexcept {

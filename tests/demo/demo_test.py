@@ -119,7 +119,9 @@ def by_hand(program):
     script = "mount -t tmpfs -o size=1g tmpfs /dev/shm || exit 90\ntrap 'kill -KILL $all 2>/dev/null' EXIT\n"
     for command in commands[:-1]:
         script += f"{command} & all=\"$! $all\"\nsleep 1\n"  # as fast as a person types
-    script += f"timeout --preserve-status --signal INT 4 {commands[-1]} || exit 91\n"
+    script += f"{commands[-1]} > /dev/shm/last & last=$!\n"
+    script += "until grep -q ' frames,' /dev/shm/last; do kill -0 $last || { cat /dev/shm/last; exit 91; }; sleep 0.1; done\n"
+    script += "kill -TERM $last; wait $last || exit 93; cat /dev/shm/last; rm /dev/shm/last\n"
     script += "for one in $all; do kill -TERM $one; wait $one || exit 92; done\n"
     script += "find /dev/shm -type f -size +0 | sed 's/^/left behind: /'"
     environment = dict(os.environ, TENSORPOOL_CONFIG="config/demo.toml", PATH=f"{Path(program).parent}:{os.environ['PATH']}")

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/file_lock.hpp"
 #include "support/child.hpp"
 #include "support/rig.hpp"
 #include "support/temp_dir.hpp"
@@ -84,6 +85,14 @@ profile = "camera"
     EXPECT_EQ(container.wait(), 0) << container.output();
   }
 
+  // The lock that a driver holds while it lives.
+  [[nodiscard]] std::string lock_file() const {
+    for (const auto& entry : fs::recursive_directory_iterator(shared_.path() + "/shm")) {
+      if (entry.path().filename() == "driver.lock") return entry.path();
+    }
+    return {};
+  }
+
   TempDir shared_{"tp-shared", "/dev/shm"};
   TempDir view_{"tp-containers"};
 };
@@ -118,6 +127,8 @@ TEST_F(Containers, FindTheSuccessorOfADriverThatWasKilledWithItsContainer) {
   const auto viewer = run("consume --stream 1001 --verify");
   EXPECT_TRUE(viewer->await("attached as consumer")) << viewer->output();
   driver->kill();
+  // Its process 1 dies with it, but a little later.
+  EXPECT_TRUE(eventually([&] { return FileLock::try_acquire(lock_file()).has_value(); })) << lock_file();
   driver = start_driver();
   EXPECT_TRUE(camera->await("attached: producer")) << camera->output() << driver->output();
   const auto late = run("consume --stream 1001 --verify --count 50");

@@ -56,7 +56,7 @@ struct Host {
   std::uint64_t committed = 0, lost = 0, incomplete = 0;
 };
 
-struct Reader {
+struct PatternReader {
   Consumer consumer;
   std::uint64_t wrong = 0;
 
@@ -77,7 +77,7 @@ TEST_F(DeviceDma, EveryCompletedFrameIsWholeAndEveryOtherIsCounted) {
   ASSERT_TRUE(consumer) << consumer.error().message;
   auto producer = sender.attach_producer({.stream_id = Rig::stream});
   ASSERT_TRUE(producer) << producer.error().message;
-  Reader reader{std::move(*consumer)};
+  PatternReader reader{std::move(*consumer)};
   publish_pattern(*producer, 100);
   ASSERT_TRUE(eventually([&] { return reader.poll(), reader.consumer.stats().delivered > 0; }));
 

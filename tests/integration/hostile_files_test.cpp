@@ -124,8 +124,8 @@ std::vector<Change> changes_of(const RegionLayout& layout, bool of_pool) {
   const std::string type = ": region_type is neither HEADER_RING nor PAYLOAD_POOL";
   const std::string ring_id = ": pool_id of a header ring is not 0";
   const std::string nslots = ": nslots is not a power of two";
-  const std::string slot = ": slot_bytes is neither the ring's 256 nor the pool's stride";
-  const std::string stride = ": stride_bytes is neither the ring's 0 nor a multiple of 64";
+  const std::string slot_fault = ": slot_bytes is neither the ring's 256 nor the pool's stride";
+  const std::string stride_fault = ": stride_bytes is neither the ring's 0 nor a multiple of 64";
   const std::uint64_t pool_id = layout.pools[0].pool_id;
   return {
       {0, 8, 0, magic},
@@ -143,19 +143,19 @@ std::vector<Change> changes_of(const RegionLayout& layout, bool of_pool) {
       {24, 2, 0, type},
       {24, 2, 3, type},
       {24, 2, 0xFFFF, type},
-      of_pool ? Change{24, 2, 1, ring_id} : Change{24, 2, 2, stride},  // the type of the other kind of region
+      of_pool ? Change{24, 2, 1, ring_id} : Change{24, 2, 2, stride_fault},  // the type of the other kind of region
       {26, 2, 7, of_pool ? differs("pool_id", 7, pool_id) : ring_id},
       {26, 2, 0xFFFF, of_pool ? differs("pool_id", 0xFFFF, pool_id) : ring_id},
       {28, 4, 0, nslots},
       {28, 4, 3, nslots},
       {28, 4, 8, differs("nslots", 8, header_nslots)},
       {28, 4, huge, differs("nslots", huge, header_nslots)},
-      {32, 4, 0, slot},
-      {32, 4, 255, slot},
-      {32, 4, huge, slot},
-      {36, 4, 1, stride},
-      {36, 4, 63, stride},
-      {36, 4, huge, of_pool ? slot : stride},  // a stride that a pool may have, but not with these slots
+      {32, 4, 0, slot_fault},
+      {32, 4, 255, slot_fault},
+      {32, 4, huge, slot_fault},
+      {36, 4, 1, stride_fault},
+      {36, 4, 63, stride_fault},
+      {36, 4, huge, of_pool ? slot_fault : stride_fault},  // a stride that a pool may have, but not with these slots
   };
 }
 

@@ -10,9 +10,6 @@ namespace tensorpool {
 namespace {
 
 // The bounds of the protocol, in milliseconds, for a rig of these options; tests allow more, see generous_ms().
-const RigOptions usual{};
-const std::int64_t period_ms = usual.period_ms;
-const std::int64_t lease_ms = period_ms * usual.lease_periods;
 const std::int64_t silence_ms = 3 * period_ms;
 const std::int64_t remap_ms = 2 * period_ms;
 constexpr std::int64_t media_silence_ms = 2200;  // Aeron's driver time-out, and a keepalive interval

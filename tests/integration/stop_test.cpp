@@ -9,9 +9,6 @@
 namespace tensorpool {
 namespace {
 
-const std::int64_t period_ms = RigOptions{}.period_ms;
-const std::int64_t lease_ms = period_ms * RigOptions{}.lease_periods;
-
 class Stop : public RigTest {
  protected:
   static void end(Child& child) {

@@ -4,17 +4,12 @@
 
 #include "protocol/region_uri.hpp"
 #include "protocol/shm_layout.hpp"
+#include "support/need.hpp"
 #include "support/wait.hpp"
 #include "transport/channel_uri.hpp"
 
 namespace tensorpool {
 namespace {
-
-template <class T>
-T need(Result<T> made) {
-  if (!made) throw std::runtime_error(made.error().message);
-  return *std::move(made);
-}
 
 transport::Connection open(const ClientOptions& where) {
   transport::ConnectionOptions options;

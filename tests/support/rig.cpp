@@ -10,6 +10,7 @@
 #include "apps/config/client_setup.hpp"
 #include "apps/flow/pattern.hpp"
 #include "base/user.hpp"
+#include "support/need.hpp"
 
 namespace tensorpool {
 
@@ -83,13 +84,6 @@ profile = "camera"
                      aeron_dir, options.own_stream_range, base_dir, options.period_ms, options.period_ms,
                      options.lease_periods, options.cleans_up ? "cleanup_shm_on_exit = true" : "", options.policies,
                      options.nslots, pools, Rig::stream, Rig::other_stream);
-}
-
-// REQUIRES: it works in this environment; throws otherwise, which fails the test with the reason.
-template <class T>
-T need(Result<T> made) {
-  if (!made) throw std::runtime_error(made.error().message);
-  return *std::move(made);
 }
 
 }  // namespace

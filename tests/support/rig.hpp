@@ -49,6 +49,9 @@ struct RigOptions {
   std::string own_stream_range{};  // driver.descriptor_stream_id_range
   bool cleans_up = true;           // the driver removes its files at its end; false: its default
 };
+// Of a rig of these options, in milliseconds.
+inline const std::int64_t period_ms = RigOptions{}.period_ms;
+inline const std::int64_t lease_ms = period_ms * RigOptions{}.lease_periods;
 
 class Rig {
  public:

@@ -7,17 +7,9 @@
 namespace tensorpool::apps {
 namespace {
 
-const std::string source_dir = TENSORPOOL_SOURCE_DIR;
-
-NodeConfig loaded(const std::string& file, std::map<std::string, std::string> variables = {}) {
-  Result<NodeConfig> config = load_node_config(source_dir + file, environment_of(std::move(variables)));
-  EXPECT_TRUE(config) << (config ? "" : config.error().message);
-  return config ? *std::move(config) : NodeConfig{};
-}
-
 TEST(ClientSetup, TakesWhatTheDriverUsesFromConfigAndTheRestFromDefaults) {
-  const NodeConfig config = loaded("/docs/examples/driver_integration_example.toml");
-  const ClientOptions options = consumer_client_options(config, loaded("/config/defaults.toml"));
+  const NodeConfig config = loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml");
+  const ClientOptions options = consumer_client_options(config, loaded(TENSORPOOL_SOURCE_DIR "/config/defaults.toml"));
   EXPECT_EQ(options.aeron_dir, "/dev/shm/aeron-ada");
   EXPECT_EQ(options.control.stream_id, 15000);
   EXPECT_EQ(options.announce.stream_id, 15001);
@@ -30,17 +22,18 @@ TEST(ClientSetup, TakesWhatTheDriverUsesFromConfigAndTheRestFromDefaults) {
 TEST(ClientSetup, TakesDescriptorAndMetadataIdsFromDefaultsWhereConfigIsSilent) {
   const ConfigFile defaults("[producer]\ndescriptor_stream_id = 77\nmetadata_stream_id = 78\ncontrol_stream_id = 79\n");
   const NodeConfig role = *load_node_config(defaults.path(), environment_of({}));
-  const ClientOptions options = producer_client_options(loaded("/docs/examples/driver_integration_example.toml"), role);
+  const ClientOptions options =
+      producer_client_options(loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml"), role);
   EXPECT_EQ(options.descriptor.stream_id, 77);
   EXPECT_EQ(options.metadata.stream_id, 78);
   EXPECT_EQ(options.control.stream_id, 15000);
 }
 
 TEST(ClientSetup, LetsTheEnvironmentOfTheRoleWinOverConfig) {
-  const NodeConfig defaults =
-      loaded("/config/defaults.toml", {{"CONSUMER_CONTROL_STREAM_ID", "42"}, {"CONSUMER_AERON_DIR", "/tmp/elsewhere"}});
+  const NodeConfig defaults = loaded(TENSORPOOL_SOURCE_DIR "/config/defaults.toml",
+                                     {{"CONSUMER_CONTROL_STREAM_ID", "42"}, {"CONSUMER_AERON_DIR", "/tmp/elsewhere"}});
   const ClientOptions options =
-      consumer_client_options(loaded("/docs/examples/driver_integration_example.toml"), defaults);
+      consumer_client_options(loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml"), defaults);
   EXPECT_EQ(options.control.stream_id, 42);
   EXPECT_EQ(options.aeron_dir, "/tmp/elsewhere");
 }
@@ -50,7 +43,8 @@ TEST(ClientSetup, GivesASupervisorItsPoliciesAndWhatTheDriverUses) {
       "[supervisor]\nliveness_timeout_ns = 7e9\n[[supervisor.policies]]\nstream_id = 5\nmode = \"RATE_LIMITED\"\n"
       "[[supervisor.policies]]\nconsumer_id = 9\nuse_shm = false\npayload_fallback_uri = \"aeron:udp?endpoint=h:1\"\n");
   const NodeConfig role = *load_node_config(file.path(), environment_of({}));
-  const SupervisorOptions options = supervisor_options(loaded("/docs/examples/driver_integration_example.toml"), role);
+  const SupervisorOptions options =
+      supervisor_options(loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml"), role);
   EXPECT_EQ(options.where.control.stream_id, 15000);
   EXPECT_EQ(options.where.announce.stream_id, 15001);
   EXPECT_EQ(options.where.qos.stream_id, 15002);
@@ -112,7 +106,7 @@ TEST(ClientSetup, WishesForTheWholeStreamByDefault) {
 }
 
 TEST(ClientSetup, ChoosesTheOnlyStream) {
-  const NodeConfig config = loaded("/docs/examples/driver_integration_example.toml");
+  const NodeConfig config = loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml");
   EXPECT_EQ(*choose_stream(config, 0, "consumer.stream_id"), 1u);
   EXPECT_EQ(*choose_stream(config, 9, "consumer.stream_id"), 9u);
   EXPECT_EQ(first_pool_stride(config, 1), 655360u);
@@ -120,7 +114,7 @@ TEST(ClientSetup, ChoosesTheOnlyStream) {
 }
 
 TEST(ClientSetup, AsksForAChoiceAmongSeveralStreams) {
-  const NodeConfig config = loaded("/docs/examples/driver_camera_example.toml");
+  const NodeConfig config = loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_camera_example.toml");
   const Result<std::uint32_t> stream = choose_stream(config, 0, "consumer.stream_id");
   ASSERT_FALSE(stream);
   EXPECT_EQ(stream.error().message, config.file +

@@ -9,21 +9,13 @@
 namespace tensorpool::apps {
 namespace {
 
-const std::string source_dir = TENSORPOOL_SOURCE_DIR;
-
-NodeConfig loaded(const std::string& path, std::map<std::string, std::string> variables = {}) {
-  Result<NodeConfig> config = load_node_config(path, environment_of(std::move(variables)));
-  EXPECT_TRUE(config) << (config ? "" : config.error().message);
-  return config ? *std::move(config) : NodeConfig{};
-}
-
 NodeConfig parsed(const std::string& text, std::map<std::string, std::string> variables = {}) {
   const ConfigFile file(text);
   return loaded(file.path(), std::move(variables));
 }
 
 TEST(UsersFiles, IntegrationExampleLoadsAsItIs) {
-  const NodeConfig config = loaded(source_dir + "/docs/examples/driver_integration_example.toml");
+  const NodeConfig config = loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml");
   const driver::DriverConfig& d = config.driver;
   EXPECT_EQ(d.driver.instance_id, "driver-example");
   EXPECT_EQ(d.driver.aeron_dir, "/dev/shm/aeron-ada");
@@ -43,7 +35,7 @@ TEST(UsersFiles, IntegrationExampleLoadsAsItIs) {
 }
 
 TEST(UsersFiles, CameraExampleLoadsAndWants18GiBAndThreeQuarters) {
-  const NodeConfig config = loaded(source_dir + "/docs/examples/driver_camera_example.toml");
+  const NodeConfig config = loaded(TENSORPOOL_SOURCE_DIR "/docs/examples/driver_camera_example.toml");
   const driver::DriverConfig& d = config.driver;
   EXPECT_EQ(d.driver.aeron_dir, "/dev/shm/aeron");
   EXPECT_TRUE(d.policies.allow_dynamic_streams);
@@ -59,7 +51,7 @@ TEST(UsersFiles, CameraExampleLoadsAndWants18GiBAndThreeQuarters) {
 }
 
 TEST(UsersFiles, DefaultsFileStatesWhatTheProgramAssumes) {
-  const NodeConfig stated = loaded(source_dir + "/config/defaults.toml");
+  const NodeConfig stated = loaded(TENSORPOOL_SOURCE_DIR "/config/defaults.toml");
   const NodeConfig assumed = loaded("");
   EXPECT_EQ(stated.producer.qos_interval_ns, assumed.producer.qos_interval_ns);
   EXPECT_EQ(stated.consumer.mode, assumed.consumer.mode);
@@ -113,7 +105,7 @@ TEST(Loader, WarnsOfAKeyThatIsSetAndHasNoEffectYet) {
   const NodeConfig config = loaded(file.path());
   EXPECT_EQ(config.warnings,
             (std::vector<std::string>{file.path() + ":2: consumer.payload_fallback_uri has no effect yet"}));
-  EXPECT_TRUE(loaded(source_dir + "/config/defaults.toml").warnings.empty());
+  EXPECT_TRUE(loaded(TENSORPOOL_SOURCE_DIR "/config/defaults.toml").warnings.empty());
 }
 
 TEST(Loader, NamesUnknownKeyAndTheNearestKnownOne) {
@@ -326,7 +318,7 @@ TEST(Check, GivesEveryFaultItsOwnPlace) {
 
 TEST(Check, NamesTheVariableOfAKeyThatIsWrong) {
   std::vector<std::string> warnings;
-  const std::string path = source_dir + "/docs/examples/driver_integration_example.toml";
+  const std::string path = TENSORPOOL_SOURCE_DIR "/docs/examples/driver_integration_example.toml";
   const Status verdict = check_driver(loaded(path, {{"POLICIES_REUSE_EXISTING_SHM", "true"}}), warnings);
   ASSERT_FALSE(verdict);
   EXPECT_EQ(verdict.error().message.substr(0, 66),

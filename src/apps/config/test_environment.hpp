@@ -1,6 +1,8 @@
 // An environment of a test's own making, and a configuration file of given text.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <map>
 #include <string>
@@ -35,6 +37,13 @@ class ConfigFile {
   TempDir dir_{"tp-config"};
   std::string path_;
 };
+
+// What the file at `path` says; the test fails if it cannot be loaded.
+inline NodeConfig loaded(const std::string& path, std::map<std::string, std::string> variables = {}) {
+  Result<NodeConfig> config = load_node_config(path, environment_of(std::move(variables)));
+  EXPECT_TRUE(config) << (config ? "" : config.error().message);
+  return config ? *std::move(config) : NodeConfig{};
+}
 
 // The error of loading `text`; "" if it loads.
 inline std::string load_error(const std::string& text, std::map<std::string, std::string> variables = {}) {

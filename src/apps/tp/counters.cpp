@@ -40,7 +40,7 @@ Parts parts_of(const CounterValue& counter) {
 
 // What the label says of its owner, for programs.
 void add_owner(Json& json, const CounterValue& counter) {
-  if (const auto client = detail::parse_counter_label(counter.label)) {
+  if (const auto client = tensorpool::detail::parse_counter_label(counter.label)) {
     json["control_stream_id"] = client->owner.control_stream_id;
     json["role"] = client->owner.role == protocol::Role::producer ? "producer" : "consumer";
     json["client_id"] = client->owner.client_id;

@@ -188,13 +188,13 @@ TEST_F(DoctorTest, CountsStaleEpochs) {
 TEST(Caches, AreReadFromTheSystem) {
   const TempDir root;
   const std::string at = root.path() + "/sys/devices/system/cpu/cpu0/cache/index";
-  const std::vector<std::vector<std::string>> caches{
+  const std::vector<std::vector<std::string>> indices{
       {"1", "Data", "32K"}, {"1", "Instruction", "64K"}, {"2", "Unified", "1024K"}, {"3", "Unified", "32M"}};
-  for (std::size_t i = 0; i < caches.size(); ++i) {
+  for (std::size_t i = 0; i < indices.size(); ++i) {
     fs::create_directories(at + std::to_string(i));
-    write(at + std::to_string(i) + "/level", caches[i][0] + "\n");
-    write(at + std::to_string(i) + "/type", caches[i][1] + "\n");
-    write(at + std::to_string(i) + "/size", caches[i][2] + "\n");
+    write(at + std::to_string(i) + "/level", indices[i][0] + "\n");
+    write(at + std::to_string(i) + "/type", indices[i][1] + "\n");
+    write(at + std::to_string(i) + "/size", indices[i][2] + "\n");
   }
   const Caches found = Machine(root.path()).caches();
   EXPECT_EQ(found.l2_bytes, 1U << 20);

@@ -13,8 +13,8 @@ Bytes bytes_of(const Message& message) {
   EXPECT_EQ(encode(message, std::span(bytes)), bytes.size());
   return bytes;
 }
-std::string text_of(std::span<const std::byte> bytes) { return to_text(describe(bytes), bytes.size()); }
-Json json_of(std::span<const std::byte> bytes) { return to_json(describe(bytes), bytes.size()); }
+std::string text_of(std::span<const std::byte> bytes) { return to_text(protocol::describe(bytes), bytes.size()); }
+Json json_of(std::span<const std::byte> bytes) { return to_json(protocol::describe(bytes), bytes.size()); }
 
 template <class... Messages>
 void expect_a_line_for_each() {
@@ -72,10 +72,10 @@ TEST(MessageText, SaysWhatIsWrongWithAMalformedFragment) {
 }
 
 TEST(MessageText, FindsTheStreamThatAMessageIsAbout) {
-  EXPECT_TRUE(is_about(describe(bytes_of(FrameDescriptor{.stream_id = 5})), 5));
-  EXPECT_FALSE(is_about(describe(bytes_of(FrameDescriptor{.stream_id = 5})), 6));
-  EXPECT_TRUE(is_about(describe(bytes_of(SequenceMergeMapRequest{5, 1})), 5));
-  EXPECT_FALSE(is_about(describe(bytes_of(ShmDriverShutdown{})), 5));
+  EXPECT_TRUE(is_about(protocol::describe(bytes_of(FrameDescriptor{.stream_id = 5})), 5));
+  EXPECT_FALSE(is_about(protocol::describe(bytes_of(FrameDescriptor{.stream_id = 5})), 6));
+  EXPECT_TRUE(is_about(protocol::describe(bytes_of(SequenceMergeMapRequest{5, 1})), 5));
+  EXPECT_FALSE(is_about(protocol::describe(bytes_of(ShmDriverShutdown{})), 5));
 }
 
 }  // namespace

@@ -9,14 +9,13 @@
 #include "base/file_lock.hpp"
 #include "base/user.hpp"
 #include "support/region_files.hpp"
+#include "support/time_units.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
 namespace fs = std::filesystem;
 using State = FoundEpoch::State;
-
-constexpr Nanos second = nanos_per_second;
 
 class Namespace : public ::testing::Test {
  protected:

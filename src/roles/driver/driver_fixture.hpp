@@ -16,11 +16,10 @@
 #include "protocol/dispatch.hpp"
 #include "roles/driver/driver.hpp"
 #include "support/temp_dir.hpp"
+#include "support/time_units.hpp"
 #include "transport/loopback/faults.hpp"
 
 namespace tensorpool::driver {
-
-inline constexpr Nanos ms = nanos_per_milli;
 
 inline transport::ConnectionOptions options_for(const std::string& bus, const std::string& name) {
   transport::ConnectionOptions options;

@@ -301,8 +301,9 @@ TEST_F(DriverHostile, IgnoresTenThousandWrongTokensInAHandfulOfLines) {
   Peer& client = peer();
   log.clear();
   for (int i = 0; i < 10'000; ++i) {
-    client.say(protocol::ShmDriverShutdownRequest{i, protocol::ShutdownReason::admin,
-                                                  i % 2 == 0 ? "the right onf" : std::string(i % 5000, 't'), "please"});
+    client.say(protocol::ShmDriverShutdownRequest{
+        i, protocol::ShutdownReason::admin,
+        i % 2 == 0 ? "the right onf" : std::string(static_cast<std::size_t>(i % 5000), 't'), "please"});
     if (i % 100 == 0) {
       now += 10 * ms;
       cycle();

@@ -4,14 +4,14 @@
 
 #include <optional>
 
+#include "support/time_units.hpp"
+
 namespace tensorpool::supervisor {
 namespace {
 
 using protocol::ConsumerConfig;
 using protocol::ConsumerHello;
 using protocol::Mode;
-
-constexpr Nanos second = nanos_per_second;
 
 class Desk : public testing::Test {
  protected:

@@ -140,10 +140,10 @@ TEST_F(SupervisorBench, ChangesNothingWhenItGoesAndComesBack) {
   EXPECT_TRUE(producer->attached());
   publish(0);
   EXPECT_EQ(poll(), (Seqs{0}));
-  Supervisor second = create();
-  run_all(second, 2 * nanos_per_second);
-  EXPECT_EQ(second.snapshot().producers.at(0).liveness, Liveness::alive);
-  EXPECT_EQ(second.stats().alerts, 0U);
+  Supervisor next = create();
+  run_all(next, 2 * nanos_per_second);
+  EXPECT_EQ(next.snapshot().producers.at(0).liveness, Liveness::alive);
+  EXPECT_EQ(next.stats().alerts, 0U);
 }
 
 TEST_F(SupervisorBench, FollowsAMediaDriverThatComesBack) {
