@@ -25,6 +25,9 @@ if(TENSORPOOL_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Instrumented code makes the first warning guess wrong; the second only says that fences are not modelled.
   target_compile_options(tensorpool_options INTERFACE -Wno-maybe-uninitialized -Wno-tsan)
 endif()
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(tensorpool_options INTERFACE -Wno-subobject-linkage) # a source is taken for a header there
+endif()
 if(TENSORPOOL_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
