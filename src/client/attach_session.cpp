@@ -17,6 +17,8 @@ constexpr int lease_periods = 3;
 constexpr Nanos attempt_limit_ns = 10 * nanos_per_second;
 constexpr Nanos detach_repeat_ns = 100 * nanos_per_milli;
 constexpr Nanos detach_limit_ns = 500 * nanos_per_milli;
+// On the way to another lease the old one is given back until it is answered, or until it has run out by itself.
+constexpr Nanos parting_limit_ns = 5 * nanos_per_second;
 constexpr std::size_t most_partings = 8;
 constexpr Nanos shortest_interval_ns = nanos_per_milli;
 // Ids drawn one after the other without a pause; then something else is wrong.
@@ -61,6 +63,7 @@ std::optional<AttachSession::Message> AttachSession::due(Nanos now) {
   if (over_) return std::nullopt;
   check_time(now);
   if (over_) return std::nullopt;
+  if (!closing_) std::erase_if(partings_, [now](const Parting& p) { return p.give_up_at && now >= *p.give_up_at; });
   for (const Parting& parting : partings_) {
     if (now >= parting.next_send) return parting.request;
   }
@@ -76,11 +79,9 @@ std::optional<AttachSession::Message> AttachSession::due(Nanos now) {
 void AttachSession::sent(const Message& message, Nanos now) {
   if (const auto* const detach = std::get_if<protocol::ShmDetachRequest>(&message)) {
     const auto is_sent = [&](const Parting& p) { return p.request.correlation_id == detach->correlation_id; };
-    // On the way to a new lease the old one is given up in passing; only the last detach waits for its answer.
-    if (!closing_) {
-      std::erase_if(partings_, is_sent);
-    } else if (const auto at = std::find_if(partings_.begin(), partings_.end(), is_sent); at != partings_.end()) {
+    if (const auto at = std::find_if(partings_.begin(), partings_.end(), is_sent); at != partings_.end()) {
       at->next_send = now + detach_repeat_ns;
+      if (!at->give_up_at) at->give_up_at = now + parting_limit_ns;
     }
   } else if (std::holds_alternative<protocol::ShmAttachRequest>(message)) {
     if (attempt_) attempt_->next_send = now + attempt_->repeat.next(random_());
@@ -240,7 +241,9 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
 }
 
 void AttachSession::on(const protocol::ShmDetachResponse& response) {
-  std::erase_if(partings_, [&](const Parting& p) { return p.request.correlation_id == response.correlation_id; });
+  const auto answered =
+      std::erase_if(partings_, [&](const Parting& p) { return p.request.correlation_id == response.correlation_id; });
+  if (answered > 0 && retry_at_) retry_at_ = 0;  // what may have been in the way is gone
   close_if_done();
 }
 

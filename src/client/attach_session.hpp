@@ -85,6 +85,7 @@ class AttachSession final : public Tenancy {
   struct Parting {
     protocol::ShmDetachRequest request;
     Nanos next_send = 0;
+    std::optional<Nanos> give_up_at{};  // since it was first sent
   };
   struct Lease {
     std::uint64_t lease_id = 0;

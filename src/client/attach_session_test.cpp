@@ -479,6 +479,44 @@ TEST_F(AttachSessionTest, DetachesTheOldLeaseBeforeItAsksForANewOne) {
   EXPECT_EQ(detaches_.size(), 1u);
 }
 
+// The driver may not be back yet when the first detach goes out; its books still have the lease, which would refuse us.
+TEST_F(AttachSessionTest, GivesTheOldLeaseBackUntilThatIsAnsweredAndThenAsksAtOnce) {
+  auto session = make({.role = Role::producer});
+  attach(session);
+  session.on_connection_lost();
+  session.start(now_);
+  pump(session);
+  session.on(refusal("client_id already attached"), now_);
+  for (int i = 0; i < 5; ++i) {
+    run_until_asked(session, attaches_.size() + 1);
+    session.on(refusal("producer already attached"), now_);
+  }
+  ASSERT_GT(detaches_.size(), 2u);
+  for (const auto& request : detaches_) {
+    EXPECT_EQ(request.lease_id, 100u);
+    EXPECT_EQ(request.client_id, attaches_[0].client_id) << "as it was granted, whatever id is asked for now";
+  }
+  const std::size_t detached = detaches_.size();
+  const std::size_t asked = attaches_.size();
+  session.on(protocol::ShmDetachResponse{detaches_.back().correlation_id, ResponseCode::ok, {}});
+  pump(session);
+  EXPECT_EQ(attaches_.size(), asked + 1);
+  session.on(ok(101, 2), now_);
+  run(session, second);
+  EXPECT_EQ(detaches_.size(), detached);
+  EXPECT_EQ(session.state(), State::attached);
+}
+
+TEST_F(AttachSessionTest, StopsGivingALeaseBackThatHasRunOutByItself) {
+  auto session = make({.role = Role::producer});
+  attach(session);
+  session.on_connection_lost();
+  session.start(now_);
+  run(session, 20 * second);
+  EXPECT_GE(detaches_.size(), 40u);
+  EXPECT_LE(detaches_.size(), 51u);
+}
+
 TEST_F(AttachSessionTest, IgnoresALowerEpoch) {
   auto session = make({.role = Role::producer});
   session.start(now_);
