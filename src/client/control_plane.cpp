@@ -43,10 +43,11 @@ ControlPlane::ControlPlane(const ClientOptions& options, RandomSource random, En
     : options_(options), random_(std::move(random)), ends_(ends) {}
 ControlPlane::~ControlPlane() = default;
 
-Status ControlPlane::open(Nanos now) { return connect(now); }
+Status ControlPlane::open(Nanos now) { return connect(now, true); }
 
-Status ControlPlane::connect(Nanos now) {
+Status ControlPlane::connect(Nanos now, bool wait_for_driver) {
   transport::ConnectionOptions wanted;
+  wanted.wait_for_driver = wait_for_driver;
   wanted.aeron_dir = options_.aeron_dir;
   wanted.client_name = options_.name;
   auto connection = transport::Connection::open(wanted);
@@ -126,7 +127,7 @@ ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
   }
   if (reconnect_at_ && now < *reconnect_at_) return Change::none;
   ++work;
-  auto connected = connect(now);
+  auto connected = connect(now, false);  // a duty cycle does not wait
   if (connected) return Change::back;
   trouble_ = connected.error().message;
   reconnect_at_ = now + backoff_.next(random_());

@@ -130,7 +130,7 @@ class ControlPlane {
                                                                   ChannelBuilder build);
   Result<std::shared_ptr<transport::Subscription>> add_subscription(std::string_view what,
                                                                     const ChannelOptions& channel);
-  Status connect(Nanos now);
+  Status connect(Nanos now, bool wait_for_driver);
   Status subscribe(Wires& wires);
   [[nodiscard]] bool announces_apart() const noexcept;
 

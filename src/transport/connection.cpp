@@ -207,8 +207,8 @@ Result<Connection> Connection::open(const ConnectionOptions& options) {
   silence_aeron();
   auto core = std::make_shared<Core>(options);
   if (core->options.aeron_dir.empty()) core->options.aeron_dir = default_aeron_dir();
-  if (Status found = await_media_driver(core->options.aeron_dir, options.driver_timeout_ns); !found)
-    return found.error();
+  const Nanos patience = options.wait_for_driver ? options.driver_timeout_ns : 0;
+  if (Status found = await_media_driver(core->options.aeron_dir, patience); !found) return found.error();
   if (Status started = core->start(); !started) return started.error();
   return Connection(std::move(core));
 }

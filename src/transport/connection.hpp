@@ -33,6 +33,7 @@ struct ConnectionOptions {
   std::string client_name = "tensorpool";          // shown by Aeron's tools; cut to 100 characters
   Nanos driver_timeout_ns = 2 * nanos_per_second;  // media driver silent for so long: closed
   Nanos keepalive_interval_ns = 200 * nanos_per_milli;
+  bool wait_for_driver = true;  // open() waits for a paused media driver; false, for a duty cycle: it says so at once
   Nanos add_timeout_ns = 5 * nanos_per_second;  // for add_*(); Aeron itself gives up after driver_timeout_ns
   // Called inside do_work (or add_*) with Aeron's error code and text; may be empty. Must not throw nor touch the
   // Connection.
@@ -41,8 +42,8 @@ struct ConnectionOptions {
 
 class Connection {
  public:
-  // Blocks at most driver_timeout_ns. The error tells a missing directory, missing rights, a dead media driver and a
-  // silent one from each other, and names the remedy.
+  // Blocks at most driver_timeout_ns, and only with wait_for_driver. The error tells a missing directory, missing
+  // rights, a dead media driver and a silent one from each other, and names the remedy.
   static Result<Connection> open(const ConnectionOptions& options);
 
   Connection(Connection&&) noexcept;

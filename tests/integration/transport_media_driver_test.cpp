@@ -255,6 +255,12 @@ TEST_F(MediaDriver, OneThatIsStoppedIsCalledSilent) {
   EXPECT_EQ(connection.error().code, ErrorCode::timed_out);
   EXPECT_NE(connection.error().message.find("lives but its last heartbeat"), std::string::npos)
       << connection.error().message;
+  // A duty cycle that reconnects may wait for nobody.
+  options.driver_timeout_ns = 600 * nanos_per_second;
+  options.wait_for_driver = false;
+  const auto at_once = Connection::open(options);
+  ASSERT_FALSE(at_once);
+  EXPECT_NE(at_once.error().message.find("(waited 0 ms)"), std::string::npos) << at_once.error().message;
   EXPECT_FALSE(EmbeddedMediaDriver::start({.aeron_dir = dir_}));
   server.signal(SIGCONT);
   EXPECT_TRUE(until([this] { return serves(); }));

@@ -41,11 +41,13 @@ driver::DriverDeps deps_of(const driver::DriverConfig& config, MediaDriverHost& 
   transport::ConnectionOptions options;
   options.aeron_dir = deps.aeron_dir;
   options.client_name = "tensorpool driver " + config.driver.instance_id;
-  deps.connect = [&media, options]() -> Result<transport::Connection> {
+  deps.connect = [&media, options]() mutable -> Result<transport::Connection> {
     if (Status there = media.ensure(0); !there) {
       return there.error();
     }
-    return transport::Connection::open(options);
+    auto opened = transport::Connection::open(options);
+    options.wait_for_driver = false;  // only the first time: what follows happens in a duty cycle
+    return opened;
   };
   return deps;
 }

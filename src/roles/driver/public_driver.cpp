@@ -33,7 +33,11 @@ driver::DriverDeps deps_of(const driver::DriverConfig& config, DriverOptions opt
   transport::ConnectionOptions wanted;
   wanted.aeron_dir = deps.aeron_dir;
   wanted.client_name = "tensorpool driver " + config.driver.instance_id;
-  deps.connect = [wanted] { return transport::Connection::open(wanted); };
+  deps.connect = [wanted]() mutable {
+    auto opened = transport::Connection::open(wanted);
+    wanted.wait_for_driver = false;  // only the first time: what follows happens in a duty cycle
+    return opened;
+  };
   return deps;
 }
 
