@@ -25,7 +25,9 @@ class CompositeAgent {
 
   [[nodiscard]] std::string_view name() const noexcept { return "composite"; }
   int do_work(Nanos now) noexcept {
-    return std::apply([now](A&... agents) { return (agents.do_work(now) + ... + 0); }, agents_);
+    int work = 0;
+    std::apply([&work, now](A&... agents) { ((work += agents.do_work(now)), ...); }, agents_);
+    return work;
   }
 
  private:

@@ -38,6 +38,21 @@ TEST(CompositeAgent, GivesEachAgentACycleAtTheSameTime) {
   EXPECT_EQ(other.last_now, 6);
 }
 
+TEST(CompositeAgent, RunsThemInTheOrderGiven) {
+  struct Noting {
+    [[nodiscard]] std::string_view name() const noexcept { return "noting"; }
+    int do_work(Nanos) noexcept { return notes->push_back(number), 0; }
+    int number;
+    std::vector<int>* notes;
+  };
+  std::vector<int> notes;
+  Noting first{1, &notes};
+  Noting second{2, &notes};
+  Noting third{3, &notes};
+  CompositeAgent(first, second, third).do_work(5);
+  EXPECT_EQ(notes, (std::vector<int>{1, 2, 3}));
+}
+
 TEST(AgentRunner, RunsSeveralAgentsOnOneThreadInEveryIdleMode) {
   for (const IdleMode mode : {IdleMode::spin, IdleMode::yield, IdleMode::backoff, IdleMode::sleep}) {
     Counting one(50);

@@ -117,7 +117,8 @@ int ClientCore::do_work(Nanos now) noexcept {
 void ClientCore::note_stall(Nanos now) {
   const Nanos stood = last_cycle_ == 0 ? 0 : now - last_cycle_;
   last_cycle_ = now;
-  if (stood <= std::max(options_.announce_period_ns, shortest_stall_ns)) return;
+  // Without a connection nothing is late.
+  if (stood <= std::max(options_.announce_period_ns, shortest_stall_ns) || !plane_.up()) return;
   std::string ran_out;
   for (const auto& attachment : attachments_) {
     if (const auto since = attachment->overdue(now)) {
@@ -126,10 +127,10 @@ void ClientCore::note_stall(Nanos now) {
     }
   }
   emit(EventKind::stalled,
-       fmt::format(
-           "no duty cycle for {} ms: keepalives, announces and QoS were late{}. Call do_work more often, or give "
-           "the client a thread of its own",
-           stood / nanos_per_milli, ran_out.empty() ? "; no lease ran out" : ran_out));
+       fmt::format("no duty cycle for {} ms: keepalives, announces and QoS were late{}. {}", stood / nanos_per_milli,
+                   ran_out.empty() ? "; no lease ran out" : ran_out,
+                   options_.invoker ? "Call do_work more often, or give the client a thread of its own"
+                                    : "The process was stopped, or its machine has too much to do"));
 }
 
 int ClientCore::take_new(Nanos now) {
