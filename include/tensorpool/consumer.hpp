@@ -70,7 +70,8 @@ struct ConsumerOptions {
   std::optional<ConsumerMode> mode{};  // absent: rate_limited if max_rate_hz is given. A ConsumerConfig may change it
   std::uint32_t decimation = 1;        // deliver every n-th sequence; at least 1
   // Ask for a descriptor stream of its own. It gets what its mode allows, paced by the producer; nobody else's frames
-  // pass through it. Where that is declined it stays on the shared stream.
+  // pass through it. With `progress` it asks for a control stream of its own too, so that it hears of frames in flight
+  // alone. Where either is declined it stays on the shared stream.
   bool own_streams = false;
 
   // What the hello says beside that.

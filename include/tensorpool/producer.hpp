@@ -114,7 +114,8 @@ class SlotClaim {
   // REQUIRES: the claim was made with a layout.
   ProgressStatus progress(std::size_t bytes_filled) noexcept;
 
-  // A claim that was made with a layout is committed with that same layout, as consumers may be reading by it already.
+  // A claim that was made with a layout is committed with that same layout, as consumers may be reading by it already,
+  // and with no fewer bytes than were said to be final.
   // Publishes the first layout.extent_bytes() bytes, or `payload_bytes` when given (>= the extent).
   PublishStatus commit(const TensorLayout& layout, const FrameInfo& info = {}) && noexcept;
   PublishStatus commit(const TensorLayout& layout, std::size_t payload_bytes, const FrameInfo& info) && noexcept;

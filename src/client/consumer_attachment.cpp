@@ -57,6 +57,7 @@ void ConsumerAttachment::withdraw() {
   core_->set_attached(false);
   wishes_.lease_ended();
   own_.reset();
+  own_control_.reset();
   apply_terms();
 }
 
@@ -115,8 +116,8 @@ void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
 // --- Hello and its answers ---
 
 int ConsumerAttachment::each_cycle(Nanos now) {
-  if (std::exchange(own_granted_, false)) subscribe_own_stream();
-  int work = follow_own_stream();
+  if (std::exchange(own_granted_, false)) subscribe_own_streams();
+  const int work = follow_own_stream() + follow_own_control();
   if (now < next_hello_) return work;
   const Nanos wished = core_->options().hello_interval_ns;
   next_hello_ = now + (wished != 0 ? wished : context().options.announce_period_ns);
@@ -137,6 +138,20 @@ void ConsumerAttachment::listen_for_progress() {
   const auto untaken = core_->progress.sources.offer(std::make_unique<ProgressSource>(*std::move(added)));
 }
 
+// Its own stream once its producer has opened it; the shared one again when it is closed.
+int ConsumerAttachment::follow_own_control() {
+  const bool fed = own_control_ && own_control_->is_connected();
+  if (fed == own_control_heard_) return 0;
+  own_control_heard_ = fed;
+  if (!fed) {
+    progress_generation_ = 0;
+    listen_for_progress();
+    return 1;
+  }
+  const auto untaken = core_->progress.sources.offer(std::make_unique<ProgressSource>(own_control_));
+  return 1;
+}
+
 bool ConsumerAttachment::reclaim() noexcept {
   const bool sessions = core_->sessions.reclaim();
   return core_->progress.sources.reclaim() || sessions;
@@ -144,7 +159,7 @@ bool ConsumerAttachment::reclaim() noexcept {
 
 void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) {
   if (config.consumer_id != client_id() || !core_->attached()) return;
-  const std::uint32_t had_stream = wishes_.terms().descriptor_stream_id;
+  const ConsumerTerms had = wishes_.terms();
   const StreamWishes::Outcome outcome = wishes_.on(config);
   switch (outcome.kind) {
     case StreamWishes::Outcome::Kind::none:
@@ -157,7 +172,8 @@ void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& conf
                                               stream_id(), client_id(), outcome.message));
     case StreamWishes::Outcome::Kind::changed:
       // Not here: a subscription is added by running the connection, which is being polled.
-      own_granted_ = own_granted_ || wishes_.terms().descriptor_stream_id != had_stream;
+      own_granted_ = own_granted_ || wishes_.terms().descriptor_stream_id != had.descriptor_stream_id ||
+                     wishes_.terms().control_stream_id != had.control_stream_id;
       apply_terms();
       [[fallthrough]];
     case StreamWishes::Outcome::Kind::declined:
@@ -168,21 +184,27 @@ void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& conf
 
 void ConsumerAttachment::apply_terms() { core_->set_terms(wishes_.terms()); }
 
-// --- A descriptor stream of its own ---
+// --- Streams of its own ---
 
-void ConsumerAttachment::subscribe_own_stream() {
-  if (wishes_.terms().descriptor_stream_id == 0) return;
-  const ChannelOptions where{wishes_.descriptor_channel(),
-                             static_cast<std::int32_t>(wishes_.terms().descriptor_stream_id)};
-  auto added = context().plane.add_own_subscription(where);
-  if (added) {
-    own_ = *std::move(added);
-    return;
+void ConsumerAttachment::subscribe_own_streams() {
+  const ConsumerTerms& terms = wishes_.terms();
+  if (terms.descriptor_stream_id != 0 && !own_) {
+    own_ = subscribe("descriptor", wishes_.descriptor_stream());
+    if (!own_) wishes_.give_up_descriptor_stream();
   }
-  wishes_.give_up_streams();
+  if (terms.control_stream_id != 0 && !own_control_) {
+    own_control_ = subscribe("control", wishes_.control_stream());
+    if (!own_control_) wishes_.give_up_control_stream();
+  }
   apply_terms();
-  emit(EventKind::log, fmt::format("consumer {} stays on the shared descriptor stream of stream {}: {}", client_id(),
+}
+
+std::shared_ptr<transport::Subscription> ConsumerAttachment::subscribe(const char* kind, const ChannelOptions& where) {
+  auto added = context().plane.add_own_subscription(where);
+  if (added) return *std::move(added);
+  emit(EventKind::log, fmt::format("consumer {} stays on the shared {} stream of stream {}: {}", client_id(), kind,
                                    stream_id(), added.error().message));
+  return nullptr;
 }
 
 // One change at a time: the next one waits until the application has made the last.

@@ -37,9 +37,11 @@ class ConsumerAttachment final : public Attachment {
   Status read_shared_stream(std::shared_ptr<shm::RegionSet> regions);
   // Whether the producer of announced regions lives; else they are leftovers.
   [[nodiscard]] Status check_activity(const shm::RegionSet& regions, Nanos now) const;
+  void subscribe_own_streams();
+  std::shared_ptr<transport::Subscription> subscribe(const char* kind, const ChannelOptions& where);
   int follow_own_stream();
   void listen_for_progress();
-  void subscribe_own_stream();
+  int follow_own_control();
   void apply_terms();
   void complain(std::uint64_t epoch, const std::string& why);
 
@@ -49,13 +51,15 @@ class ConsumerAttachment final : public Attachment {
   Nanos next_hello_ = 0;
   Nanos next_refusal_report_ = 0;
 
-  std::shared_ptr<shm::RegionSet> regions_;          // the newest that were mapped
-  std::shared_ptr<transport::Subscription> shared_;  // null while our own stream is read
-  std::shared_ptr<transport::Subscription> own_;     // null unless granted
-  std::uint64_t generation_ = 0;                     // of the connection that both are of
-  bool own_granted_ = false;                         // and not subscribed to yet
-  bool own_offered_ = false;                         // the newest session reads our own stream
-  std::uint64_t progress_generation_ = 0;            // of the connection that progress is heard on
+  std::shared_ptr<shm::RegionSet> regions_;               // the newest that were mapped
+  std::shared_ptr<transport::Subscription> shared_;       // null while our own stream is read
+  std::shared_ptr<transport::Subscription> own_;          // null unless granted
+  std::uint64_t generation_ = 0;                          // of the connection that both are of
+  bool own_granted_ = false;                              // streams, not subscribed to yet
+  bool own_offered_ = false;                              // the newest session reads our own stream
+  std::shared_ptr<transport::Subscription> own_control_;  // null unless granted
+  bool own_control_heard_ = false;         // progress is heard on it, and not on the shared control stream
+  std::uint64_t progress_generation_ = 0;  // of the connection that progress is heard on; 0: on none
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t complained_epoch_ = 0;
 };

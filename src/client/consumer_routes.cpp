@@ -14,22 +14,33 @@ ConsumerRoutes::Asker* ConsumerRoutes::find(std::uint32_t consumer_id) noexcept 
   return at == askers_.end() ? nullptr : &*at;
 }
 
-std::size_t ConsumerRoutes::granted() const noexcept {
+std::size_t ConsumerRoutes::granted(StreamOf kind) const noexcept {
   return static_cast<std::size_t>(
-      std::count_if(askers_.begin(), askers_.end(), [](const Asker& a) { return a.granted.has_value(); }));
+      std::count_if(askers_.begin(), askers_.end(), [=](const Asker& a) { return (a.*kind).granted.has_value(); }));
+}
+
+std::uint32_t ConsumerRoutes::holder_of(std::int32_t stream_id) const noexcept {
+  const auto has = [=](const Asker::Stream& stream) {
+    return stream.granted && stream.granted->stream_id == stream_id;
+  };
+  const auto at =
+      std::find_if(askers_.begin(), askers_.end(), [&](const Asker& a) { return has(a.descriptor) || has(a.control); });
+  return at == askers_.end() ? 0 : at->consumer_id;
 }
 
 template <class Predicate>
 void ConsumerRoutes::forget(Predicate&& predicate) {
   std::erase_if(askers_, [&](const Asker& asker) {
     if (!predicate(asker)) return false;
-    if (asker.granted) ++version_;
+    if (asker.has_any()) ++version_;
     return true;
   });
 }
 
 void ConsumerRoutes::on(const protocol::ConsumerHello& hello, Nanos now) {
-  if (hello.descriptor_channel.empty()) return on_gone(hello.consumer_id);  // content with the shared stream
+  const bool asks_descriptor = !hello.descriptor_channel.empty();
+  const bool asks_control = !hello.control_channel.empty();
+  if (!asks_descriptor && !asks_control) return on_gone(hello.consumer_id);  // content with the shared streams
   Asker* asker = find(hello.consumer_id);
   if (asker == nullptr) {
     if (askers_.size() == most_askers) {
@@ -41,35 +52,52 @@ void ConsumerRoutes::on(const protocol::ConsumerHello& hello, Nanos now) {
   }
   asker->last_heard = now;
   const std::uint32_t rate = hello.mode == protocol::Mode::rate_limited ? hello.max_rate_hz : 0;
-  if (std::exchange(asker->max_rate_hz, rate) != rate && asker->granted) ++version_;
+  if (std::exchange(asker->max_rate_hz, rate) != rate && asker->descriptor.granted) ++version_;
+  ask(asker->descriptor, asks_descriptor);
+  ask(asker->control, asks_control);
+}
+
+void ConsumerRoutes::ask(Asker::Stream& stream, bool asks) {
+  stream.asked = asks;
+  if (asks || !stream.granted) return;
+  stream.granted.reset();
+  ++version_;
 }
 
 Status ConsumerRoutes::on(const protocol::ConsumerConfig& config, Nanos now) {
   Asker* const asker = find(config.consumer_id);
-  if (asker == nullptr || config.descriptor_stream_id == 0) return {};
-  const auto id = static_cast<std::int32_t>(config.descriptor_stream_id);
-  if (asker->granted && asker->granted->stream_id == id) return {};
-  if (asker->granted) {
-    return make_error(ErrorCode::protocol_error, "consumer {} has descriptor stream {} already, not {}",
-                      config.consumer_id, asker->granted->stream_id, config.descriptor_stream_id);
+  if (asker == nullptr) return {};
+  const std::uint64_t before = version_;
+  Status obeyed = grant(*asker, &Asker::descriptor, config.descriptor_channel, config.descriptor_stream_id);
+  if (obeyed) obeyed = grant(*asker, &Asker::control, config.control_channel, config.control_stream_id);
+  if (version_ != before) asker->last_heard = now;
+  return obeyed;
+}
+
+Status ConsumerRoutes::grant(Asker& asker, StreamOf kind, std::string_view channel, std::uint32_t stream_id) {
+  Asker::Stream& stream = asker.*kind;
+  const bool control = kind == &Asker::control;
+  const char* const name = control ? "control" : "descriptor";
+  const auto id = static_cast<std::int32_t>(stream_id);
+  if (!stream.asked || stream_id == 0 || (stream.granted && stream.granted->stream_id == id)) return {};
+  if (stream.granted) {
+    return make_error(ErrorCode::protocol_error, "consumer {} has {} stream {} already, not {}", asker.consumer_id,
+                      name, stream.granted->stream_id, stream_id);
   }
-  const auto channel =
-      own_stream_channel(client_, client_.descriptor, config.descriptor_channel, config.descriptor_stream_id);
-  if (!channel) return channel.error();
-  for (const Asker& other : askers_) {
-    if (!other.granted || other.granted->stream_id != id) continue;
-    return make_error(ErrorCode::protocol_error, "descriptor stream {} is consumer {}'s, not {}'s", id,
-                      other.consumer_id, config.consumer_id);
+  const auto where = own_stream_channel(client_, control ? client_.control : client_.descriptor, channel, stream_id);
+  if (!where) return where.error();
+  if (const std::uint32_t holder = holder_of(id); holder != 0) {
+    return make_error(ErrorCode::protocol_error, "{} stream {} is consumer {}'s, not {}'s", name, id, holder,
+                      asker.consumer_id);
   }
-  if (granted() == most_routes) {
+  if (granted(kind) == most_routes) {
     return make_error(
         ErrorCode::refused,
-        "consumer {} stays on the shared stream: {} consumers have descriptor streams of their own, which "
-        "is the most that a producer serves",
-        config.consumer_id, most_routes);
+        "consumer {} stays on the shared stream: {} consumers have {} streams of their own, which is the most that a "
+        "producer serves",
+        asker.consumer_id, most_routes, name);
   }
-  asker->granted = ChannelOptions{*channel, id};
-  asker->last_heard = now;
+  stream.granted = ChannelOptions{*where, id};
   ++version_;
   return {};
 }
@@ -93,7 +121,11 @@ void ConsumerRoutes::clear() {
 std::vector<ConsumerRoutes::Route> ConsumerRoutes::wanted() const {
   std::vector<Route> routes;
   for (const Asker& asker : askers_) {
-    if (asker.granted) routes.push_back({asker.consumer_id, *asker.granted, asker.max_rate_hz});
+    const auto add = [&](Kind kind, const Asker::Stream& stream) {
+      if (stream.granted) routes.push_back({kind, asker.consumer_id, *stream.granted, asker.max_rate_hz});
+    };
+    add(Kind::descriptor, asker.descriptor);
+    add(Kind::control, asker.control);
   }
   return routes;
 }

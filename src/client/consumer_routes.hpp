@@ -1,4 +1,5 @@
-// Which consumers of a stream get a descriptor stream of their own from its producer. Hellos, ConsumerConfigs, leases
+// Which consumers of a stream get a descriptor stream of their own from its producer, and which a control stream of
+// their own, for progress. Hellos, ConsumerConfigs, leases
 // that end and time go in; the publications that are wanted come out. It does not matter who sent a ConsumerConfig: the
 // driver, or, without one, the producer itself. Pure: no Aeron, no clock. Conductor's thread only.
 //
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "protocol/messages.hpp"
@@ -22,10 +24,12 @@ class ConsumerRoutes {
   static constexpr std::size_t most_routes = 16;
   static constexpr std::size_t most_askers = 64;
 
+  enum class Kind : std::uint8_t { descriptor, control };
   struct Route {
+    Kind kind = Kind::descriptor;
     std::uint32_t consumer_id = 0;
     ChannelOptions where;
-    std::uint32_t max_rate_hz = 0;  // 0 = every frame
+    std::uint32_t max_rate_hz = 0;  // of descriptors; 0 = every frame
   };
 
   // REQUIRES: client outlives this.
@@ -53,11 +57,22 @@ class ConsumerRoutes {
     std::uint32_t consumer_id = 0;
     std::uint32_t max_rate_hz = 0;
     Nanos last_heard = 0;
-    std::optional<ChannelOptions> granted;
+    struct Stream {
+      bool asked = false;
+      std::optional<ChannelOptions> granted;
+    };
+    Stream descriptor;
+    Stream control;
+    [[nodiscard]] bool has_any() const noexcept { return descriptor.granted || control.granted; }
   };
+  using StreamOf = Asker::Stream Asker::*;
 
   [[nodiscard]] Asker* find(std::uint32_t consumer_id) noexcept;
-  [[nodiscard]] std::size_t granted() const noexcept;
+  [[nodiscard]] std::size_t granted(StreamOf kind) const noexcept;
+  // Whose own it is, 0 if nobody's.
+  [[nodiscard]] std::uint32_t holder_of(std::int32_t stream_id) const noexcept;
+  void ask(Asker::Stream& stream, bool asks);
+  Status grant(Asker& asker, StreamOf kind, std::string_view channel, std::uint32_t stream_id);
   template <class Predicate>
   void forget(Predicate&& predicate);
 

@@ -62,6 +62,28 @@ TEST_F(ConsumerRoutesTest, ChangesNothingWhenTheAnswerIsRepeatedOrASupervisorNam
   EXPECT_EQ(routes.wanted().size(), 1u);
 }
 
+TEST_F(ConsumerRoutesTest, TellsDescriptorAndControlStreamsApart) {
+  auto both = hello(70);
+  both.control_channel = "aeron:ipc";
+  both.control_stream_id = 32000;
+  routes.on(both, 0);
+  auto granted = config(70, 31000);
+  granted.control_channel = "aeron:ipc";
+  granted.control_stream_id = 31000;
+  EXPECT_NE(routes.on(granted, 0).error().message.find("is consumer 70's"), std::string::npos);
+  granted.control_stream_id = 32000;
+  EXPECT_TRUE(routes.on(granted, 0));
+  ASSERT_EQ(routes.wanted().size(), 2u);
+  EXPECT_EQ(routes.wanted()[0].kind, ConsumerRoutes::Kind::descriptor);
+  EXPECT_EQ(routes.wanted()[1].kind, ConsumerRoutes::Kind::control);
+  EXPECT_EQ(routes.wanted()[1].where.stream_id, 32000);
+  routes.on(hello(70), 0);  // no progress any more
+  EXPECT_EQ(routes.wanted().size(), 1u);
+  granted.control_stream_id = 32000;
+  EXPECT_TRUE(routes.on(granted, 0));
+  EXPECT_EQ(routes.wanted().size(), 1u) << "nobody asks for it";
+}
+
 TEST_F(ConsumerRoutesTest, PacesWhoIsRateLimitedAndNobodyElse) {
   serve(70, 31000);
   EXPECT_EQ(routes.wanted()[0].max_rate_hz, 0u);

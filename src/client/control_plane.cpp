@@ -177,12 +177,12 @@ Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_su
 }
 
 Result<std::shared_ptr<transport::Publication>> ControlPlane::add_own_publication(const ChannelOptions& own) {
-  return add_publication("publication of a consumer's own descriptor stream", own,
+  return add_publication("publication of a stream of a consumer's own", own,
                          transport::own_descriptor_publication_channel);
 }
 
 Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_own_subscription(const ChannelOptions& own) {
-  return add_subscription("subscription to a descriptor stream of its own", own);
+  return add_subscription("subscription to a stream of its own", own);
 }
 
 std::vector<std::shared_ptr<transport::Counter>> ControlPlane::want_counters(std::int32_t first_type,
@@ -208,13 +208,8 @@ Result<transport::Publication> ControlPlane::add_progress_publication() {
   return made;
 }
 
-Result<transport::Subscription> ControlPlane::add_progress_subscription() {
-  if (!up()) return make_error(ErrorCode::unavailable, "no connection to the media driver: {}", trouble_);
-  transport::Subscription made;
-  auto status = subscribe_to(wires_->connection, made, "progress subscription", options_.control,
-                             transport::descriptor_subscription_channel);
-  if (!status) return status.error();
-  return made;
+Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_progress_subscription() {
+  return add_subscription("progress subscription", options_.control);
 }
 
 std::string ControlPlane::describe() const {

@@ -92,12 +92,12 @@ class ControlPlane {
   [[nodiscard]] std::size_t max_announce_length() const noexcept;
   Result<std::shared_ptr<transport::Publication>> add_descriptor_publication();
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
-  // The two ends of a consumer's own descriptor stream.
+  // The two ends of a stream of a consumer's own.
   Result<std::shared_ptr<transport::Publication>> add_own_publication(const ChannelOptions& own);
   Result<std::shared_ptr<transport::Subscription>> add_own_subscription(const ChannelOptions& own);
   // The application thread's own on the control stream, beside ours.
   Result<transport::Publication> add_progress_publication();
-  Result<transport::Subscription> add_progress_subscription();
+  Result<std::shared_ptr<transport::Subscription>> add_progress_subscription();
 
   // The counters of these labels, of type ids from `first_type` on: all of them, or none when the client shows no
   // counters, or so many that it may not take more.

@@ -12,7 +12,8 @@ namespace {
 constexpr int silent_periods = 5;
 
 bool same_stream(const ConsumerRoutes::Route& a, const ConsumerRoutes::Route& b) {
-  return a.consumer_id == b.consumer_id && a.where.stream_id == b.where.stream_id && a.where.channel == b.where.channel;
+  return a.kind == b.kind && a.consumer_id == b.consumer_id && a.where.stream_id == b.where.stream_id &&
+         a.where.channel == b.where.channel;
 }
 
 }  // namespace
@@ -40,6 +41,13 @@ void OwnStreamDesk::close() {
 
 int OwnStreamDesk::do_work(Nanos now) {
   routes_.expire(now);
+  if (std::exchange(turned_away_, routes_.turned_away()) != routes_.turned_away()) {
+    tell_now_and_then(
+        fmt::format("{} hellos asked for streams of their own when {} consumers did so already; they stay "
+                    "on the shared ones",
+                    turned_away_, ConsumerRoutes::most_askers),
+        now);
+  }
   if (generation_ != plane_.generation()) {
     generation_ = plane_.generation();
     open_.clear();
@@ -71,9 +79,10 @@ bool OwnStreamDesk::open_next(const std::vector<ConsumerRoutes::Route>& wanted, 
   if (added) {
     open_.push_back({*missing, *std::move(added)});
   } else {
-    tell_now_and_then(fmt::format("consumer {} stays on the shared descriptor stream: {}", missing->consumer_id,
-                                  added.error().message),
-                      now);
+    tell_now_and_then(
+        fmt::format("consumer {} stays on the shared {} stream: {}", missing->consumer_id,
+                    missing->kind == ConsumerRoutes::Kind::control ? "control" : "descriptor", added.error().message),
+        now);
     routes_.on_gone(missing->consumer_id);
   }
   return true;
@@ -81,10 +90,18 @@ bool OwnStreamDesk::open_next(const std::vector<ConsumerRoutes::Route>& wanted, 
 
 void OwnStreamDesk::hand_over(const std::vector<ConsumerRoutes::Route>& wanted) {
   auto streams = std::make_unique<OwnStreams>();
+  auto listeners = std::make_unique<ProgressListeners>();
   for (const auto& route : wanted) {
-    if (const Open* const open = find(route)) streams->add(open->publication, route.max_rate_hz);
+    const Open* const open = find(route);
+    if (open == nullptr) continue;
+    if (route.kind == ConsumerRoutes::Kind::control) {
+      listeners->publications.push_back(open->publication);
+    } else {
+      streams->add(open->publication, route.max_rate_hz);
+    }
   }
   const auto untaken = core_->own_streams.offer(std::move(streams));
+  const auto unheard = core_->progress.listeners.offer(std::move(listeners));
 }
 
 // Bad messages may come in floods.

@@ -1,5 +1,5 @@
-// The conductor's side of the descriptor streams that consumers have of their own: ConsumerRoutes says which are
-// wanted, the desk opens and closes them and hands the whole set to the producer's application thread. One is opened in
+// The conductor's side of the streams that consumers have of their own: ConsumerRoutes says which are wanted, the desk
+// opens and closes them and hands the whole set to the producer's application thread. One is opened in
 // a cycle, since the media driver has to be waited for.
 #pragma once
 
@@ -47,6 +47,7 @@ class OwnStreamDesk {
   ConsumerRoutes routes_;
   std::vector<Open> open_;
   std::uint64_t served_version_ = 0;
+  std::uint64_t turned_away_ = 0;
   std::uint64_t generation_ = 0;  // of the connection that the publications are on
   Nanos next_word_ = 0;
 };

@@ -237,6 +237,128 @@ TEST_F(OwnStreamTest, IsNotTurnedByForgedDescriptorsOnIt) {
   EXPECT_EQ(consumer->stats().lost_total(), 0u);
 }
 
+// Progress on a control stream of its own.
+class OwnControlTest : public OwnStreamTest {
+ protected:
+  OwnControlTest() { driver->own_control = own_control; }
+
+  static TensorLayout rows() {
+    auto layout = TensorLayout::row_major(Dtype::uint8, {10, 100});
+    layout.progress_unit = ProgressUnit::rows;
+    layout.progress_stride_bytes = 100;
+    return layout;
+  }
+  void attach_for_progress() {
+    ConsumerOptions wanted = wishes();
+    wanted.progress = ProgressHints{.interval_us = 0, .bytes_delta = 0};
+    attach({.progress_interval_ns = 0, .progress_bytes_delta = 0}, wanted);
+    flow(150);
+    hear();
+  }
+  std::vector<std::size_t> hear() {
+    std::vector<std::size_t> bytes;
+    while (consumer->poll_progress([&](const PartialFrame& frame) { bytes.push_back(frame.bytes_filled()); }) > 0) {
+    }
+    return bytes;
+  }
+  // A frame by thirds, and what was heard of it.
+  std::vector<std::size_t> show_a_frame() {
+    auto claimed = producer->claim(1000, rows());
+    EXPECT_TRUE(claimed);
+    const auto content = pattern(1000, claimed->seq());
+    std::copy(content.begin(), content.end(), claimed->payload().begin());
+    for (const std::size_t bytes : {300, 600}) claimed->progress(bytes);
+    EXPECT_TRUE(is_committed(std::move(*claimed).commit(rows())));
+    return hear();
+  }
+  void cut_shared_control_stream() { transport::loopback::drop_next(bus_, 1000, 1'000'000); }
+
+  static constexpr std::int32_t own_control = 32000;
+  const std::vector<std::size_t> whole{0, 300, 600, 1000};
+};
+
+TEST_F(OwnControlTest, BringsProgressWithoutTheSharedStream) {
+  attach_for_progress();
+  EXPECT_EQ(consumer->terms().control_stream_id, static_cast<std::uint32_t>(own_control));
+  EXPECT_EQ(consumer->terms().descriptor_stream_id, static_cast<std::uint32_t>(own_stream));
+  cut_shared_control_stream();
+  EXPECT_EQ(show_a_frame(), whole);
+  EXPECT_EQ(consumer->stats().progress.not_newer, 0u);
+  EXPECT_NE(last(EventKind::configured)->message.find("control stream 32000 of its own"), std::string::npos);
+}
+
+TEST_F(OwnControlTest, IsNotAskedForWithoutProgress) {
+  attach_to_own_stream();
+  EXPECT_EQ(driver->hellos.back().control_stream_id, 0u);
+  EXPECT_EQ(consumer->terms().control_stream_id, 0u);
+}
+
+TEST_F(OwnControlTest, IsLeftForTheSharedOneWhenItIsDeclinedOrClosed) {
+  driver->own_control = 0;
+  attach_for_progress();
+  EXPECT_EQ(consumer->terms().control_stream_id, 0u);
+  EXPECT_EQ(show_a_frame(), whole);
+  driver->own_control = own_control;
+  flow(150);
+  EXPECT_EQ(consumer->terms().control_stream_id, static_cast<std::uint32_t>(own_control));
+  hear();
+  EXPECT_EQ(show_a_frame(), whole);
+  // The producer closes it: it believes that the consumer's lease ended.
+  driver->answers_hellos = false;
+  driver->send(protocol::ShmLeaseRevoked{static_cast<std::uint64_t>(now),
+                                         4711,
+                                         5,
+                                         reader_id,
+                                         protocol::Role::consumer,
+                                         protocol::LeaseRevokeReason::expired,
+                                         {}});
+  run(client, 100 * ms);
+  show_a_frame();  // it goes with the next frame
+  run(client, 10 * ms);
+  hear();
+  EXPECT_EQ(show_a_frame(), whole);
+}
+
+TEST_F(OwnControlTest, LeavesTheSharedStreamToTheOthersWhole) {
+  attach_for_progress();
+  ConsumerOptions wanted;
+  wanted.progress = ProgressHints{.interval_us = 0, .bytes_delta = 0};
+  auto neighbour = join(wanted);
+  run(client, 50 * ms);
+  show_a_frame();
+  int heard = 0;
+  neighbour.poll_progress([&](const PartialFrame&) { ++heard; });
+  EXPECT_EQ(heard, 4);
+  EXPECT_EQ(neighbour.terms().control_stream_id, 0u);
+}
+
+// Consumers that ask, vanish and come back: a thousand lives leave nothing at the producer.
+TEST_F(OwnControlTest, LeavesNothingOfConsumersThatComeAndGo) {
+  attach({}, {});
+  transport::loopback::Resources before;
+  for (int life = 0; life < 1001; ++life) {
+    ConsumerOptions wanted = wishes();
+    wanted.progress = ProgressHints{};
+    auto guest = join(wanted);
+    run(client, 5 * ms);
+    ASSERT_EQ(guest.terms().descriptor_stream_id, static_cast<std::uint32_t>(own_stream)) << life;
+    ASSERT_EQ(guest.terms().control_stream_id, static_cast<std::uint32_t>(own_control)) << life;
+    publish_next();
+    poll(guest);
+    if (life > 0) continue;
+    { const auto gone = std::move(guest); }  // the first one makes the producer's publication for progress
+    run(client, 100 * ms);
+    publish_next();
+    run(client, 100 * ms);
+    before = transport::loopback::resources_of(bus_);
+  }
+  run(client, 100 * ms);
+  publish_next();
+  poll();
+  run(client, 100 * ms);
+  EXPECT_EQ(transport::loopback::resources_of(bus_), before);
+}
+
 // Whatever happens to either stream, to the leases and to the mode, each sequence has one fate.
 class OwnStreamBalance : public OwnStreamTest, public testing::WithParamInterface<unsigned> {};
 

@@ -83,7 +83,8 @@ void ProducerAttachment::on_consumer_gone(std::uint32_t consumer_id) { own_strea
 bool ProducerAttachment::reclaim() noexcept {
   const bool streams = core_->own_streams.reclaim();
   const bool links = core_->progress.links.reclaim();
-  return core_->sessions.reclaim() || streams || links;
+  const bool listeners = core_->progress.listeners.reclaim();
+  return core_->sessions.reclaim() || streams || links || listeners;
 }
 
 int ProducerAttachment::each_cycle(Nanos now) {

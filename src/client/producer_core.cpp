@@ -230,8 +230,11 @@ ProgressStatus ProducerCore::tell_progress(const SlotClaim& claim, std::size_t b
 
 bool ProducerCore::fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept {
   if (bytes > claim.payload_.size() || layout.check(bytes) != LayoutFault::none) return false;
-  // Readers of a frame in flight copied the header that the claim wrote; another one now could reach them in half.
-  return !claim.described_ || in_flight(claim).layout == layout;
+  if (!claim.described_) return true;
+  // Readers of a frame in flight copied the header that the claim wrote; another one now could reach them in half. And
+  // what was said to be final stays in the frame.
+  const FrameInFlight& told = in_flight(claim);
+  return told.layout == layout && bytes >= told.filled_bytes;
 }
 
 FrameInFlight& ProducerCore::in_flight(const SlotClaim& claim) noexcept {

@@ -1,10 +1,12 @@
-// Where a consumer hears of frames in flight: a subscription of the application's thread to the control stream, made by
-// the conductor for a consumer that asked. Whoever may write there may write anything, so a message is believed only as
-// far as the slot bears it out. Progress is no part of a consumer's books: every frame comes by its descriptor as well.
+// Where a consumer hears of frames in flight: a subscription of the application's thread to the control stream, or to
+// one of its own, made by the conductor for a consumer that asked. Whoever may write there may write anything, so a
+// message is believed only as far as the slot bears it out. Progress is no part of a consumer's books: every frame
+// comes by its descriptor as well.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/handoff.hpp"
 #include "client/counter_cell.hpp"
@@ -16,8 +18,8 @@
 namespace tensorpool::detail {
 
 struct ProgressSource {
-  explicit ProgressSource(transport::Subscription added) : subscription(std::move(added)) {}
-  transport::Subscription subscription;
+  explicit ProgressSource(std::shared_ptr<transport::Subscription> added) : subscription(std::move(added)) {}
+  std::shared_ptr<transport::Subscription> subscription;
   ProgressSource* next_retired = nullptr;
 };
 
@@ -36,7 +38,7 @@ class ProgressInbox {
   template <class F>
   void poll(std::uint32_t stream_id, int limit, F&& on_progress) noexcept {
     if (!pick_up()) return;
-    source_->subscription.poll(
+    source_->subscription->poll(
         [&](std::span<const std::byte> bytes) {
           const auto message = read(bytes);
           if (message && message->stream_id == stream_id) on_progress(*message);

@@ -54,6 +54,8 @@ ProgressStatus ProgressReporter::refuse() noexcept {
 void ProgressReporter::close() noexcept {
   if (ProgressLink* const untaken = links.take()) links.retire(untaken);
   if (link_ != nullptr) links.retire(std::exchange(link_, nullptr));
+  if (ProgressListeners* const untaken = listeners.take()) listeners.retire(untaken);
+  if (own_ != nullptr) listeners.retire(std::exchange(own_, nullptr));
 }
 
 void ProgressReporter::add_to(ProducerStats& stats) const noexcept {
@@ -70,16 +72,35 @@ bool ProgressReporter::is_due(const FrameInFlight& frame, std::size_t bytes, Nan
   return now - frame.told_at >= interval_ns_.load(std::memory_order_relaxed);
 }
 
-ProgressStatus ProgressReporter::tell(const FrameKey& key, FrameInFlight& frame, State state) noexcept {
+void ProgressReporter::pick_up() noexcept {
   if (ProgressLink* const newer = links.take()) {
     if (link_ != nullptr) links.retire(link_);
     link_ = newer;
   }
+  if (ProgressListeners* const newer = listeners.take()) {
+    if (own_ != nullptr) listeners.retire(own_);
+    own_ = newer;
+  }
+}
+
+// Who does not read his own stream misses what it has no room for, and he alone.
+void ProgressReporter::tell_own(const protocol::FrameProgress& message) noexcept {
+  if (own_ == nullptr) return;
+  const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(message, out)); };
+  for (const auto& publication : own_->publications) {
+    const transport::OfferResult result = publication->try_claim(protocol::fixed_length<protocol::FrameProgress>, fill);
+    if (result != transport::OfferResult::ok && result != transport::OfferResult::not_connected) dropped_.add();
+  }
+}
+
+ProgressStatus ProgressReporter::tell(const FrameKey& key, FrameInFlight& frame, State state) noexcept {
+  pick_up();
   if (link_ == nullptr) return ProgressStatus::no_consumer;
   const protocol::FrameProgress message{key.stream_id, key.epoch, key.seq, frame.filled_bytes, state};
   const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(message, out)); };
   const transport::OfferResult result =
       link_->publication.try_claim(protocol::fixed_length<protocol::FrameProgress>, fill);
+  tell_own(message);
   if (result == transport::OfferResult::not_connected) return ProgressStatus::no_consumer;
   if (result != transport::OfferResult::ok) {
     dropped_.add();

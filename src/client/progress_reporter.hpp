@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/handoff.hpp"
 #include "client/counter_cell.hpp"
@@ -37,15 +39,25 @@ struct ProgressLink {
   ProgressLink* next_retired = nullptr;
 };
 
+// The control streams that single consumers have of their own. They are told what the shared one is told, after it.
+struct ProgressListeners {
+  std::vector<std::shared_ptr<transport::Publication>> publications;
+  ProgressListeners* next_retired = nullptr;
+};
+
 class ProgressReporter {
  public:
   ProgressReporter() = default;
-  ~ProgressReporter() { delete link_; }
+  ~ProgressReporter() {
+    delete link_;
+    delete own_;
+  }
   ProgressReporter(const ProgressReporter&) = delete;
   ProgressReporter& operator=(const ProgressReporter&) = delete;
 
   // --- The conductor's thread ---
   Handoff<ProgressLink> links;
+  Handoff<ProgressListeners> listeners;
   // Empty: nobody wants to hear anything.
   void set_limits(const std::optional<ProgressLimits>& limits) noexcept;
 
@@ -64,6 +76,8 @@ class ProgressReporter {
   [[nodiscard]] bool is_asked_for() const noexcept { return asked_.load(std::memory_order_acquire); }
   [[nodiscard]] bool is_due(const FrameInFlight& frame, std::size_t bytes, Nanos now) const noexcept;
   ProgressStatus tell(const FrameKey& key, FrameInFlight& frame, protocol::FrameProgressState state) noexcept;
+  void pick_up() noexcept;
+  void tell_own(const protocol::FrameProgress& message) noexcept;
 
   // Written by the conductor.
   std::atomic<bool> asked_{false};
@@ -73,6 +87,7 @@ class ProgressReporter {
 
   // The producer's thread only; counters may be read anywhere.
   ProgressLink* link_ = nullptr;
+  ProgressListeners* own_ = nullptr;
   CounterCell sent_, dropped_, refused_;
 };
 

@@ -202,6 +202,18 @@ TEST_F(ProgressTest, RefusesToCommitAnotherLayoutThanTheClaimWasMadeWith) {
   EXPECT_FALSE(producer->oldest_open_claim());
 }
 
+TEST_F(ProgressTest, RefusesToCommitLessThanWasSaidToBeFinal) {
+  ask();
+  auto claimed = producer->claim(1200, rows());  // 200 bytes more than the rows need
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(claimed->progress(1200), ProgressStatus::sent);
+  EXPECT_EQ(std::move(*claimed).commit(rows()), PublishStatus::invalid_layout);
+  auto again = producer->claim(1200, rows());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->progress(1200), ProgressStatus::sent);
+  EXPECT_EQ(std::move(*again).commit(rows(), 1200, {}), PublishStatus::ok);
+}
+
 // --- ProgressWishes ---
 
 constexpr ProgressLimits floor_limits{1000, 64, 0};

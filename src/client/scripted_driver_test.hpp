@@ -76,8 +76,9 @@ class ScriptedDriver {
   std::string refuse_with;                                  // every attach
   std::function<void(protocol::ShmAttachResponse&)> spoil;  // every OK
   bool answers_hellos = true;
-  std::uint32_t own_stream = 0;  // granted to every consumer that asks; 0: declined
-  int answers = 1;               // how often each request is answered
+  std::uint32_t own_stream = 0;   // granted to every consumer that asks; 0: declined
+  std::uint32_t own_control = 0;  // likewise
+  int answers = 1;                // how often each request is answered
   std::vector<protocol::ShmAttachRequest> attaches;
   std::vector<protocol::ShmDetachRequest> detaches;
   std::vector<protocol::ShmLeaseKeepalive> keepalives;
@@ -164,6 +165,10 @@ class ScriptedDriver {
     config.mode = hello.mode;
     config.descriptor_stream_id = own_stream;
     if (own_stream != 0) config.descriptor_channel = "aeron:ipc";
+    if (own_control != 0 && !hello.control_channel.empty()) {
+      config.control_stream_id = own_control;
+      config.control_channel = "aeron:ipc";
+    }
     return config;
   }
   void on(const protocol::QosConsumer& qos) { qos_consumers.push_back(qos); }

@@ -16,6 +16,7 @@ namespace {
 // Where the conventions put streams of a consumer's own (protocol.md). A preference only: a hello must name an id, and
 // the driver, who knows its ranges, assigns another one if it has to.
 constexpr std::uint32_t first_descriptor_wish = 31000;
+constexpr std::uint32_t first_control_wish = 32000;
 constexpr std::uint32_t wishes = 1000;
 constexpr std::size_t longest_uri = 4095;  // Aeron's own limit
 
@@ -84,6 +85,11 @@ protocol::ConsumerHello StreamWishes::hello(std::uint32_t stream_id, std::uint32
         terms_.descriptor_stream_id != 0 ? terms_.descriptor_stream_id : first_descriptor_wish + client_id % wishes;
     if (terms_.descriptor_stream_id == 0) ++times_asked_;
   }
+  if (wants_control_stream()) {
+    hello.control_channel = client_.control.channel;
+    hello.control_stream_id =
+        terms_.control_stream_id != 0 ? terms_.control_stream_id : first_control_wish + client_id % wishes;
+  }
   return hello;
 }
 
@@ -93,26 +99,66 @@ Status StreamWishes::check(const protocol::ConsumerConfig& config) const {
                       "its payload_fallback_uri of {} bytes is no URI: at most {} printable characters",
                       config.payload_fallback_uri.size(), longest_uri);
   }
-  if ((config.descriptor_stream_id == 0) != config.descriptor_channel.empty() ||
-      (config.control_stream_id == 0) != config.control_channel.empty()) {
-    return make_error(ErrorCode::protocol_error, "it names a stream id or a channel, but not both");
+  if (auto good = check(descriptor_offer(config)); !good) return good;
+  if (auto good = check(control_offer(config)); !good) return good;
+  if (config.descriptor_stream_id == 0 || config.descriptor_stream_id != config.control_stream_id) return {};
+  return make_error(ErrorCode::protocol_error, "it assigns stream {} for descriptors and for control",
+                    config.control_stream_id);
+}
+
+StreamWishes::Offer StreamWishes::descriptor_offer(const protocol::ConsumerConfig& config) const {
+  return {"descriptor",
+          client_.descriptor,
+          options_.own_streams,
+          terms_.descriptor_stream_id,
+          config.descriptor_stream_id,
+          config.descriptor_channel};
+}
+
+StreamWishes::Offer StreamWishes::control_offer(const protocol::ConsumerConfig& config) const {
+  return {"control",
+          client_.control,
+          wants_control_stream(),
+          terms_.control_stream_id,
+          config.control_stream_id,
+          config.control_channel};
+}
+
+Status StreamWishes::check(const Offer& offer) const {
+  if ((offer.id == 0) != offer.channel.empty()) {
+    return make_error(ErrorCode::protocol_error, "it names a {} stream id or a channel, but not both", offer.kind);
   }
-  if (config.control_stream_id != 0) {
-    return make_error(ErrorCode::protocol_error, "it assigns control stream {}, which nobody asked for",
-                      config.control_stream_id);
+  if (offer.id == 0) return {};
+  if (!offer.wanted) {
+    return make_error(ErrorCode::protocol_error, "it assigns {} stream {}, which nobody asked for", offer.kind,
+                      offer.id);
   }
-  if (config.descriptor_stream_id == 0) return {};
-  if (!options_.own_streams) {
-    return make_error(ErrorCode::protocol_error, "it assigns descriptor stream {}, which nobody asked for",
-                      config.descriptor_stream_id);
+  if (offer.has != 0 && offer.has != offer.id) {
+    return make_error(ErrorCode::protocol_error, "it assigns {} stream {} in place of {}, which was granted",
+                      offer.kind, offer.id, offer.has);
   }
-  if (terms_.descriptor_stream_id != 0 && terms_.descriptor_stream_id != config.descriptor_stream_id) {
-    return make_error(ErrorCode::protocol_error, "it assigns descriptor stream {} in place of {}, which was granted",
-                      config.descriptor_stream_id, terms_.descriptor_stream_id);
-  }
-  const auto channel =
-      own_stream_channel(client_, client_.descriptor, config.descriptor_channel, config.descriptor_stream_id);
+  const auto channel = own_stream_channel(client_, offer.shared, offer.channel, offer.id);
   return channel ? Status{} : Status{channel.error()};
+}
+
+// REQUIRES: it was checked.
+bool StreamWishes::take_streams(const protocol::ConsumerConfig& config) {
+  bool changed = false;
+  if (config.descriptor_stream_id != 0 && terms_.descriptor_stream_id == 0) {
+    terms_.descriptor_stream_id = config.descriptor_stream_id;
+    descriptor_channel_ =
+        own_stream_channel(client_, client_.descriptor, config.descriptor_channel, config.descriptor_stream_id).value();
+    told_declined_ = false;
+    times_asked_ = 0;
+    changed = true;
+  }
+  if (config.control_stream_id != 0 && terms_.control_stream_id == 0) {
+    terms_.control_stream_id = config.control_stream_id;
+    control_channel_ =
+        own_stream_channel(client_, client_.control, config.control_channel, config.control_stream_id).value();
+    changed = true;
+  }
+  return changed;
 }
 
 bool StreamWishes::take_mode(const protocol::ConsumerConfig& config) {
@@ -138,14 +184,7 @@ StreamWishes::Outcome StreamWishes::on(const protocol::ConsumerConfig& config) {
   if (auto good = check(config); !good) return {Outcome::Kind::refused, good.error().message};
   bool changed = take_mode(config);
   changed = take_shm(config) || changed;
-  if (config.descriptor_stream_id != 0 && terms_.descriptor_stream_id == 0) {
-    terms_.descriptor_stream_id = config.descriptor_stream_id;
-    descriptor_channel_ =
-        own_stream_channel(client_, client_.descriptor, config.descriptor_channel, config.descriptor_stream_id).value();
-    told_declined_ = false;
-    times_asked_ = 0;
-    changed = true;
-  }
+  changed = take_streams(config) || changed;
   if (changed) return {Outcome::Kind::changed, describe()};
   // A supervisor assigns no streams, so the first answer without one may be its; the driver answers each hello.
   if (times_asked_ < 2 || told_declined_) return {};
@@ -156,11 +195,17 @@ StreamWishes::Outcome StreamWishes::on(const protocol::ConsumerConfig& config) {
 }
 
 void StreamWishes::lease_ended() {
-  give_up_streams();
+  give_up_descriptor_stream();
+  give_up_control_stream();
   told_declined_ = false;
 }
 
-void StreamWishes::give_up_streams() {
+void StreamWishes::give_up_control_stream() {
+  terms_.control_stream_id = 0;
+  control_channel_.clear();
+}
+
+void StreamWishes::give_up_descriptor_stream() {
   terms_.descriptor_stream_id = 0;
   times_asked_ = 0;
   descriptor_channel_.clear();
@@ -175,6 +220,7 @@ std::string StreamWishes::describe() const {
   text += terms_.descriptor_stream_id != 0
               ? fmt::format(", descriptor stream {} of its own", terms_.descriptor_stream_id)
               : ", shared descriptor stream";
+  if (terms_.control_stream_id != 0) text += fmt::format(", control stream {} of its own", terms_.control_stream_id);
   if (!terms_.use_shm) text += ", shared memory is not read";
   if (!terms_.payload_fallback_uri.empty()) {
     text += fmt::format(", fallback {}", escape(terms_.payload_fallback_uri));

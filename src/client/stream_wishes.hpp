@@ -37,15 +37,38 @@ class StreamWishes {
   Outcome on(const protocol::ConsumerConfig& config);
   // Streams of its own go with the lease, and are asked for again.
   void lease_ended();
-  // The granted stream cannot be used: as if it had been declined, until the next answer.
-  void give_up_streams();
+  // A granted stream cannot be used: as if it had been declined, until the next answer.
+  void give_up_descriptor_stream();
+  void give_up_control_stream();
 
   [[nodiscard]] const ConsumerTerms& terms() const noexcept { return terms_; }
-  // Where the granted descriptor stream lies. REQUIRES: terms().descriptor_stream_id != 0.
-  [[nodiscard]] const std::string& descriptor_channel() const noexcept { return descriptor_channel_; }
+  // Where the granted streams lie. REQUIRES: their ids in terms() are not 0.
+  [[nodiscard]] ChannelOptions descriptor_stream() const {
+    return {descriptor_channel_, static_cast<std::int32_t>(terms_.descriptor_stream_id)};
+  }
+  [[nodiscard]] ChannelOptions control_stream() const {
+    return {control_channel_, static_cast<std::int32_t>(terms_.control_stream_id)};
+  }
 
  private:
+  // What a config says of one of the two, beside what is in force.
+  struct Offer {
+    const char* kind;
+    const ChannelOptions& shared;
+    bool wanted;
+    std::uint32_t has;
+    std::uint32_t id;
+    const std::string& channel;
+  };
+  [[nodiscard]] Offer descriptor_offer(const protocol::ConsumerConfig& config) const;
+  [[nodiscard]] Offer control_offer(const protocol::ConsumerConfig& config) const;
   [[nodiscard]] Status check(const protocol::ConsumerConfig& config) const;
+  [[nodiscard]] Status check(const Offer& offer) const;
+  [[nodiscard]] bool take_streams(const protocol::ConsumerConfig& config);
+  // Only progress comes on a control stream of its own.
+  [[nodiscard]] bool wants_control_stream() const noexcept {
+    return options_.own_streams && options_.progress.has_value();
+  }
   [[nodiscard]] bool take_mode(const protocol::ConsumerConfig& config);
   [[nodiscard]] bool take_shm(const protocol::ConsumerConfig& config);
   [[nodiscard]] std::string describe() const;
@@ -54,6 +77,7 @@ class StreamWishes {
   const ClientOptions& client_;
   ConsumerTerms terms_;
   std::string descriptor_channel_;
+  std::string control_channel_;
   // What the last hello said, and how often it asked for streams without being given any.
   ConsumerMode said_mode_;
   bool said_shm_;

@@ -65,12 +65,36 @@ TEST_F(StreamWishesTest, TakesTheStreamThatItIsGrantedAndAsksForItAgain) {
   const auto hello = wanted.hello(5, 70);
   EXPECT_EQ(wanted.on(echo(hello, 31007)).kind, Kind::changed);
   EXPECT_EQ(wanted.terms().descriptor_stream_id, 31007u);
-  EXPECT_EQ(wanted.descriptor_channel(), "aeron:ipc");
+  EXPECT_EQ(wanted.descriptor_stream().channel, "aeron:ipc");
   EXPECT_EQ(wanted.hello(5, 70).descriptor_stream_id, 31007u);
   EXPECT_EQ(wanted.on(echo(hello, 31007)).kind, Kind::none);
   wanted.lease_ended();
   EXPECT_EQ(wanted.terms().descriptor_stream_id, 0u);
   EXPECT_EQ(wanted.on(echo(hello, 31008)).kind, Kind::changed);
+}
+
+TEST_F(StreamWishesTest, AsksForAControlStreamOfItsOwnOnlyToHearProgressOnIt) {
+  EXPECT_EQ(wishes({.own_streams = true}).hello(5, 70).control_stream_id, 0u);
+  EXPECT_EQ(wishes({.progress = ProgressHints{}}).hello(5, 70).control_stream_id, 0u);
+  auto wanted = wishes({.own_streams = true, .progress = ProgressHints{}});
+  const auto hello = wanted.hello(5, 70);
+  EXPECT_EQ(hello.control_channel, "aeron:ipc");
+  EXPECT_NE(hello.control_stream_id, 0u) << "a channel without an id is no valid request";
+  auto config = echo(hello, 31007);
+  config.control_channel = "aeron:ipc";
+  config.control_stream_id = 31007;
+  EXPECT_NE(wanted.on(config).message.find("for descriptors and for control"), std::string::npos);
+  config.control_stream_id = 1000;
+  EXPECT_NE(wanted.on(config).message.find("one of the shared ones"), std::string::npos);
+  config.control_stream_id = 32007;
+  EXPECT_EQ(wanted.on(config).kind, Kind::changed);
+  EXPECT_EQ(wanted.terms().control_stream_id, 32007u);
+  EXPECT_EQ(wanted.control_stream().channel, "aeron:ipc");
+  EXPECT_EQ(wanted.hello(5, 70).control_stream_id, 32007u);
+  config.control_stream_id = 32008;
+  EXPECT_NE(wanted.on(config).message.find("in place of 32007"), std::string::npos);
+  wanted.lease_ended();
+  EXPECT_EQ(wanted.terms().control_stream_id, 0u);
 }
 
 TEST_F(StreamWishesTest, LeavesAGrantedStreamAloneWhenASupervisorNamesNone) {
@@ -118,7 +142,7 @@ TEST_F(StreamWishesTest, TakesNobodyElsesChannelSettings) {
   auto config = echo(wanted.hello(5, 70), 31000);
   config.descriptor_channel = "aeron:ipc?term-length=1g";
   EXPECT_EQ(wanted.on(config).kind, Kind::changed);
-  EXPECT_EQ(wanted.descriptor_channel(), "aeron:ipc");
+  EXPECT_EQ(wanted.descriptor_stream().channel, "aeron:ipc");
 }
 
 TEST_F(StreamWishesTest, FollowsTheConfiguredChannelWhateverItIs) {
@@ -127,7 +151,7 @@ TEST_F(StreamWishesTest, FollowsTheConfiguredChannelWhateverItIs) {
   auto config = echo(wanted.hello(5, 70), 31000);
   config.descriptor_channel = client.descriptor.channel;
   EXPECT_EQ(wanted.on(config).kind, Kind::changed);
-  EXPECT_EQ(wanted.descriptor_channel(), client.descriptor.channel);
+  EXPECT_EQ(wanted.descriptor_stream().channel, client.descriptor.channel);
 }
 
 TEST_F(StreamWishesTest, RefusesStreamsThatItDidNotAskForAndAChangeOfThoseItHas) {

@@ -379,6 +379,11 @@ bool Bus::take(Inbox& inbox, Fragment& fragment, Bytes& keep_alive) {
   return false;
 }
 
+Resources Bus::resources() const {
+  const std::lock_guard guard(mutex_);
+  return {logs_.size(), inboxes_.size(), counters_.size()};
+}
+
 std::vector<CounterValue> Bus::counters() const {
   const std::lock_guard guard(mutex_);
   std::vector<CounterValue> values;

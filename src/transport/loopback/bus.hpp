@@ -17,6 +17,7 @@
 
 #include "transport/connection.hpp"
 #include "transport/fragment_assembly.hpp"
+#include "transport/loopback/faults.hpp"
 #include "transport/lost_images.hpp"
 #include "transport/publication.hpp"
 
@@ -134,6 +135,7 @@ class Bus {
   bool take(Inbox& inbox, Fragment& fragment, Bytes& keep_alive);
 
   std::vector<CounterValue> counters() const;
+  Resources resources() const;
 
   template <class Change>
   void change_faults(std::int32_t stream_id, Change&& change) {

@@ -43,6 +43,8 @@ void set_replay(const std::string& dir, std::int32_t stream_id, bool replay) {
   Bus::of(dir)->change_faults(stream_id, [replay](StreamFaults& faults) { faults.replay = replay; });
 }
 
+Resources resources_of(const std::string& dir) { return Bus::of(dir)->resources(); }
+
 void hold_counters(const std::string& dir, bool held) { Bus::of(dir)->counters_held.store(held); }
 
 }  // namespace tensorpool::transport::loopback

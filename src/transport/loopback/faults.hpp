@@ -38,6 +38,15 @@ void set_window(const std::string& dir, std::int32_t stream_id, std::size_t byte
 // after.
 void set_replay(const std::string& dir, std::int32_t stream_id, bool replay);
 
+// What everybody together has open now; what a test compares to find a leak.
+struct Resources {
+  std::size_t publications = 0;
+  std::size_t subscriptions = 0;
+  std::size_t counters = 0;
+  bool operator==(const Resources&) const = default;
+};
+[[nodiscard]] Resources resources_of(const std::string& dir);
+
 // While held, no counter that is asked for is granted; add_counter answers timed_out at once.
 void hold_counters(const std::string& dir, bool held);
 
