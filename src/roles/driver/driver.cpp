@@ -126,6 +126,11 @@ void Driver::Impl::notice_pause(Nanos now) {
   } else if (now - last_now_ > books_->config.lease_duration_ns() / 2) {
     catching_up_ = true;
     drained_at_ = now;  // the time that a flood may take starts here
+    ++books_->counts.pauses;
+    books_->log.limited(now, "pause", LogLevel::warning,
+                        "no duty cycle for {} ms: answers and announces were late; what clients sent meanwhile is read "
+                        "before any lease expires",
+                        (now - last_now_) / nanos_per_milli);
   }
   last_now_ = now;
 }

@@ -33,6 +33,7 @@ constexpr std::array figures{
     Figure{"unsent messages", &DriverCounts::unsent},
     Figure{"reconnects", &DriverCounts::reconnects},
     Figure{"unanswered hellos", &DriverCounts::unanswered_hellos},
+    Figure{"pauses", &DriverCounts::pauses},
 };
 
 }  // namespace

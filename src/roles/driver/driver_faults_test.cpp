@@ -83,9 +83,12 @@ TEST_F(DriverFaults, ExpiresNobodyForKeepalivesThatWaitedWhileItWasStopped) {
   const ShmAttachResponse lively = attach(client, 1, 10, Role::producer);
   const ShmAttachResponse dead = attach(client, 2, 11, Role::producer);
   client.say(keepalive(lively, 10, Role::producer));
+  EXPECT_EQ(driver->status().counts.pauses, 0U);
   now += 5000 * ms;
   settle();
   EXPECT_TRUE(client.every<ShmLeaseRevoked>().empty());
+  EXPECT_EQ(driver->status().counts.pauses, 1U);
+  EXPECT_TRUE(logged("no duty cycle for 5000 ms"));
   for (int i = 0; i < 3; ++i) {
     client.say(keepalive(lively, 10, Role::producer));
     advance(1000 * ms);

@@ -245,22 +245,38 @@ TEST_F(DriverHostile, DeclinesOwnStreamsBeyondTheRangeAndGrantsThemOnceTheyAreFr
   EXPECT_EQ(granted_id(11), 31000U);
 }
 
-// A consumer that asks, dies and comes back, again and again.
-TEST_F(DriverHostile, LeaksNoOwnStreamToConsumersThatVanish) {
+// A consumer that asks, dies or leaves, and comes back, again and again.
+TEST_F(DriverHostile, LeaksNothingToConsumersThatVanish) {
   config.driver.descriptor_stream_id_range = StreamIdRange{31000, 31001};
+  config.driver.control_stream_id_range = StreamIdRange{32000, 32001};
+  config.policies.lease_keepalive_interval_ms = 10;
   start();
   Peer& client = peer();
-  for (std::uint32_t life = 0; life < 10; ++life) {
-    ASSERT_EQ(attach(client, 1, 10, Role::consumer).code, ResponseCode::ok) << life;
+  advance(200 * ms);
+  const auto before = transport::loopback::resources_of(bus);
+  for (std::uint32_t life = 0; life < 1000; ++life) {
+    const ShmAttachResponse granted = attach(client, 1, 10, Role::consumer);
+    ASSERT_EQ(granted.code, ResponseCode::ok) << life;
     protocol::ConsumerHello hello;
     hello.stream_id = 1;
     hello.consumer_id = 10;
     hello.descriptor_channel = "aeron:ipc";
+    hello.control_channel = "aeron:ipc";
     client.say(hello);
     settle();
     EXPECT_NE(client.last<protocol::ConsumerConfig>().descriptor_stream_id, 0U) << life;
-    advance(4000 * ms);
+    EXPECT_NE(client.last<protocol::ConsumerConfig>().control_stream_id, 0U) << life;
+    if (life % 2 == 0) {
+      client.say(detach(granted, 10, Role::consumer));
+      settle();
+    } else {
+      for (int step = 0; step < 4; ++step) advance(10 * ms);  // a longer one would be the driver's own pause
+    }
+    ASSERT_TRUE(driver->status().leases.empty()) << life;
+    client.all.clear();
   }
+  advance(200 * ms);
+  EXPECT_EQ(transport::loopback::resources_of(bus), before);
 }
 
 // spec: reliability W3

@@ -34,6 +34,7 @@ struct DriverCounts {
   std::uint64_t unsent = 0;              // messages given up: back-pressure outlasted its time, or too long
   std::uint64_t reconnects = 0;          // media driver lost and found again
   std::uint64_t unanswered_hellos = 0;   // one consumer asked for streams of its own too often
+  std::uint64_t pauses = 0;              // no duty cycle for half a lease: stopped, or a loop that stood still
 };
 
 struct StreamStatus {

@@ -265,7 +265,7 @@ TEST_F(DriverTest, ServesOnWhileTheMediaDriverGrantsNoCounterAndShowsItsFiguresO
   EXPECT_EQ(shown("tensorpool"), 0);
   transport::loopback::hold_counters(bus, false);
   advance(200 * ms);
-  EXPECT_EQ(shown("tensorpool 1000, driver driver-01:"), 18);
+  EXPECT_EQ(shown("tensorpool 1000, driver driver-01:"), 19);
   const auto lease = fmt::format("tensorpool 1000, lease {}: stream 1 PRODUCER client 10 since ", *granted.lease_id);
   EXPECT_EQ(shown(lease), 2);
   client.say(detach(granted, 10, Role::producer));
