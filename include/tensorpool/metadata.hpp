@@ -20,8 +20,8 @@ namespace tensorpool {
 inline constexpr std::size_t max_attributes = 256;
 inline constexpr std::size_t max_attribute_key_bytes = 256;
 inline constexpr std::size_t max_attribute_format_bytes = 256;
-inline constexpr std::size_t max_attributes_bytes = 64 * 1024;  // keys, formats and values together
-inline constexpr std::size_t max_source_bytes = 4 * 1024;       // name and summary together
+inline constexpr std::size_t max_attributes_bytes = 65536;  // keys, formats and values together
+inline constexpr std::size_t max_source_bytes = 4096;       // name and summary together
 // Streams that a reader keeps the metadata of. When there are more, one that fell silent makes room.
 inline constexpr std::size_t max_metadata_streams = 256;
 

@@ -13,7 +13,7 @@ constexpr int silent_periods = 3;
 
 }  // namespace
 
-StandaloneFollower::StandaloneFollower(const AttachSettings& settings, RandomSource random)
+StandaloneFollower::StandaloneFollower(const AttachSettings& settings, const RandomSource& random)
     : settings_(settings), client_id_(settings.client_id != 0 ? settings.client_id : nonzero_u32(random)) {}
 
 void StandaloneFollower::start(Nanos now) {

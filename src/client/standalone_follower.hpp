@@ -14,7 +14,7 @@ namespace tensorpool::detail {
 
 class StandaloneFollower final : public Tenancy {
  public:
-  StandaloneFollower(const AttachSettings& settings, RandomSource random);
+  StandaloneFollower(const AttachSettings& settings, const RandomSource& random);
 
   void start(Nanos now) override;
   void detach(Nanos now) override;

@@ -429,20 +429,20 @@ MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
       view.latency_least_ns = flowing ? full.least : std::nullopt;
       view.latency_most_ns = flowing ? full.most : std::nullopt;
     }
-    taken.streams.push_back(std::move(view));
+    taken.streams.push_back(view);
   }
   for (const auto& [key, entry] : producers_.all()) {
     auto view = finish<ProducerView>(entry, now);
     view.stream_id = key.first;
     view.producer_id = key.second;
-    taken.producers.push_back(std::move(view));
+    taken.producers.push_back(view);
   }
   for (const auto& [key, entry] : consumers_.all()) {
     auto view = finish<ConsumerView>(entry, now);
     if (entry.delivered && entry.liveness == Liveness::alive) view.frames_per_s = entry.delivered_rate.per_second();
     view.stream_id = key.first;
     view.consumer_id = key.second;
-    taken.consumers.push_back(std::move(view));
+    taken.consumers.push_back(view);
   }
   return taken;
 }

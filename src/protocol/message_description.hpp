@@ -28,15 +28,13 @@ DescribedFields describe_members(const Owner& owner);
 
 template <class T>
 DescribedField::Value described_value(const T& value) {
-  if constexpr (std::is_same_v<T, bool>) {
-    return value;
-  } else if constexpr (std::is_enum_v<T>) {
+  if constexpr (std::is_enum_v<T>) {
     if (is_valid(value)) return std::string(to_string(value));
     return static_cast<std::int64_t>(value);
-  } else if constexpr (std::is_integral_v<T>) {
+  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
     return static_cast<std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>(value);
   } else {
-    return value;  // text or bytes
+    return value;  // a boolean, text or bytes
   }
 }
 

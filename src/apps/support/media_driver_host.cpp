@@ -1,5 +1,7 @@
 #include "apps/support/media_driver_host.hpp"
 
+#include <utility>
+
 #include "base/error.hpp"
 
 namespace tensorpool::apps {
@@ -9,7 +11,11 @@ using transport::MediaDriverProbe;
 using transport::MediaDriverState;
 
 MediaDriverHost::MediaDriverHost(std::string mode, std::string aeron_dir, bool group_access, LogSink sink)
-    : mode_(std::move(mode)), aeron_dir_(std::move(aeron_dir)), group_access_(group_access), sink_(sink), log_(sink) {}
+    : mode_(std::move(mode)),
+      aeron_dir_(std::move(aeron_dir)),
+      group_access_(group_access),
+      sink_(sink),
+      log_(std::move(sink)) {}
 
 Status MediaDriverHost::ensure(Nanos patience) {
   if (mode_ == "external" || (embedded_ && embedded_->alive())) {

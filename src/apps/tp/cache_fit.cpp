@@ -28,8 +28,8 @@ std::vector<CacheFit> pools_of(const driver::DriverConfig& config) {
 }
 
 std::string describe(const CacheFit& pool, const Caches& caches) {
-  const std::string what = fmt::format("profile {}, pool {}: {} slots of {} bytes, {}", pool.profile, pool.pool_id,
-                                       pool.nslots, pool.stride_bytes, driver::format_bytes(pool.bytes()));
+  std::string what = fmt::format("profile {}, pool {}: {} slots of {} bytes, {}", pool.profile, pool.pool_id,
+                                 pool.nslots, pool.stride_bytes, driver::format_bytes(pool.bytes()));
   if (caches.last_level_bytes == 0) {
     return what;
   }

@@ -112,7 +112,7 @@ std::string describe(const std::vector<CounterValue>& counters) {
     ours[parts.owner] += fmt::format("  {:<26} {:>20}\n", parts.figure, counter.value);
   }
   std::string text;
-  for (const auto& [owner, lines] : ours) text += owner + "\n" + lines;
+  for (const auto& [owner, lines] : ours) text += fmt::format("{}\n{}", owner, lines);
   return text + (others.empty() ? "" : "   id  type                value  label\n") + others;
 }
 

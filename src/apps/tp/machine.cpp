@@ -111,7 +111,7 @@ Caches Machine::caches() {
   const std::string where = "/sys/devices/system/cpu/cpu0/cache";
   Caches found;
   for (const std::string& name : names_in(where)) {
-    const std::string cache = where + "/" + name;
+    const std::string cache = fmt::format("{}/{}", where, name);
     const auto level = number(cache + "/level");
     const std::string type = read_text((cache + "/type").c_str()).value_or("");
     if (!level || type.starts_with("Instruction")) {
