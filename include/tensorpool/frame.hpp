@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "tensorpool/result.hpp"
 #include "tensorpool/tensor.hpp"
@@ -35,7 +37,28 @@ struct TensorView {
 
 namespace detail {
 struct FrameAccess;  // the consumer's side of a Frame
+
+// Runs f on `bytes` as elements of `layout`, and `is_valid` after it returned.
+template <class T, class F, class Validate>
+[[nodiscard]] auto read_elements(std::span<const std::byte> bytes, const TensorLayout& layout, F&& f, Validate is_valid)
+    -> Expected<std::invoke_result_t<F, TensorView<const T>>, FrameLoss> {
+  static_assert(!std::is_same_v<T, bool>, "foreign bytes may be neither true nor false: read booleans as std::uint8_t");
+  using R = std::invoke_result_t<F, TensorView<const T>>;
+  constexpr bool any_type = dtype_of<T> == Dtype::bytes;
+  const bool booleans = dtype_of<T> == Dtype::uint8 && layout.dtype == Dtype::boolean;
+  if (dtype_of<T> != layout.dtype && !any_type && !booleans) return FrameLoss::wrong_type;
+  const TensorView<const T> view{{reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)}, layout};
+  if constexpr (std::is_void_v<R>) {
+    std::forward<F>(f)(view);
+    if (!is_valid()) return FrameLoss::overwritten;
+    return {};
+  } else {
+    R result = std::forward<F>(f)(view);
+    if (!is_valid()) return FrameLoss::overwritten;
+    return result;
+  }
 }
+}  // namespace detail
 
 class Frame {
  public:
@@ -60,22 +83,7 @@ class Frame {
   // REQUIRES: f has no effect that must not be repeated or undone when the frame turns out to be lost.
   template <class T, class F>
   [[nodiscard]] auto read(F&& f) const -> Expected<std::invoke_result_t<F, TensorView<const T>>, FrameLoss> {
-    static_assert(!std::is_same_v<T, bool>,
-                  "foreign bytes may be neither true nor false: read booleans as std::uint8_t");
-    using R = std::invoke_result_t<F, TensorView<const T>>;
-    constexpr bool any_type = dtype_of<T> == Dtype::bytes;
-    const bool booleans = dtype_of<T> == Dtype::uint8 && layout_.dtype == Dtype::boolean;
-    if (dtype_of<T> != layout_.dtype && !any_type && !booleans) return FrameLoss::wrong_type;
-    const TensorView<const T> view{{reinterpret_cast<const T*>(payload_.data()), payload_.size() / sizeof(T)}, layout_};
-    if constexpr (std::is_void_v<R>) {
-      std::forward<F>(f)(view);
-      if (!accept_if_valid()) return FrameLoss::overwritten;
-      return {};
-    } else {
-      R result = std::forward<F>(f)(view);
-      if (!accept_if_valid()) return FrameLoss::overwritten;
-      return result;
-    }
+    return detail::read_elements<T>(payload_, layout_, std::forward<F>(f), [this] { return accept_if_valid(); });
   }
 
   // Live memory. Nothing computed from it may be trusted before still_valid() has said yes after the last use.

@@ -45,21 +45,7 @@ class PartialFrame {
   // Frame::read.
   template <class T, class F>
   [[nodiscard]] auto read(F&& f) const -> Expected<std::invoke_result_t<F, TensorView<const T>>, FrameLoss> {
-    static_assert(!std::is_same_v<T, bool>,
-                  "foreign bytes may be neither true nor false: read booleans as std::uint8_t");
-    using R = std::invoke_result_t<F, TensorView<const T>>;
-    const bool booleans = dtype_of<T> == Dtype::uint8 && layout_.dtype == Dtype::boolean;
-    if (dtype_of<T> != layout_.dtype && dtype_of<T> != Dtype::bytes && !booleans) return FrameLoss::wrong_type;
-    const TensorView<const T> view{{reinterpret_cast<const T*>(filled_.data()), filled_.size() / sizeof(T)}, layout_};
-    if constexpr (std::is_void_v<R>) {
-      std::forward<F>(f)(view);
-      if (!still_valid()) return FrameLoss::overwritten;
-      return {};
-    } else {
-      R result = std::forward<F>(f)(view);
-      if (!still_valid()) return FrameLoss::overwritten;
-      return result;
-    }
+    return detail::read_elements<T>(filled_, layout_, std::forward<F>(f), [this] { return still_valid(); });
   }
 
   // Live memory, as Frame::unchecked.
