@@ -154,7 +154,8 @@ int PolicyDesk::tell(bool confirmed, Nanos now, int limit, const Send& send, con
     if (sent >= limit || !may_tell(now)) break;
     if (consumer.confirmed != confirmed) continue;
     if (!is_due(consumer, now)) {
-      consumer.times_told = 0;
+      // It follows, unless that is only until another supervisor tells it otherwise again.
+      if (now >= consumer.next_at + settings_.config_interval_ns) consumer.times_told = 0;
       continue;
     }
     if (now < consumer.next_at) continue;

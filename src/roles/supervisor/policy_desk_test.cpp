@@ -120,6 +120,32 @@ TEST_F(Desk, TellsLessAndLessOftenWhoDoesNotFollow) {
   EXPECT_EQ(desk->stats().configs_ignored, 1U);
 }
 
+// Two supervisors that disagree do not turn a consumer to and fro each second for ever.
+TEST_F(Desk, TellsLessAndLessOftenWhomAnotherOneTellsOtherwise) {
+  int configs = 0;
+  for (const Nanos begin = now; now < begin + 200 * second; now += second / 4) {
+    desk->on(qos(9, Mode::stream), now);  // as the other one said
+    desk->on(hello(9), now);
+    if (told().empty()) continue;
+    ++configs;
+    desk->on(qos(9, Mode::rate_limited), now);
+    EXPECT_TRUE(told().empty());
+  }
+  EXPECT_EQ(configs, 9);
+  EXPECT_EQ(ignoring, std::vector<std::uint32_t>{9}) << "its operator is told once";
+}
+
+TEST_F(Desk, ForgivesAConsumerThatFollowedForAWhile) {
+  for (int i = 0; i < 3; ++i) {
+    desk->on(hello(9), now);
+    EXPECT_EQ(told().size(), 1U) << i;
+    desk->on(qos(9, Mode::rate_limited), now);
+    now += 2 * second;
+    EXPECT_TRUE(told().empty());
+    desk->on(qos(9, Mode::stream), now);  // it was started anew, say
+  }
+}
+
 TEST_F(Desk, TriesAgainWhatCouldNotBeSent) {
   desk->on(hello(9), now);
   sending = false;

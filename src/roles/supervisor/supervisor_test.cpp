@@ -146,6 +146,21 @@ TEST_F(SupervisorBench, ChangesNothingWhenItGoesAndComesBack) {
   EXPECT_EQ(next.stats().alerts, 0U);
 }
 
+TEST_F(SupervisorBench, DoesNotQuarrelWithASecondOneOfTheSameMind) {
+  const std::vector<SupervisorPolicy> policies{{.stream_id = 5, .rate_limited = true}};
+  Supervisor first = create({.policies = policies});
+  Supervisor second = create({.policies = policies});
+  attach({}, {.max_rate_hz = 10, .mode = ConsumerMode::stream});
+  for (int i = 0; i < 10; ++i) {
+    run_all(first, 500 * nanos_per_milli);
+    run_all(second, 500 * nanos_per_milli);
+  }
+  EXPECT_EQ(consumer->terms().mode, ConsumerMode::rate_limited);
+  EXPECT_LE(peer.configs.size(), 2U);
+  EXPECT_EQ(first.stats().strangers + second.stats().strangers, 0U);
+  EXPECT_EQ(first.stats().configs_ignored + second.stats().configs_ignored, 0U);
+}
+
 TEST_F(SupervisorBench, FollowsAMediaDriverThatComesBack) {
   Supervisor supervisor = create();
   attach();
