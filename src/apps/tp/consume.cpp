@@ -30,6 +30,7 @@ ConsumerOptions consumer_of(const ConsumerSettings& settings, const ConsumeArgum
   ConsumerOptions wanted = consumer_options(settings);
   wanted.create = arguments.options.consumer.create;
   wanted.latest_only = arguments.options.consumer.latest_only;
+  wanted.standalone = arguments.options.consumer.standalone;
   wanted.start = start_of(arguments.start);
   wanted.decimation = arguments.decimation.value_or(wanted.decimation);
   wanted.own_streams = wanted.own_streams || arguments.own_streams;
