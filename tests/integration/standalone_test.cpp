@@ -16,9 +16,10 @@ class StandaloneProcess : public RigTest {
   void SetUp() override {
     rig().start_media();
     std::ofstream(config_path()) << fmt::format(
-        "[producer]\naeron_dir = \"{}\"\nstream_id = 77\nnslots = 16\nshm_base_dir = \"{}\"\nshm_namespace = "
+        "[producer]\naeron_dir = \"{0}\"\nstream_id = 77\nnslots = 16\nshm_base_dir = \"{1}\"\nshm_namespace = "
         "\"alone\"\n"
-        "announce_interval_ns = 100000000\npayload_pools = [{{ pool_id = 1, stride_bytes = 4096 }}]\n",
+        "announce_interval_ns = 100000000\npayload_pools = [{{ pool_id = 1, stride_bytes = 4096 }}]\n"
+        "[consumer]\naeron_dir = \"{0}\"\nshm_base_dir = \"{1}\"\n",
         rig().aeron_dir(), rig().base_dir());
   }
   void TearDown() override {
@@ -80,6 +81,16 @@ TEST_F(StandaloneProcess, IsFollowedOverAKillAndARestartAndLeavesNothing) {
   EXPECT_TRUE(epochs().empty());
   const ConsumerStats stats = consumer->stats();
   EXPECT_EQ(stats.accounted, stats.delivered + stats.abandoned + stats.lost_total());
+}
+
+TEST_F(StandaloneProcess, IsReceivedByTpThoughADriverServesOtherStreams) {
+  rig().start_driver();
+  auto producer = spawn_producer();
+  Child consumer(
+      {TP_BINARY, "consume", "--standalone", "--config", config_path(), "--stream", "77", "--verify", "--count", "20"});
+  EXPECT_EQ(consumer.wait(), 0) << consumer.output() << producer->output();
+  producer->signal(SIGTERM);
+  EXPECT_EQ(producer->wait(), 0) << producer->output();
 }
 
 }  // namespace
