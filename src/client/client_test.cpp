@@ -1,5 +1,6 @@
 #include "tensorpool/client.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -346,6 +347,23 @@ TEST_F(ClientTest, RefusesPeriodsAndTimeOutsThatCannotWork) {
             ErrorCode::invalid_argument);
   // As long as it takes is a time-out too.
   EXPECT_TRUE(client.attach_consumer({.stream_id = 5, .attach_timeout_ns = std::numeric_limits<Nanos>::max()}));
+}
+
+// A producer that attaches a moment after a consumer: grant and announce are read in one cycle.
+TEST_F(ClientTest, StaysInAnEpochThatWasAnnouncedBeforeItsGrantWasMapped) {
+  driver->after_answer = [this] {
+    driver->bump(5);
+    driver->announce_all();
+  };
+  auto client = connect();
+  const auto consumer = client.attach_consumer({.stream_id = 5});
+  ASSERT_TRUE(consumer) << consumer.error().message;
+  driver->announcing = false;
+  run(client, 10 * ms);
+  ASSERT_EQ(count(EventKind::attached), 1);
+  ASSERT_EQ(count(EventKind::remapped), 1);
+  EXPECT_EQ(events.back().kind, EventKind::remapped) << events.back().message;
+  EXPECT_NE(events.back().message.find(fmt::format("epoch {}", driver->layout(5).epoch)), std::string::npos);
 }
 
 TEST_F(ClientTest, OutlivesARestartedDriver) {

@@ -55,6 +55,7 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
 
 void ConsumerAttachment::withdraw() {
   core_->set_attached(false);
+  early_announce_.reset();
   wishes_.lease_ended();
   own_.reset();
   own_control_.reset();
@@ -74,6 +75,8 @@ Status ConsumerAttachment::read_shared_stream(std::shared_ptr<shm::RegionSet> re
 }
 
 void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos now) {
+  // Read together with the grant, which says whose regions are ours and is mapped first.
+  if (!core_->attached()) return void(early_announce_ = announce);
   if (announce.epoch <= mapped_epoch_) return;
   auto layout = layout_from(announce);
   if (!layout) return complain(announce.epoch, layout.error().message);
@@ -116,6 +119,7 @@ void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
 // --- Hello and its answers ---
 
 int ConsumerAttachment::each_cycle(Nanos now) {
+  if (const auto early = std::exchange(early_announce_, std::nullopt)) on_epoch_announced(*early, now);
   if (std::exchange(own_granted_, false)) subscribe_own_streams();
   const int work = follow_own_stream() + follow_own_control();
   if (now < next_hello_) return work;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
@@ -62,6 +63,7 @@ class ConsumerAttachment final : public Attachment {
   std::uint64_t progress_generation_ = 0;  // of the connection that progress is heard on; 0: on none
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t complained_epoch_ = 0;
+  std::optional<protocol::ShmPoolAnnounce> early_announce_;  // heard between the grant and its mapping
 };
 
 }  // namespace tensorpool::detail

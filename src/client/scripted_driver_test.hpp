@@ -75,6 +75,7 @@ class ScriptedDriver {
   bool announcing = true;
   std::string refuse_with;                                  // every attach
   std::function<void(protocol::ShmAttachResponse&)> spoil;  // every OK
+  std::function<void()> after_answer;                       // to an attach, before the client has read it
   bool answers_hellos = true;
   std::uint32_t own_stream = 0;   // granted to every consumer that asks; 0: declined
   std::uint32_t own_control = 0;  // likewise
@@ -145,6 +146,7 @@ class ScriptedDriver {
     attaches.push_back(request);
     for (int i = 0; i < answers; ++i) send(answer(request));
     if (request.role == protocol::Role::producer && refuse_with.empty()) announce_all();
+    if (after_answer) after_answer();
   }
   void on(const protocol::ShmDetachRequest& request) {
     detaches.push_back(request);
