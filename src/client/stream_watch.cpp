@@ -151,8 +151,8 @@ void StreamWatch::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
 void StreamWatch::on(const protocol::FrameDescriptor& descriptor, Nanos now) {
   if (!wanted(descriptor.stream_id)) return;
   const auto found = streams_.find(descriptor.stream_id);
-  if (found == streams_.end()) {
-    ++counts_.untracked;
+  if (found == streams_.end()) {  // not announced yet, or never to be tracked
+    if (streams_.size() >= settings_.max_streams) ++counts_.untracked;
     return;
   }
   StreamEntry& entry = found->second;

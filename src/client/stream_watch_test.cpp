@@ -271,6 +271,15 @@ TEST_F(Watch, HoldsAFloodOfMadeUpClientsInBounds) {
   EXPECT_TRUE(taken.consumers.front().confirmed) << "who has a lease stays";
 }
 
+// Descriptors come at once, announces once a period.
+TEST_F(Watch, TakesAStreamThatIsNotAnnouncedYetForNoneTooMany) {
+  watch.on(protocol::FrameDescriptor{.stream_id = 5, .epoch = 1, .seq = 1}, now);
+  EXPECT_EQ(watch.snapshot(now).counts.untracked, 0U);
+  for (std::uint32_t stream = 11; stream <= 14; ++stream) announce(1, 0, stream);
+  watch.on(protocol::FrameDescriptor{.stream_id = 5, .epoch = 1, .seq = 2}, now);
+  EXPECT_EQ(watch.snapshot(now).counts.untracked, 1U) << "now there is no room";
+}
+
 TEST_F(Watch, GivesWhoHasALeaseThePlaceOfWhoHasNone) {
   for (std::uint32_t id = 1; id <= 4; ++id) produce(1, 1, 100 + id);
   keepalive(Role::producer, 7, 77);

@@ -138,7 +138,7 @@ int detach(const Invocation& invocation, const LeaseArguments& arguments) {
 
 CLI::Option* add_role(CLI::App& command, std::string& role) {
   return command.add_option("--role", role, "producer or consumer")
-      ->check(CLI::IsMember({"producer", "consumer"}, CLI::ignore_case))
+      ->transform(CLI::IsMember({"producer", "consumer"}, CLI::ignore_case))
       ->required();
 }
 
@@ -155,14 +155,14 @@ void add_attach(Registry& registry, CLI::App& group) {
   command
       .add_option("--publish-mode", arguments->publish_mode,
                   "require_existing, or existing_or_create: the driver makes the stream if it is not there")
-      ->check(CLI::IsMember({"require_existing", "existing_or_create", "allow_create"}, CLI::ignore_case))
+      ->transform(CLI::IsMember({"require_existing", "existing_or_create", "allow_create"}, CLI::ignore_case))
       ->capture_default_str();
   command.add_option("--expected-layout-version", arguments->expected_layout_version, "refuse any other; 0: any")
       ->check(an_integer_from(0))
       ->capture_default_str();
   command
       .add_option("--hugepages", arguments->hugepages, "what the memory must be: unspecified, standard or hugepages")
-      ->check(CLI::IsMember({"unspecified", "standard", "hugepages", "unset", "false", "true"}, CLI::ignore_case))
+      ->transform(CLI::IsMember({"unspecified", "standard", "hugepages", "unset", "false", "true"}, CLI::ignore_case))
       ->capture_default_str();
   command
       .add_option("--node-id", arguments->node_id, "the node part of trace ids that is wanted; else the driver chooses")

@@ -88,6 +88,14 @@ TEST_F(LeaseByHand, WaitsNoLongerThanItIsTold) {
   EXPECT_TRUE(has(kept, "no driver counted one within 0.3 s")) << kept.text;
 }
 
+TEST_F(LeaseByHand, TakesWordsInCapitalsForWhatTheySay) {
+  const json lease = attach("--stream 7 --client-id 70 --role PRODUCER --hugepages STANDARD");
+  EXPECT_EQ(lease["role"], "PRODUCER");
+  EXPECT_EQ(run(with_config("driver keepalive" + named(lease, "Producer"))).status, 0);
+  EXPECT_EQ(run(with_config("driver detach" + named(lease, "PRODUCER"))).status, 0);
+  EXPECT_EQ(run(with_config("driver attach --stream 7 --role CONSUMER --hugepages HUGEPAGES")).status, 4);
+}
+
 TEST_F(LeaseByHand, AnswersToThePublishedNamesAndArguments) {
   const std::string where = " '" + dir_.path() + "/aeron' aeron:ipc 1000 70 producer 7";
   const Outcome attached = run_shell(TP_TOOL_BINARY " driver-attach" + where + " allow_create 0 unspecified 5000 2>&1");

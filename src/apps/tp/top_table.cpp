@@ -102,7 +102,7 @@ std::string summary(const MonitorSnapshot& snapshot) {
                                  snapshot.producers.size(), snapshot.consumers.size());
   const MonitorCounts& counts = snapshot.counts;
   if (counts.malformed != 0) text += fmt::format("; {} malformed messages", counts.malformed);
-  if (counts.untracked != 0) text += fmt::format("; {} messages of too many clients", counts.untracked);
+  if (counts.untracked != 0) text += fmt::format("; {} messages of more streams or clients than fit", counts.untracked);
   return text;
 }
 
