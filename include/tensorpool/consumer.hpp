@@ -110,7 +110,8 @@ struct ProgressStats {
 // close, at the producer's last sequence, when the consumer goes on to the next one.
 struct ConsumerStats {
   std::uint64_t delivered = 0;
-  std::uint64_t abandoned = 0;  // gaps that the producer left on purpose (a claim given up)
+  std::uint64_t payload_bytes = 0;  // of the delivered frames, not part of the balance
+  std::uint64_t abandoned = 0;      // gaps that the producer left on purpose (a claim given up)
   std::array<std::uint64_t, loss_causes> lost{};
   std::uint64_t wrong_epoch = 0;      // descriptors of another epoch, not part of the balance
   std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance

@@ -44,6 +44,7 @@ struct StreamView {
   std::uint32_t slots = 0;        // of the header ring
   std::uint64_t pool_bytes = 0;   // of all its pools together
   Nanos announced_ago_ns = 0;
+  std::optional<double> bytes_per_s{};  // its producer's
   // Only where descriptors are watched. Latency is from a frame's timestamp, where that is of CLOCK_MONOTONIC, until
   // the monitor read its descriptor: what the producer and Aeron took, and the monitor's own nap. The least and the
   // most of the last second.
@@ -70,7 +71,8 @@ struct ConsumerView {
   std::uint32_t consumer_id = 0;
   std::uint64_t epoch = 0;
   std::uint64_t last_seq_seen = 0;
-  double frames_per_s = 0;  // delivered, by its Aeron counters; else passed and not lost
+  double frames_per_s = 0;              // delivered, by its Aeron counters; else passed and not lost
+  std::optional<double> bytes_per_s{};  // of payload delivered, from its Aeron counters
   // Frames behind the newest that was known when its QoS came: to a descriptor where those are watched, else to the
   // producer's QoS, which may be an interval old, so that the true lag may be larger. Only within one epoch.
   std::optional<std::uint64_t> lag_frames{};

@@ -40,7 +40,9 @@ bool take(std::string_view& from, protocol::Role& role) {
 std::string figure_name(protocol::Role role, std::size_t place) {
   if (role == protocol::Role::producer) return std::string(producer_figures.at(place));
   if (place < consumer_figures.size()) return std::string(consumer_figures.at(place));
-  return fmt::format("lost {}", to_string(static_cast<LossCause>(place - consumer_figures.size())));
+  const std::size_t cause = place - consumer_figures.size();
+  if (cause >= loss_causes) return std::string(consumer_bytes_figure);
+  return fmt::format("lost {}", to_string(static_cast<LossCause>(cause)));
 }
 
 }  // namespace
@@ -71,10 +73,11 @@ void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, co
 }
 
 void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, const ConsumerStats& stats) {
-  std::array<std::uint64_t, consumer_figures.size() + loss_causes> values{
-      stats.delivered, stats.accounted,   stats.last_seq, stats.epoch,
-      stats.abandoned, stats.wrong_epoch, stats.malformed};
+  std::array<std::uint64_t, consumer_figure_count> values{stats.delivered, stats.accounted, stats.last_seq,
+                                                          stats.epoch,     stats.abandoned, stats.wrong_epoch,
+                                                          stats.malformed};
   std::copy(stats.lost.begin(), stats.lost.end(), values.begin() + consumer_figures.size());
+  values.back() = stats.payload_bytes;
   show(plane, owner, values);
 }
 

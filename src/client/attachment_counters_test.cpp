@@ -52,8 +52,9 @@ TEST_F(AttachmentCountersTest, ShowWhatProducersAndConsumersCount) {
   EXPECT_EQ(producer_shows["claims open"], 1);
   EXPECT_EQ(producer_shows["next sequence"], 4);
   auto consumer_shows = shown(protocol::Role::consumer);
-  EXPECT_EQ(consumer_shows.size(), consumer_figures.size() + loss_causes);
+  EXPECT_EQ(consumer_shows.size(), consumer_figure_count);
   EXPECT_EQ(consumer_shows["delivered"], 3);
+  EXPECT_EQ(consumer_shows["bytes"], 300);
   EXPECT_EQ(consumer_shows["last sequence"], 2);
   EXPECT_EQ(consumer_shows["epoch"], static_cast<std::int64_t>(consumer->stats().epoch));
   EXPECT_EQ(consumer_shows["lost gap"], 0);

@@ -458,7 +458,7 @@ bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
       FrameAccess::lend(*current_->regions, frame, slot, [&](const Frame& lent) { call(context, lent); });
   in_callback_ = false;
   if (whole) {
-    ledger_.delivered(frame.seq);
+    ledger_.delivered(frame.seq, slot.payload.size());
     selection_.delivered(frame.seq, time);
   } else {
     ledger_.lost(frame.seq, LossCause::late);

@@ -33,10 +33,8 @@ namespace {
 
 void take_figure(ClientFact& fact, std::string_view figure, std::int64_t value) {
   const auto count = static_cast<std::uint64_t>(value);
-  if (fact.role == protocol::Role::producer) {
-    if (figure == "bytes") fact.bytes = count;
-    return;
-  }
+  if (figure == consumer_bytes_figure) fact.bytes = count;  // a producer's has the same name
+  if (fact.role == protocol::Role::producer) return;
   if (figure == "delivered") fact.delivered = count;
   constexpr std::string_view loss = "lost ";
   if (!figure.starts_with(loss)) return;

@@ -53,12 +53,13 @@ TEST(CounterFacts, AreBounded) {
   EXPECT_EQ(clients_in(counters, 1000, 10).size(), 10U);
 }
 
-TEST(CounterFacts, TellBytesOfAProducerAndLossesOfAConsumerByCause) {
+TEST(CounterFacts, TellBytesOfBothAndLossesOfAConsumerByCause) {
   const std::vector<CounterValue> counters{
       counter(first_producer_counter_type + 1, to_label({1000, Role::producer, 7, 5}, "bytes"), 4096),
       counter(first_consumer_counter_type + 7, to_label({1000, Role::consumer, 9, 5}, "lost gap"), 3),
       counter(first_consumer_counter_type + 10, to_label({1000, Role::consumer, 9, 5}, "lost late"), 4),
       counter(first_consumer_counter_type, to_label({1000, Role::consumer, 9, 5}, "delivered"), 100),
+      counter(first_consumer_counter_type + 16, to_label({1000, Role::consumer, 9, 5}, "bytes"), 512),
       counter(first_consumer_counter_type, to_label({2000, Role::consumer, 8, 5}, "lost gap"), 100),
   };
   const auto clients = clients_in(counters, 1000, 10);
@@ -67,6 +68,7 @@ TEST(CounterFacts, TellBytesOfAProducerAndLossesOfAConsumerByCause) {
   EXPECT_EQ(clients[0].bytes, 4096U);
   EXPECT_FALSE(clients[0].lost);
   EXPECT_EQ(clients[1].client_id, 9U);
+  EXPECT_EQ(clients[1].bytes, 512U);
   ASSERT_TRUE(clients[1].lost);
   EXPECT_EQ((*clients[1].lost)[static_cast<std::size_t>(LossCause::gap)], 3U);
   EXPECT_EQ((*clients[1].lost)[static_cast<std::size_t>(LossCause::late)], 4U);

@@ -41,6 +41,7 @@ namespace detail {
 ConsumerStats LossLedger::stats() const noexcept {
   ConsumerStats stats;
   stats.delivered = delivered_.get();
+  stats.payload_bytes = payload_bytes_.get();
   stats.abandoned = abandoned_.get();
   for (std::size_t cause = 0; cause < loss_causes; ++cause) stats.lost[cause] = lost_[cause].get();
   stats.wrong_epoch = wrong_epoch_.get();

@@ -25,9 +25,10 @@ class LossLedger {
   void note_remap() noexcept { remaps_.add(); }
 
   // The next sequence of the epoch; the first entry of an epoch says where it starts.
-  void delivered(std::uint64_t seq) noexcept {
+  void delivered(std::uint64_t seq, std::uint64_t bytes = 0) noexcept {
     enter(seq, 1);
     delivered_.add();
+    payload_bytes_.add(bytes);
   }
   void lost(std::uint64_t seq, LossCause cause) noexcept {
     enter(seq, 1);
@@ -67,7 +68,8 @@ class LossLedger {
     accounted_.add(count);
   }
 
-  CounterCell delivered_, abandoned_, wrong_epoch_, malformed_, remaps_, epoch_, first_seq_, last_seq_, accounted_;
+  CounterCell delivered_, payload_bytes_, abandoned_, wrong_epoch_, malformed_, remaps_, epoch_, first_seq_, last_seq_,
+      accounted_;
   std::array<CounterCell, loss_causes> lost_;
   bool open_ = false;
 };

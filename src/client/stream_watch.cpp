@@ -62,7 +62,9 @@ View finish(const Entry& entry, Nanos now) {
   view.liveness = entry.liveness;
   view.confirmed = entry.confirmed;
   view.silent_ns = now - entry.last_seen;
-  view.frames_per_s = entry.liveness == Liveness::alive ? entry.rate.per_second() : 0;
+  const bool alive = entry.liveness == Liveness::alive;
+  view.frames_per_s = alive ? entry.rate.per_second() : 0;
+  if (view.bytes_per_s && !alive) view.bytes_per_s = 0;
   if (entry.lease) view.lease = view_of(*entry.lease, now);
   return view;
 }
@@ -338,6 +340,8 @@ void StreamWatch::on_figures(const std::vector<ClientFact>& clients, Nanos now) 
       if (ConsumerEntry* const entry = consumers_.find(key)) {
         entry->view.lost = fact.lost;
         count_up(entry->delivered, entry->delivered_rate, fact.delivered, now);
+        count_up(entry->bytes, entry->bytes_rate, fact.bytes, now);
+        if (fact.bytes) entry->view.bytes_per_s = entry->bytes_rate.per_second();
       }
       continue;
     }
@@ -412,6 +416,12 @@ void StreamWatch::tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint
   events_.push_back({kind, stream_id, client_id, std::move(message)});
 }
 
+std::optional<double> StreamWatch::bytes_per_s(Key producer) const {
+  const auto found = producers_.all().find(producer);
+  if (found == producers_.all().end()) return std::nullopt;
+  return found->second.liveness == Liveness::alive ? found->second.view.bytes_per_s : 0;
+}
+
 std::vector<MonitorEvent> StreamWatch::take_events() { return std::exchange(events_, {}); }
 
 MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
@@ -422,6 +432,7 @@ MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
   for (const auto& [id, entry] : streams_) {
     StreamView view = entry.view;
     view.announced_ago_ns = now - entry.announced_at;
+    view.bytes_per_s = bytes_per_s({id, view.producer_id});
     if (entry.descriptor_seen) {
       const bool flowing = now - entry.latencies_since < 2 * nanos_per_second;
       const Latencies& full = entry.latencies_before.least ? entry.latencies_before : entry.latencies;

@@ -32,7 +32,7 @@ struct ClientFact {
   std::uint32_t stream_id = 0;
   std::uint32_t client_id = 0;
   std::optional<std::uint64_t> delivered{};                      // a consumer's frames so far
-  std::optional<std::uint64_t> bytes{};                          // a producer's payload so far
+  std::optional<std::uint64_t> bytes{};                          // payload so far
   std::optional<std::array<std::uint64_t, loss_causes>> lost{};  // a consumer's, by LossCause
 };
 
@@ -102,6 +102,8 @@ class StreamWatch {
     Nanos figures_at = 0;
     SeqRate delivered_rate;  // a rate-limited consumer passes more than it delivers, and loses none of it
     std::optional<std::uint64_t> delivered;
+    SeqRate bytes_rate;
+    std::optional<std::uint64_t> bytes;
     std::uint64_t passed = 0;  // sequences that were not lost, since it was first heard of
     std::uint64_t drops_told = 0;
     Nanos drops_told_at = 0;
@@ -139,6 +141,7 @@ class StreamWatch {
   template <class Entry>
   void take_lease(Sightings<Entry>& table, const LeaseFact& fact, Nanos now);
   void count_drops(ConsumerEntry& entry, Key key, Nanos now);
+  [[nodiscard]] std::optional<double> bytes_per_s(Key producer) const;
   [[nodiscard]] std::optional<std::uint64_t> newest_seq(std::uint32_t stream_id, std::uint64_t epoch);
 
   const Settings settings_;

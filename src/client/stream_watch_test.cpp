@@ -347,6 +347,24 @@ TEST_F(Watch, ShowsBytesAndCausesOfLossOfKnownClients) {
   EXPECT_EQ(watch.snapshot(now).producers.size(), 1U);
 }
 
+TEST_F(Watch, TellsTheBytesOfConsumersAndStreamsUntilTheyFallSilent) {
+  announce(1, 7);
+  std::uint64_t bytes = 0;
+  run(2 * second, [&] {
+    produce(1, 1);
+    consume(1, 1);
+    bytes += 1'000'000;
+    watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .bytes = bytes},
+                      {.role = Role::consumer, .stream_id = 5, .client_id = 9, .bytes = bytes / 2}},
+                     now);
+  });
+  EXPECT_DOUBLE_EQ(consumer().bytes_per_s.value_or(0), 1e6);
+  EXPECT_DOUBLE_EQ(watch.snapshot(now).streams.at(0).bytes_per_s.value_or(0), 2e6);
+  run(10 * second);
+  EXPECT_DOUBLE_EQ(consumer().bytes_per_s.value_or(-1), 0);
+  EXPECT_DOUBLE_EQ(producer().bytes_per_s.value_or(-1), 0);
+}
+
 TEST_F(Watch, TellsHowManyARateLimitedConsumerTakesAndNotHowManyPass) {
   std::uint64_t seq = 0;
   std::uint64_t delivered = 0;

@@ -1,20 +1,35 @@
 #include "apps/support/redrawn_lines.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 namespace tensorpool::apps {
+namespace {
+
+// Columns of the terminal; 0 when it does not say.
+std::size_t terminal_width() noexcept {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+}  // namespace
 
 void RedrawnLines::show(const std::vector<std::string>& lines) {
   constexpr const char* clear_line = "\x1b[2K";
   constexpr const char* clear_below = "\x1b[J";
   if (shown_ != 0) fmt::print("\x1b[{}A", shown_);
-  for (const std::string& line : lines) fmt::print("{}{}\n", clear_line, line);
+  const std::size_t width = terminal_width();
+  for (const std::string& line : lines) fmt::print("{}{}\n", clear_line, cut_to(line, width));
   fmt::print("{}", clear_below);
   std::fflush(stdout);
   shown_ = lines.size();
+}
+
+std::string_view cut_to(std::string_view line, std::size_t width) noexcept {
+  return width == 0 ? line : line.substr(0, width);
 }
 
 bool on_terminal() noexcept { return ::isatty(STDOUT_FILENO) != 0; }

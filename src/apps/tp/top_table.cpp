@@ -51,7 +51,7 @@ Row row_of(const StreamView& view) {
   Row row{.stream = std::to_string(view.stream_id), .what = "stream", .client = none};
   row.state = view.producer_id == 0 ? "idle" : "";
   row.hz = number(view.frames_per_s);
-  row.megabytes = none;
+  row.megabytes = number(view.bytes_per_s, 1e6);
   row.lag = none;
   row.latency = view.latency_least_ns ? fmt::format("{:.2f}-{:.2f}", static_cast<double>(*view.latency_least_ns) / 1e6,
                                                     static_cast<double>(view.latency_most_ns.value_or(0)) / 1e6)
@@ -81,7 +81,7 @@ Row row_of(const ConsumerView& view) {
           .client = std::to_string(view.consumer_id),
           .state = state_of(view.liveness, view.confirmed),
           .hz = fmt::format("{:.1f}", view.frames_per_s),
-          .megabytes = none,
+          .megabytes = number(view.bytes_per_s, 1e6),
           .lag = view.lag_frames ? std::to_string(*view.lag_frames) : none,
           .latency = none,
           .epoch = epoch_of(view.epoch),
@@ -138,6 +138,7 @@ Json one_json(const StreamView& view) {
           {"pool_bytes", view.pool_bytes},
           {"announced_ago_ns", view.announced_ago_ns},
           {"frames_per_s", or_null(view.frames_per_s)},
+          {"bytes_per_s", or_null(view.bytes_per_s)},
           {"latency_least_ns", or_null(view.latency_least_ns)},
           {"latency_most_ns", or_null(view.latency_most_ns)}};
 }
@@ -156,6 +157,7 @@ Json one_json(const ConsumerView& view) {
           {"epoch", std::to_string(view.epoch)},
           {"last_seq_seen", view.last_seq_seen},
           {"frames_per_s", view.frames_per_s},
+          {"bytes_per_s", or_null(view.bytes_per_s)},
           {"lag_frames", or_null(view.lag_frames)},
           {"drops_gap", view.drops_gap},
           {"drops_late", view.drops_late},

@@ -14,6 +14,7 @@ MonitorSnapshot snapshot() {
   stream.epoch = 1763800000000000001;
   stream.producer_id = 7;
   stream.frames_per_s = 30;
+  stream.bytes_per_s = 124.4e6;
   stream.latency_least_ns = 250'000;
   stream.latency_most_ns = 1'500'000;
   taken.streams.push_back(stream);
@@ -29,6 +30,7 @@ MonitorSnapshot snapshot() {
   ConsumerView consumer;
   consumer.stream_id = 1001;
   consumer.consumer_id = 9;
+  consumer.bytes_per_s = 62.2e6;
   consumer.lag_frames = 2;
   consumer.drops_gap = 3;
   consumer.drops_late = 4;
@@ -46,12 +48,12 @@ TEST(TopTable, HasARowForEachStreamProducerAndConsumer) {
             "  dropped");
   EXPECT_EQ(
       rows[2],
-      "      1001  stream            -            30.0        -       -   0.25-1.50  1763800000000000001        -");
+      "      1001  stream            -            30.0    124.4       -   0.25-1.50  1763800000000000001        -");
   EXPECT_EQ(
       rows[3],
       "      1001  producer          7  alive     30.0    124.4       -           -  1763800000000000001     61 s");
   EXPECT_EQ(rows[4],
-            "      1001  consumer          9  gone?      0.0        -       2           -                    -        -"
+            "      1001  consumer          9  gone?      0.0     62.2       2           -                    -        -"
             "  gap 3, late 4");
 }
 
@@ -77,6 +79,8 @@ TEST(TopTable, WritesIdsAndEpochsOf64BitsAsStrings) {
   EXPECT_EQ(json["streams"][0]["epoch"], "1763800000000000001");
   EXPECT_EQ(json["producers"][0]["lease"]["lease_id"], "18446744073709551615");
   EXPECT_EQ(json["producers"][0]["bytes_per_s"], 124.4e6);
+  EXPECT_EQ(json["streams"][0]["bytes_per_s"], 124.4e6);
+  EXPECT_EQ(json["consumers"][0]["bytes_per_s"], 62.2e6);
   EXPECT_EQ(json["consumers"][0]["lost"], nullptr);
   EXPECT_EQ(json["consumers"][0]["drops_late"], 4);
   EXPECT_EQ(json["consumers"][0]["liveness"], "gone");
