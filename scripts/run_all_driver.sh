@@ -6,6 +6,8 @@
 #
 #   scripts/run_all_driver.sh CONFIG [SECONDS]      no SECONDS: until Ctrl-C (SIGTERM where it runs in the background)
 #
+# SECONDS begin when every camera and processor is attached or refused: to reserve many gigabytes takes a while.
+#
 # A process that is refused leaves the others running and makes the exit status 1.
 # TENSORPOOL_BIN: where the programs are; without it build/release/bin of this checkout, built if need be.
 set -uo pipefail
@@ -79,6 +81,14 @@ summarized() {
   done
 }
 
+# Those that have told a first figure, which they do once they are attached, or ended.
+under_way() {
+  local name
+  for name in "$@"; do
+    [[ -s $logs/$name.out ]] || ! alive "$name" || return 1
+  done
+}
+
 # SIGTERM: the shell starts background processes with SIGINT ignored, and one that has not begun would miss it.
 stop() {
   local name
@@ -142,9 +152,10 @@ while read -r name id profile; do
 done <<<"$streams"
 say "${#cameras[@]} cameras, ${#processors[@]} processors, ${#consumers[@]} consumers; Ctrl-C ends them"
 
-started=$SECONDS
-while [[ $asked -eq 0 && (-z $seconds || $((SECONDS - started)) -lt $seconds) ]]; do
+started=
+while [[ $asked -eq 0 && (-z $seconds || -z $started || $((SECONDS - started)) -lt $seconds) ]]; do
   pause
+  [[ -z $started ]] && under_way "${cameras[@]}" "${processors[@]}" && started=$SECONDS
   alive driver || { say "the driver is gone"; break; }
   for name in "${!pid_of[@]}"; do
     alive "$name" || collect "$name" # refused, or worse: the others go on

@@ -56,17 +56,21 @@ void add_owner(Json& json, const CounterValue& counter) {
 struct CountersArguments {
   bool all = false;
   bool watch = false;
+  std::string match;
 };
 
 Status show(const std::string& aeron_dir, const CountersArguments& arguments, bool json) {
   auto counters = transport::read_counters(aeron_dir);
   if (!counters) {
-    const bool nobody = counters.error().code == ErrorCode::not_found;  // for the exit status
-    return nobody ? Error{ErrorCode::unavailable, counters.error().message} : counters.error();
+    if (counters.error().code != ErrorCode::not_found) return counters.error();
+    return make_error(ErrorCode::unavailable,  // for the exit status
+                      "there is no media driver in {}: {}; start a driver, or correct aeron_dir", aeron_dir,
+                      counters.error().message);
   }
-  const auto chosen = choose_counters(*std::move(counters), arguments.all);
+  const auto chosen = choose_counters(*std::move(counters), arguments.all, arguments.match);
   if (chosen.empty() && !arguments.watch) {
-    return make_error(ErrorCode::unavailable, "no tensorpool driver or client shows counters in {}", aeron_dir);
+    return make_error(ErrorCode::unavailable, "no tensorpool driver or client shows counters{} in {}",
+                      arguments.match.empty() ? "" : " that match " + escape(arguments.match), aeron_dir);
   }
   if (json) {
     print_json({{"aeron_dir", aeron_dir}, {"counters", to_json(chosen)}});
@@ -94,8 +98,10 @@ int run_counters(const Invocation& invocation, const CountersArguments& argument
 
 }  // namespace
 
-std::vector<CounterValue> choose_counters(std::vector<CounterValue> counters, bool all) {
-  if (!all) std::erase_if(counters, [](const CounterValue& counter) { return !is_ours(counter); });
+std::vector<CounterValue> choose_counters(std::vector<CounterValue> counters, bool all, std::string_view match) {
+  std::erase_if(counters, [&](const CounterValue& counter) {
+    return (!all && !is_ours(counter)) || counter.label.find(match) == std::string::npos;
+  });
   return counters;
 }
 
@@ -140,6 +146,7 @@ void register_counters(Registry& registry) {
                    [arguments](const Invocation& invocation) { return run_counters(invocation, *arguments); });
   command.add_flag("--all", arguments->all, "Aeron's own counters too");
   command.add_flag("--watch", arguments->watch, "once a second, until stopped");
+  command.add_option("--match", arguments->match, "only those whose label contains this text");
 }
 
 }  // namespace tensorpool::apps::tp

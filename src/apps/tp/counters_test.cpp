@@ -35,6 +35,12 @@ TEST(TpCounters, ShowsEverybodysWhenAskedTo) {
   EXPECT_NE(text.find("   24  4000                    1  somebody \\x1b[2Jelse's\n"), text.npos) << text;
 }
 
+TEST(TpCounters, ShowsThoseWhoseLabelMatches) {
+  EXPECT_EQ(choose_counters(some(), false, ", producer 7").size(), 2u);
+  EXPECT_EQ(choose_counters(some(), false, "Bytes").size(), 0u);
+  EXPECT_EQ(choose_counters(some(), true, "Bytes").size(), 1u);
+}
+
 TEST(TpCounters, TellsProgramsWhoseTheyAre) {
   const Json json = to_json(choose_counters(some(), false));
   ASSERT_EQ(json.size(), 4u);

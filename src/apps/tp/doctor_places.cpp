@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "apps/tp/doctor.hpp"
@@ -74,8 +75,10 @@ void check_aeron_directory(const Patient& patient, Findings& findings) {
 void check_base_directory(const Patient& patient, Findings& findings) {
   const std::string& base = patient.config.driver.shm.base_dir;
   if (const Status usable = shm::EpochStore::check_base_dir(base); !usable) {
+    const bool closed = ::access(base.c_str(), R_OK | X_OK) != 0 && errno == EACCES;
     findings.problem("base directory", usable.error().message,
-                     fmt::format("mkdir -p -m 755 {0}; chmod go-w {0}", base));
+                     closed ? fmt::format("join the group of {}, or set shm.base_dir to a directory of your own", base)
+                            : fmt::format("mkdir -p -m 755 {0}; chmod go-w {0}", base));
   } else {
     findings.ok("base directory", fmt::format("{} can be used", base));
   }

@@ -1,8 +1,11 @@
 // tp driver run | validate | shutdown
+#include <fmt/format.h>
+
 #include "apps/flow/stats_json.hpp"
 #include "apps/support/driver_host.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
+#include "apps/tp/config_keys.hpp"
 #include "apps/tp/driver_shutdown.hpp"
 #include "apps/tp/driver_validate.hpp"
 
@@ -28,13 +31,39 @@ int run(const Invocation& invocation, const std::string& positional) {
   return config ? run_driver_program("tp", *config) : fail(config.error());
 }
 
-int validate(const Invocation& invocation, const std::string& positional) {
-  const Result<std::string> path = file_of(invocation, positional);
+struct ValidateArguments {
+  std::string file;
+  bool keys = false;
+};
+
+void print_keys(const NodeConfig& config) {
+  for (const auto& [key, value] : driver_keys(config)) {
+    print_line(fmt::format("{} = {}", key, value));
+  }
+}
+
+int validate(const Invocation& invocation, const ValidateArguments& arguments) {
+  const Result<std::string> path = file_of(invocation, arguments.file);
   if (!path) {
     return fail(path.error());
   }
-  const Verdict verdict = validate_config(*path, invocation.config(*path));
-  invocation.json() ? print_json(to_json(verdict)) : print_line(describe(verdict));
+  const Result<NodeConfig> config = invocation.config(*path);
+  const Verdict verdict = validate_config(*path, config);
+  const bool keys = arguments.keys && config;
+  if (invocation.json()) {
+    Json json = to_json(verdict);
+    if (keys) {
+      for (const auto& [key, value] : driver_keys(*config)) {
+        json["keys"][key] = value;
+      }
+    }
+    print_json(json);
+  } else {
+    if (keys) {
+      print_keys(*config);
+    }
+    print_line(describe(verdict));
+  }
   return verdict.ok() ? exit_ok : exit_usage;
 }
 
@@ -62,12 +91,12 @@ void register_driver(Registry& registry) {
            [run_file](const Invocation& invocation) { return run(invocation, *run_file); })
       .add_option("CONFIG", *run_file, "configuration file");
 
-  auto validate_file = std::make_shared<std::string>();
-  registry
-      .add(group, "validate", "Check a configuration and say what it wants of the machine",
-           "tp driver validate driver.toml",
-           [validate_file](const Invocation& invocation) { return validate(invocation, *validate_file); })
-      .add_option("CONFIG", *validate_file, "configuration file");
+  auto checked = std::make_shared<ValidateArguments>();
+  CLI::App& check = registry.add(group, "validate", "Check a configuration and say what it wants of the machine",
+                                 "tp driver validate driver.toml",
+                                 [checked](const Invocation& invocation) { return validate(invocation, *checked); });
+  check.add_option("CONFIG", checked->file, "configuration file");
+  check.add_flag("--keys", checked->keys, "first, what each key comes to, environment and defaults included");
 
   auto options = std::make_shared<ShutdownOptions>();
   CLI::App& end = registry.add(group, "shutdown", "Ask a driver to shut down",

@@ -17,6 +17,7 @@ struct Positional {
   std::string_view option;    // of tp; empty: one of tp's own positional arguments
   std::string_view variable;  // empty: none
   enum class As : unsigned char { text, seconds_from_ms } as = As::text;
+  std::string_view otherwise = {};  // as given, when neither the argument nor the variable is there
 };
 
 struct Published {
@@ -39,7 +40,7 @@ constexpr Positional shm_uri{"uri", "", "TP_SHM_URI"};
 constexpr Positional instance_id{"driver_instance_id", "--instance", ""};
 constexpr Positional metadata_channel{"channel", "--metadata-channel", "TP_METADATA_CHANNEL"};
 constexpr Positional metadata_stream{"stream_id", "--metadata-stream-id", "TP_METADATA_STREAM_ID"};
-constexpr Positional duration{"duration_s", "--seconds", ""};
+constexpr Positional duration{"duration_s", "--seconds", "", As::text, "5"};
 constexpr Positional config_path{"config_path", "", ""};
 
 constexpr std::string_view no_discovery = "tp cannot ask a discovery service";
@@ -75,8 +76,8 @@ const std::vector<Published>& table() {
       {"driver-list-leases", {"driver", "leases"}, {instance_id}},
       {"driver-list-streams", {"driver", "streams"}, {instance_id}},
       {"driver-config-validate", {"driver", "validate"}, {config_path}},
-      {"driver-counters", {"counters"}, {aeron_dir}},
-      {"stats", {"counters"}, {aeron_dir}},
+      {"driver-counters", {"counters"}, {aeron_dir, {"filter", "--match", "", As::text, ", driver "}}},
+      {"stats", {"counters"}, {aeron_dir, {"filter", "--match", ""}}},
       {"announce-listen",
        {"listen", "announce"},
        {aeron_dir,
@@ -87,15 +88,15 @@ const std::vector<Published>& table() {
       {"metadata-listen", {"listen", "metadata"}, {aeron_dir, metadata_channel, metadata_stream, duration}},
       {"metadata-dump",
        {"listen", "metadata"},
-       {aeron_dir, metadata_channel, metadata_stream, {"timeout_ms", "--seconds", "", As::seconds_from_ms}}},
+       {aeron_dir, metadata_channel, metadata_stream, {"timeout_ms", "--seconds", "", As::seconds_from_ms, "5000"}}},
       {"qos-listen",
        {"listen", "qos"},
        {aeron_dir,
         {"channel", "--qos-channel", "TP_QOS_CHANNEL"},
         {"stream_id", "--qos-stream-id", "TP_QOS_STREAM_ID"},
         duration}},
-      {"driver-config-dump", {}, {}, "tp driver validate --format json says what a configuration comes to"},
-      {"validate-uri", {}, {}, "tp shm inspect URI judges the URI and the file that it names"},
+      {"driver-config-dump", {"driver", "validate", "--keys"}, {config_path}},
+      {"validate-uri", {"shm", "inspect"}, {shm_uri}},
       {"read-header", {}, {}, "tp shm validate judges every slot header; none is printed one by one"},
       {"shm-validate",
        {},
@@ -168,6 +169,9 @@ Result<std::vector<std::string>> translate_published(const std::vector<std::stri
     std::string text = there ? given[next++] : "";
     if (text.empty() && !positional.variable.empty()) {
       text = environment.get(std::string(positional.variable)).value_or("");
+    }
+    if (text.empty()) {
+      text = positional.otherwise;
     }
     if (text.empty()) {
       continue;

@@ -31,6 +31,16 @@ TEST(PublishedTool, TakesWhatIsLeftOutFromItsVariables) {
             (Words{"tp", "shm", "inspect", "shm:file?path=/a/b"}));
 }
 
+TEST(PublishedTool, EndsAndChoosesAsThePublishedOneDoesWhenNothingIsSaid) {
+  EXPECT_EQ(translated({"qos-listen"}), (Words{"tp", "listen", "qos", "--seconds", "5"}));
+  EXPECT_EQ(translated({"metadata-dump"}), (Words{"tp", "listen", "metadata", "--seconds", "5"}));
+  EXPECT_EQ(translated({"driver-counters", "/d"}),
+            (Words{"tp", "counters", "--aeron-dir", "/d", "--match", ", driver "}));
+  EXPECT_EQ(translated({"driver-counters", "/d", "leases"}),
+            (Words{"tp", "counters", "--aeron-dir", "/d", "--match", "leases"}));
+  EXPECT_EQ(translated({"stats", "/d"}), (Words{"tp", "counters", "--aeron-dir", "/d"}));
+}
+
 TEST(PublishedTool, PassesOptionsOn) {
   EXPECT_EQ(translated({"driver-attach", "--config", "a.toml", "--stream", "7"}),
             (Words{"tp", "driver", "attach", "--config", "a.toml", "--stream", "7"}));

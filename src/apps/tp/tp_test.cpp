@@ -70,6 +70,21 @@ TEST(Tp, HelpsWithAnExampleForEveryDocumentedCommand) {
   EXPECT_GE(commands, 8);
 }
 
+TEST(TpDriverValidate, TellsWhatEachKeyComesTo) {
+  const Outcome outcome = run("driver validate --keys --channel aeron:ipc?alias=x " + integration_config,
+                              "DRIVER_CONTROL_STREAM_ID=16000 SHM_NAMESPACE=lab");
+  EXPECT_EQ(outcome.status, 0);
+  for (const char* line :
+       {"driver.control_stream_id = 16000\n", "shm.namespace = \"lab\"\n", "policies.announce_period_ms = 1000\n",
+        "policies.epoch_gc_keep = 2\n", "driver.control_channel = \"aeron:ipc?alias=x\"\n",
+        "profiles.camera.payload_pools = [{ pool_id = 1, stride_bytes = 655360 }]\n", "streams.cam1.stream_id = 1\n"}) {
+    EXPECT_TRUE(has(outcome, line)) << line << outcome.text;
+  }
+  const auto json = nlohmann::json::parse(run("driver validate --keys --format json " + integration_config).text);
+  EXPECT_EQ(json["keys"]["driver.control_stream_id"], "15000");
+  EXPECT_EQ(run_shell(TP_TOOL_BINARY " driver-config-dump " + integration_config).status, 0);
+}
+
 TEST(TpDriverValidate, StatesWhatTheCameraExampleWants) {
   const Outcome outcome = run("driver validate " + camera_config);
   EXPECT_EQ(outcome.status, 0);
