@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/config/schema.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
@@ -16,18 +17,34 @@ std::string pools_of(const driver::Profile& profile) {
   return "[" + pools + "]";
 }
 
+// What is not stated, where its default follows from other keys.
+NodeConfig with_defaults(const NodeConfig& config) {
+  NodeConfig whole = config;
+  driver::DriverTable& driver = whole.driver.driver;
+  if (driver.aeron_dir.empty()) {
+    driver.aeron_dir = transport::default_aeron_dir();
+  }
+  driver.announce_channel = config.driver.announce_channel();
+  driver.announce_stream_id = config.driver.announce_stream_id();
+  whole.driver.shm.allowed_base_dirs = config.driver.allowed_base_dirs();
+  whole.driver.policies.epoch_gc_min_age_ns = config.driver.epoch_gc_min_age_ns();
+  if (const driver::Profile* profile = config.driver.default_profile()) {
+    whole.driver.policies.default_profile = profile->name;
+  }
+  return whole;
+}
+
 }  // namespace
 
 std::vector<KeyAndValue> driver_keys(const NodeConfig& config) {
-  NodeConfig bound = config;  // a schema is bound to what it could change
+  NodeConfig bound = with_defaults(config);  // a schema is bound to what it could change
   std::vector<KeyAndValue> keys;
   for (const FixedTable& table : schema_of(bound).fixed) {
     if (table.name != "driver" && table.name != "shm" && table.name != "policies") {
       continue;
     }
     for (const Field& field : table.fields) {
-      const std::string value = field.show();
-      keys.emplace_back(table.name + "." + field.key, value.empty() ? "\"\"" : value);
+      keys.emplace_back(table.name + "." + field.key, field.show());
     }
   }
   for (const driver::Profile& profile : config.driver.profiles) {

@@ -76,7 +76,9 @@ TEST(TpDriverValidate, TellsWhatEachKeyComesTo) {
   EXPECT_EQ(outcome.status, 0);
   for (const char* line :
        {"driver.control_stream_id = 16000\n", "shm.namespace = \"lab\"\n", "policies.announce_period_ms = 1000\n",
-        "policies.epoch_gc_keep = 2\n", "driver.control_channel = \"aeron:ipc?alias=x\"\n",
+        "policies.epoch_gc_keep = 2\n", "driver.announce_stream_id = 15001\n",
+        "policies.epoch_gc_min_age_ns = 3000000000\n", "shm.allowed_base_dirs = [\"/dev/shm\"]\n",
+        "driver.control_channel = \"aeron:ipc?alias=x\"\n",
         "profiles.camera.payload_pools = [{ pool_id = 1, stride_bytes = 655360 }]\n", "streams.cam1.stream_id = 1\n"}) {
     EXPECT_TRUE(has(outcome, line)) << line << outcome.text;
   }
