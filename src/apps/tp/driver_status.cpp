@@ -58,7 +58,7 @@ bool shows_counters(const DriverSight& sight, const LeaseFact& lease) {
   return false;
 }
 
-Json to_json(const LeaseFact& lease, Nanos now) {
+Json json_of(const LeaseFact& lease, Nanos now) {
   return {{"lease_id", std::to_string(lease.label.lease_id)},
           {"stream_id", lease.label.stream_id},
           {"client_id", lease.label.client_id},
@@ -68,7 +68,7 @@ Json to_json(const LeaseFact& lease, Nanos now) {
           {"keepalives", lease.keepalives}};
 }
 
-Json to_json(const std::vector<Figure>& figures) {
+Json json_of(const std::vector<Figure>& figures) {
   Json json = Json::object();
   for (const Figure& figure : figures) {
     json[escape(figure.name)] = std::to_string(figure.value);
@@ -76,15 +76,15 @@ Json to_json(const std::vector<Figure>& figures) {
   return json;
 }
 
-Json to_json(const DriverSight& sight, const ClientSight& client) {
+Json json_of(const DriverSight& sight, const ClientSight& client) {
   const LeaseFact* const lease = sight.lease_of(client.owner);
   return {{"role", protocol::to_string(client.owner.role)},
           {"client_id", client.owner.client_id},
           {"lease_id", lease == nullptr ? Json(nullptr) : Json(std::to_string(lease->label.lease_id))},
-          {"figures", to_json(client.figures)}};
+          {"figures", json_of(client.figures)}};
 }
 
-Json to_json(const DriverSight& sight, const protocol::ShmPoolAnnounce& stream) {
+Json json_of(const DriverSight& sight, const protocol::ShmPoolAnnounce& stream) {
   Json pools = Json::array();
   for (const protocol::PayloadPool& pool : stream.payload_pools) {
     pools.push_back({{"pool_id", pool.pool_id},
@@ -101,7 +101,7 @@ Json to_json(const DriverSight& sight, const protocol::ShmPoolAnnounce& stream) 
   Json clients = Json::array();
   for (const ClientSight& client : sight.clients) {
     if (client.owner.stream_id == stream.stream_id) {
-      clients.push_back(to_json(sight, client));
+      clients.push_back(json_of(sight, client));
     }
   }
   return {{"stream_id", stream.stream_id},
@@ -177,7 +177,7 @@ std::string describe_streams(const DriverSight& sight, Nanos now) {
 Json leases_to_json(const DriverSight& sight, Nanos now) {
   Json leases = Json::array();
   for (const LeaseFact& lease : sight.leases) {
-    leases.push_back(to_json(lease, now));
+    leases.push_back(json_of(lease, now));
   }
   return leases;
 }
@@ -185,7 +185,7 @@ Json leases_to_json(const DriverSight& sight, Nanos now) {
 Json streams_to_json(const DriverSight& sight) {
   Json streams = Json::array();
   for (const auto& [id, stream] : sight.streams) {
-    streams.push_back(to_json(sight, stream));
+    streams.push_back(json_of(sight, stream));
   }
   return streams;
 }
@@ -196,7 +196,7 @@ Json to_json(const DriverSight& sight, Nanos now) {
           {"instance_id", escape(sight.instance_id)},
           {"streams", streams_to_json(sight)},
           {"leases", leases_to_json(sight, now)},
-          {"counters", to_json(sight.figures)}};
+          {"counters", json_of(sight.figures)}};
 }
 
 }  // namespace tensorpool::apps::tp
