@@ -267,7 +267,7 @@ class OwnControlTest : public OwnStreamTest {
     EXPECT_TRUE(claimed);
     const auto content = pattern(1000, claimed->seq());
     std::copy(content.begin(), content.end(), claimed->payload().begin());
-    for (const std::size_t bytes : {300, 600}) claimed->progress(bytes);
+    for (const std::size_t bytes : {300U, 600U}) claimed->progress(bytes);
     EXPECT_TRUE(is_committed(std::move(*claimed).commit(rows())));
     return hear();
   }

@@ -16,7 +16,7 @@
 namespace tensorpool {
 namespace {
 
-constexpr std::uint32_t stream_id = 77;
+constexpr std::uint32_t camera_stream = 77;
 
 // A client with a producer and its consumer, a supervisor, a driver or none, and the loop around them.
 class Pipeline {
@@ -30,7 +30,7 @@ class Pipeline {
     client_.emplace(Client::connect(options).value());
     producer_.emplace(client_->attach_producer(producing).value());
     const bool alone = producing.standalone.has_value();
-    consumer_.emplace(client_->attach_consumer({.stream_id = stream_id, .standalone = alone}).value());
+    consumer_.emplace(client_->attach_consumer({.stream_id = camera_stream, .standalone = alone}).value());
     supervisor_.emplace(Supervisor::create({.where = where}).value());
   }
   ~Pipeline() {
@@ -96,7 +96,7 @@ class InvokerTick : public RigTest, public testing::WithParamInterface<Owner> {
     ClientOptions options = rig().client_options("invoker", &events);
     options.invoker = true;
     options.announce_period_ns = nanos_per_second;
-    ProducerOptions producing{.stream_id = stream_id};
+    ProducerOptions producing{.stream_id = camera_stream};
     if (GetParam() == Owner::driver) return std::make_unique<Pipeline>(options, producing, driver_config());
     producing.standalone =
         StandaloneOptions{.pools = {{1, 4096}}, .nslots = 16, .base_dir = rig().base_dir(), .name_space = "alone"};
@@ -112,7 +112,7 @@ class InvokerTick : public RigTest, public testing::WithParamInterface<Owner> {
     config.shm.name_space = "loop";
     config.policies.cleanup_shm_on_exit = true;
     config.profiles = {{.name = "small", .header_nslots = 16, .payload_pools = {{1, 4096}}}};
-    config.streams = {{"camera", stream_id, "small"}};
+    config.streams = {{"camera", camera_stream, "small"}};
     return config;
   }
 };
