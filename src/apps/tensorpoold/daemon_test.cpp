@@ -52,6 +52,18 @@ TEST_F(Daemon, RunsTheDriverOfItsFileAndEndsInGoodOrderOnASignal) {
   EXPECT_EQ(files(), "");
 }
 
+TEST_F(Daemon, RunsDriverAndSupervisorOfOneFile) {
+  const auto daemon = start({"--config", config("[supervisor]\npolicies = [{ mode = \"RATE_LIMITED\" }]\n")});
+  ASSERT_TRUE(daemon->await("driver test serves control stream 1000")) << daemon->output();
+  ASSERT_TRUE(daemon->await("supervisor watches all streams on control stream 1000, with 1 policies"))
+      << daemon->output();
+  EXPECT_TRUE(daemon->running()) << daemon->output();
+  daemon->signal(SIGTERM);
+  EXPECT_EQ(daemon->wait(), 0) << daemon->output();
+  EXPECT_TRUE(daemon->said("driver test has shut down")) << daemon->output();
+  EXPECT_EQ(files(), "");
+}
+
 TEST_F(Daemon, StartsAgainWhereAKilledOneWas) {
   const std::string path = config();
   const auto first = start({"--config", path});

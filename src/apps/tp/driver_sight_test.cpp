@@ -1,23 +1,20 @@
 // What `tp driver streams`, `leases` and `dump` show of a driver with clients.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "apps/flow/stats_json.hpp"
 #include "apps/tp/test_driver.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
-using nlohmann::json;
-
 class DriverSeen : public RunningDriver {
  protected:
   void SetUp() override { ASSERT_EQ(await_status().status, 0); }
   // Until the producer's frames are counted; the test's own time limit bounds it.
-  json await_frames() {
+  Json await_frames() {
     for (;;) {
-      json dump = json::parse(run_for_output(with_config("driver dump")).text);
-      for (const json& client : dump["streams"][0]["clients"]) {
+      Json dump = Json::parse(run_for_output(with_config("driver dump")).text);
+      for (const Json& client : dump["streams"][0]["clients"]) {
         if (client["role"] == "PRODUCER" && client["figures"].value("published", "0") != "0") {
           return dump;
         }
@@ -31,15 +28,15 @@ class DriverSeen : public RunningDriver {
 TEST_F(DriverSeen, ShowsStreamsClientsAndLeasesTogether) {
   const Background producer(
       {"publish", "pattern", "--size", "32x16", "--rate", "50", "--client-id", "77", "--config", config_});
-  const json dump = await_frames();
+  const Json dump = await_frames();
   EXPECT_EQ(dump["instance_id"], "driver-01");
   EXPECT_EQ(dump["media_driver"]["state"], "alive");
   EXPECT_EQ(dump["counters"]["attaches granted"], "1");
   ASSERT_EQ(dump["leases"].size(), 1u);
-  const json& stream = dump["streams"][0];
+  const Json& stream = dump["streams"][0];
   EXPECT_EQ(stream["stream_id"], 7);
   EXPECT_EQ(stream["producer_id"], 77);
-  EXPECT_EQ(stream["lease_ids"], json::array({dump["leases"][0]["lease_id"]}));
+  EXPECT_EQ(stream["lease_ids"], Json::array({dump["leases"][0]["lease_id"]}));
   ASSERT_EQ(stream["clients"].size(), 1u);
   EXPECT_EQ(stream["clients"][0]["lease_id"], dump["leases"][0]["lease_id"]);
 

@@ -1,25 +1,22 @@
 // Leases by hand, as an operator takes them with `tp driver attach|keepalive|detach` and with the published names.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "apps/flow/stats_json.hpp"
 #include "apps/tp/test_driver.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
-using nlohmann::json;
-
 class LeaseByHand : public RunningDriver {
  protected:
   void SetUp() override { ASSERT_EQ(await_status().status, 0); }
 
-  json attach(const std::string& arguments) {
+  Json attach(const std::string& arguments) {
     const Outcome outcome = run_for_output(with_config("driver attach --format json " + arguments));
     EXPECT_EQ(outcome.status, 0) << outcome.text;
-    return json::parse(outcome.text, nullptr, false);
+    return Json::parse(outcome.text, nullptr, false);
   }
-  static std::string named(const json& lease, const std::string& role) {
+  static std::string named(const Json& lease, const std::string& role) {
     return " --stream 7 --client-id 70 --role " + role + " --lease-id " + lease["lease_id"].get<std::string>();
   }
 
@@ -27,7 +24,7 @@ class LeaseByHand : public RunningDriver {
 };
 
 TEST_F(LeaseByHand, IsTakenKeptAliveAndGivenBack) {
-  const json lease = attach("--stream 7 --client-id 70 --role producer");
+  const Json lease = attach("--stream 7 --client-id 70 --role producer");
   EXPECT_EQ(lease["stream_id"], 7);
   EXPECT_EQ(lease["role"], "PRODUCER");
   EXPECT_TRUE(lease["epoch"].is_string() && lease["node_id"].is_number());
@@ -38,7 +35,7 @@ TEST_F(LeaseByHand, IsTakenKeptAliveAndGivenBack) {
   EXPECT_EQ(run("shm inspect '" + uri + "'").status, 0);
 
   EXPECT_EQ(run(with_config("driver keepalive" + named(lease, "producer"))).status, 0);
-  const json leases = json::parse(run(with_config("driver leases --format json")).text);
+  const Json leases = Json::parse(run(with_config("driver leases --format json")).text);
   ASSERT_EQ(leases.size(), 1u);
   EXPECT_EQ(leases[0]["lease_id"], lease["lease_id"]);
   EXPECT_EQ(leases[0]["client_id"], 70);
@@ -71,7 +68,7 @@ TEST_F(LeaseByHand, IsRefusedWithTheDriversReason) {
 TEST_F(LeaseByHand, IsHeldUntilItsHolderIsStopped) {
   Background holder({"driver", "attach", "--stream", "7", "--client-id", "70", "--role", "producer", "--hold", "0",
                      "--config", config_});
-  while (json::parse(await_status().text)["streams"][0]["producer_id"] != 70) {
+  while (Json::parse(await_status().text)["streams"][0]["producer_id"] != 70) {
   }
   holder.signal(SIGTERM);
   EXPECT_EQ(holder.status(), 0);
@@ -89,7 +86,7 @@ TEST_F(LeaseByHand, WaitsNoLongerThanItIsTold) {
 }
 
 TEST_F(LeaseByHand, TakesWordsInCapitalsForWhatTheySay) {
-  const json lease = attach("--stream 7 --client-id 70 --role PRODUCER --hugepages STANDARD");
+  const Json lease = attach("--stream 7 --client-id 70 --role PRODUCER --hugepages STANDARD");
   EXPECT_EQ(lease["role"], "PRODUCER");
   EXPECT_EQ(run(with_config("driver keepalive" + named(lease, "Producer"))).status, 0);
   EXPECT_EQ(run(with_config("driver detach" + named(lease, "PRODUCER"))).status, 0);
