@@ -47,14 +47,6 @@ LeaseView view_of(const LeaseFact& fact, Nanos now) {
           std::max<Nanos>(fact.expires_at, 0) - now};
 }
 
-// A count that goes up, or begins anew with the same id in a new life.
-void count_up(std::optional<std::uint64_t>& known, SeqRate& rate, std::optional<std::uint64_t> count, Nanos now) {
-  if (!count) return;
-  if (known.value_or(0) > *count) rate.restart(*count, now);
-  known = count;
-  rate.see(*count, now);
-}
-
 // The part of a client's snapshot that its last sign of life decides.
 template <class View, class Entry>
 View finish(const Entry& entry, Nanos now) {
@@ -73,6 +65,13 @@ View finish(const Entry& entry, Nanos now) {
 
 StreamWatch::StreamWatch(const Settings& settings)
     : settings_(settings), producers_(settings.max_clients), consumers_(settings.max_clients) {}
+
+void StreamWatch::Figure::see(std::optional<std::uint64_t> now_counted, Nanos now) noexcept {
+  if (!now_counted) return;
+  if (count.value_or(0) > *now_counted) rate.restart(*now_counted, now);
+  count = now_counted;
+  rate.see(*now_counted, now);
+}
 
 void StreamWatch::Latencies::see(Nanos latency) noexcept {
   least = std::min(least.value_or(latency), latency);
@@ -336,20 +335,20 @@ void StreamWatch::take_lease(Sightings<Entry>& table, const LeaseFact& fact, Nan
 void StreamWatch::on_figures(const std::vector<ClientFact>& clients, Nanos now) {
   for (const ClientFact& fact : clients) {
     const Key key{fact.stream_id, fact.client_id};
-    if (fact.role == protocol::Role::consumer) {
-      if (ConsumerEntry* const entry = consumers_.find(key)) {
-        entry->view.lost = fact.lost;
-        count_up(entry->delivered, entry->delivered_rate, fact.delivered, now);
-        count_up(entry->bytes, entry->bytes_rate, fact.bytes, now);
-        if (fact.bytes) entry->view.bytes_per_s = entry->bytes_rate.per_second();
-      }
-      continue;
+    if (fact.role == protocol::Role::producer) {
+      if (ProducerEntry* const entry = producers_.find(key)) take_bytes(*entry, fact, now);
+    } else if (ConsumerEntry* const entry = consumers_.find(key)) {
+      entry->view.lost = fact.lost;
+      entry->delivered.see(fact.delivered, now);
+      take_bytes(*entry, fact, now);
     }
-    ProducerEntry* const entry = producers_.find(key);
-    if (entry == nullptr || !fact.bytes) continue;
-    count_up(entry->bytes, entry->bytes_rate, fact.bytes, now);
-    entry->view.bytes_per_s = entry->bytes_rate.per_second();
   }
+}
+
+template <class Entry>
+void StreamWatch::take_bytes(Entry& entry, const ClientFact& fact, Nanos now) {
+  entry.bytes.see(fact.bytes, now);
+  if (fact.bytes) entry.view.bytes_per_s = entry.bytes.rate.per_second();
 }
 
 // --- Judgement ---
@@ -450,7 +449,8 @@ MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
   }
   for (const auto& [key, entry] : consumers_.all()) {
     auto view = finish<ConsumerView>(entry, now);
-    if (entry.delivered && entry.liveness == Liveness::alive) view.frames_per_s = entry.delivered_rate.per_second();
+    if (entry.delivered.count && entry.liveness == Liveness::alive)
+      view.frames_per_s = entry.delivered.rate.per_second();
     view.stream_id = key.first;
     view.consumer_id = key.second;
     taken.consumers.push_back(view);

@@ -88,26 +88,27 @@ class StreamWatch {
   }
 
  private:
-  struct ProducerEntry : Sighting {
-    ProducerView view;
+  // A count that goes up, or begins anew with the same id in a new life.
+  struct Figure {
+    std::optional<std::uint64_t> count;
     SeqRate rate;
-    SeqRate bytes_rate;
-    std::optional<std::uint64_t> bytes;
+    void see(std::optional<std::uint64_t> now_counted, Nanos now) noexcept;
+  };
+  struct ClientEntry : Sighting {
+    SeqRate rate;
+    Figure bytes;
     Nanos figures_at = 0;
     std::optional<LeaseFact> lease;
   };
-  struct ConsumerEntry : Sighting {
+  struct ProducerEntry : ClientEntry {
+    ProducerView view;
+  };
+  struct ConsumerEntry : ClientEntry {
     ConsumerView view;
-    SeqRate rate;
-    Nanos figures_at = 0;
-    SeqRate delivered_rate;  // a rate-limited consumer passes more than it delivers, and loses none of it
-    std::optional<std::uint64_t> delivered;
-    SeqRate bytes_rate;
-    std::optional<std::uint64_t> bytes;
+    Figure delivered;          // a rate-limited consumer passes more than it delivers, and loses none of it
     std::uint64_t passed = 0;  // sequences that were not lost, since it was first heard of
     std::uint64_t drops_told = 0;
     Nanos drops_told_at = 0;
-    std::optional<LeaseFact> lease;
   };
   // Descriptors of the current second, and of the one before for the snapshot.
   struct Latencies {
@@ -140,6 +141,8 @@ class StreamWatch {
   void judge(Sightings<Entry>& table, Nanos now);
   template <class Entry>
   void take_lease(Sightings<Entry>& table, const LeaseFact& fact, Nanos now);
+  template <class Entry>
+  void take_bytes(Entry& entry, const ClientFact& fact, Nanos now);
   void count_drops(ConsumerEntry& entry, Key key, Nanos now);
   [[nodiscard]] std::optional<double> bytes_per_s(Key producer) const;
   [[nodiscard]] std::optional<std::uint64_t> newest_seq(std::uint32_t stream_id, std::uint64_t epoch);
