@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "base/agent_runner.hpp"
 #include "client/attach_session.hpp"
 #include "client/attachment.hpp"
 #include "client/consumer_core.hpp"
 #include "client/control_plane.hpp"
 #include "client/metadata_follower.hpp"
 #include "client/producer_core.hpp"
+#include "tensorpool/agent_runner.hpp"
 
 namespace tensorpool::detail {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <mutex>
 
-#include "base/agent_runner.hpp"
 #include "client/lookout.hpp"
+#include "tensorpool/agent_runner.hpp"
 #include "tensorpool/monitor.hpp"
 
 namespace tensorpool::detail {

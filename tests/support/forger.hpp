@@ -7,10 +7,10 @@
 #include <mutex>
 #include <vector>
 
-#include "base/agent_runner.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/messages.hpp"
 #include "shm/region_layout.hpp"
+#include "tensorpool/agent_runner.hpp"
 #include "tensorpool/client.hpp"
 #include "transport/connection.hpp"
 

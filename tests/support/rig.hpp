@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "apps/config/node_config.hpp"
-#include "base/agent_runner.hpp"
 #include "protocol/messages.hpp"
 #include "roles/driver/driver.hpp"
 #include "support/child.hpp"
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
+#include "tensorpool/agent_runner.hpp"
 #include "tensorpool/tensorpool.hpp"
 #include "transport/media_driver.hpp"
 

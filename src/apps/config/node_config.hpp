@@ -10,7 +10,7 @@
 #include "apps/config/environment.hpp"
 #include "apps/config/report.hpp"
 #include "apps/config/settings.hpp"
-#include "roles/driver/config.hpp"
+#include "tensorpool/driver_config.hpp"
 #include "tensorpool/result.hpp"
 
 namespace tensorpool::apps {

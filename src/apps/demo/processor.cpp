@@ -4,7 +4,7 @@
 #include "apps/flow/drain.hpp"
 #include "apps/flow/receiving_end.hpp"
 #include "apps/flow/sending_end.hpp"
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps {
 namespace {

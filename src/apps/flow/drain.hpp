@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "base/idle.hpp"
 #include "tensorpool/consumer.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps {
 

@@ -4,7 +4,7 @@
 
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps {
 namespace {

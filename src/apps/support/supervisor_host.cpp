@@ -8,7 +8,7 @@
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps {
 namespace {

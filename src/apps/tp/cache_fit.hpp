@@ -8,7 +8,7 @@
 
 #include "apps/flow/stats_json.hpp"
 #include "apps/tp/machine.hpp"
-#include "roles/driver/config.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::apps::tp {
 

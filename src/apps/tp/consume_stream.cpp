@@ -13,7 +13,7 @@
 #include "apps/flow/receiving_end.hpp"
 #include "apps/tp/save_frame.hpp"
 #include "base/error.hpp"
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps {
 namespace {

@@ -10,10 +10,10 @@
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "base/error.hpp"
-#include "base/idle.hpp"
 #include "base/log.hpp"
 #include "client/attachment_counters.hpp"
 #include "protocol/lease_label.hpp"
+#include "tensorpool/idle.hpp"
 #include "transport/media_driver.hpp"
 
 namespace tensorpool::apps::tp {

@@ -1,6 +1,6 @@
 #include "apps/tp/tool_connection.hpp"
 
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps::tp {
 

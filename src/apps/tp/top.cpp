@@ -3,7 +3,7 @@
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/top_table.hpp"
-#include "base/idle.hpp"
+#include "tensorpool/idle.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {

@@ -14,10 +14,10 @@
 #include <string_view>
 
 #include "protocol/messages.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/leases.hpp"
 #include "roles/driver/node_ids.hpp"
 #include "roles/driver/stream_table.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

@@ -9,7 +9,6 @@
 #include "base/log.hpp"
 #include "protocol/messages.hpp"
 #include "roles/driver/attach_desk.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/consumer_streams.hpp"
 #include "roles/driver/driver_status.hpp"
 #include "roles/driver/epoch_collector.hpp"
@@ -19,6 +18,7 @@
 #include "roles/driver/provisioning.hpp"
 #include "roles/driver/stream_table.hpp"
 #include "shm/epoch_store.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

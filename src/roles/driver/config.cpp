@@ -1,4 +1,4 @@
-#include "roles/driver/config.hpp"
+#include "tensorpool/driver_config.hpp"
 
 #include <algorithm>
 #include <charconv>

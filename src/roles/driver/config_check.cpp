@@ -8,8 +8,8 @@
 #include "base/error.hpp"
 #include "protocol/region_uri.hpp"
 #include "protocol/shm_layout.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/stream_id_check.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "protocol/messages.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/leases.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

@@ -14,10 +14,10 @@
 
 #include "base/log.hpp"
 #include "protocol/enums.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/driver_status.hpp"
 #include "shm/space.hpp"
 #include "shm/system_calls.hpp"
+#include "tensorpool/driver_config.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
 #include "transport/connection.hpp"

@@ -6,9 +6,9 @@
 
 #include "base/file_lock.hpp"
 #include "roles/driver/books.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/driver.hpp"
 #include "roles/driver/media_link.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "roles/driver/config.hpp"
 #include "roles/driver/stream_table.hpp"
 #include "shm/epoch_store.hpp"
+#include "tensorpool/driver_config.hpp"
 #include "tensorpool/time.hpp"
 
 namespace tensorpool::driver {

@@ -5,8 +5,8 @@
 #include <iterator>
 #include <limits>
 
-#include "roles/driver/config.hpp"
 #include "roles/driver/pool_specs.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "roles/driver/config.hpp"
 #include "shm/region_creator.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

@@ -13,12 +13,12 @@
 #include <optional>
 #include <vector>
 
-#include "roles/driver/config.hpp"
 #include "roles/driver/epoch_collector.hpp"
 #include "roles/driver/stream_table.hpp"
 #include "shm/epoch_store.hpp"
 #include "shm/region_creator.hpp"
 #include "shm/space.hpp"
+#include "tensorpool/driver_config.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "roles/driver/config.hpp"
+#include "tensorpool/driver_config.hpp"
 
 namespace tensorpool::driver {
 

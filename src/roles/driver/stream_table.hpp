@@ -8,9 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "roles/driver/config.hpp"
 #include "shm/region_creator.hpp"
 #include "shm/region_layout.hpp"
+#include "tensorpool/driver_config.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
 

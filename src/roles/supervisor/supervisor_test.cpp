@@ -1,8 +1,8 @@
 // The supervisor beside a client at work, over the in-memory twin.
 #include "tensorpool/supervisor.hpp"
 
-#include "base/agent.hpp"
 #include "client/scripted_driver_test.hpp"
+#include "tensorpool/agent.hpp"
 
 namespace tensorpool::supervisor {
 namespace {
