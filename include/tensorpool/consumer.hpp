@@ -117,6 +117,10 @@ struct ConsumerStats {
   std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
   ProgressStats progress{};
+  // From a frame's time stamp, where that is of CLOCK_MONOTONIC, until it is handed over; of about a hundred frames a
+  // second. The mean is sum / samples.
+  std::uint64_t latency_samples = 0;
+  std::uint64_t latency_sum_ns = 0;
   std::uint64_t remaps = 0;
   std::uint64_t epoch = 0;      // current, 0 = none
   std::uint64_t first_seq = 0;  // first sequence accounted for in the current epoch

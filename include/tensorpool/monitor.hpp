@@ -73,6 +73,8 @@ struct ConsumerView {
   std::uint64_t last_seq_seen = 0;
   double frames_per_s = 0;              // delivered, by its Aeron counters; else passed and not lost
   std::optional<double> bytes_per_s{};  // of payload delivered, from its Aeron counters
+  // Of frames until they were handed over, from their time stamp: the mean since its Aeron counters were last read.
+  std::optional<Nanos> latency_mean_ns{};
   // Frames behind the newest that was known when its QoS came: to a descriptor where those are watched, else to the
   // producer's QoS, which may be an interval old, so that the true lag may be larger. Only within one epoch.
   std::optional<std::uint64_t> lag_frames{};

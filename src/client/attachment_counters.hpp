@@ -25,16 +25,18 @@ class ControlPlane;
 inline constexpr std::int32_t first_producer_counter_type = 1200;
 inline constexpr std::int32_t first_consumer_counter_type = 1250;
 
-inline constexpr std::array<std::string_view, 10> producer_figures{
-    "published",    "bytes",       "abandoned", "descriptors dropped", "frames refused", "claims refused",
-    "not attached", "claims open", "epoch",     "next sequence"};
-// Behind these come the losses, in the order of LossCause ("lost gap", "lost skipped" and so on), and the bytes
-// delivered.
+inline constexpr std::array<std::string_view, 14> producer_figures{
+    "published",        "bytes",           "abandoned", "descriptors dropped", "frames refused",   "claims refused",
+    "not attached",     "claims open",     "epoch",     "next sequence",       "own streams full", "progress sent",
+    "progress dropped", "progress refused"};
+// Between these two come the losses, in the order of LossCause ("lost gap", "lost skipped" and so on).
 inline constexpr std::array<std::string_view, 7> consumer_figures{"delivered", "accounted",   "last sequence", "epoch",
                                                                   "abandoned", "wrong epoch", "malformed"};
 
-inline constexpr std::string_view consumer_bytes_figure = "bytes";
-inline constexpr std::size_t consumer_figure_count = consumer_figures.size() + loss_causes + 1;
+inline constexpr std::array<std::string_view, 5> later_consumer_figures{"bytes", "latency samples", "latency sum ns",
+                                                                        "remaps", "configs refused"};
+inline constexpr std::size_t consumer_figure_count =
+    consumer_figures.size() + loss_causes + later_consumer_figures.size();
 
 // Whose counter it is. On the label: "tensorpool 1000, producer 7 stream 1001: published".
 struct CounterOwner {

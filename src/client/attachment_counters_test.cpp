@@ -58,6 +58,7 @@ TEST_F(AttachmentCountersTest, ShowWhatProducersAndConsumersCount) {
   EXPECT_EQ(consumer_shows["last sequence"], 2);
   EXPECT_EQ(consumer_shows["epoch"], static_cast<std::int64_t>(consumer->stats().epoch));
   EXPECT_EQ(consumer_shows["lost gap"], 0);
+  EXPECT_EQ(consumer_shows["latency samples"], static_cast<std::int64_t>(consumer->stats().latency_samples));
 }
 
 TEST_F(AttachmentCountersTest, NameTheAttachmentAndCarryItsTypeIds) {

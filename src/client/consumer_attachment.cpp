@@ -8,6 +8,11 @@
 #include "base/log.hpp"
 
 namespace tensorpool::detail {
+namespace {
+
+constexpr Nanos latency_sample_interval_ns = 10 * nanos_per_milli;
+
+}  // namespace
 
 ConsumerAttachment::ConsumerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy,
                                        std::shared_ptr<ConsumerCore> core)
@@ -122,6 +127,10 @@ int ConsumerAttachment::each_cycle(Nanos now) {
   if (const auto early = std::exchange(early_announce_, std::nullopt)) on_epoch_announced(*early, now);
   if (std::exchange(own_granted_, false)) subscribe_own_streams();
   const int work = follow_own_stream() + follow_own_control();
+  if (now >= next_latency_sample_) {
+    next_latency_sample_ = now + latency_sample_interval_ns;
+    core_->ask_latency();
+  }
   if (now < next_hello_) return work;
   const Nanos wished = core_->options().hello_interval_ns;
   next_hello_ = now + (wished != 0 ? wished : context().options.announce_period_ns);

@@ -50,6 +50,7 @@ class ConsumerAttachment final : public Attachment {
   AttachmentCounters counters_;
   StreamWishes wishes_;
   Nanos next_hello_ = 0;
+  Nanos next_latency_sample_ = 0;
   Nanos next_refusal_report_ = 0;
 
   std::shared_ptr<shm::RegionSet> regions_;               // the newest that were mapped

@@ -81,6 +81,8 @@ class ConsumerCore {
   [[nodiscard]] bool reads_newest() const noexcept { return reading_.load(std::memory_order_acquire) == offers_; }
   void set_terms(const ConsumerTerms& terms);
   void count_refused_config() noexcept { configs_refused_.add(); }
+  // The next frame that is delivered has its latency taken. A clock read for each frame would cost what reading costs.
+  void ask_latency() noexcept { latency_asked_.store(true, std::memory_order_relaxed); }
   void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -107,7 +109,7 @@ class ConsumerCore {
   void on_descriptor(const protocol::FrameDescriptor& descriptor, std::int32_t carrier) noexcept;
   [[nodiscard]] bool came_back() noexcept;
   void note_images() noexcept;
-  void resynchronise(std::optional<std::uint64_t> newest) noexcept;
+  void resynchronise(const std::optional<shm::CommittedRange>& committed) noexcept;
   void find_start(ConsumerSession& session) noexcept;
   void find_missed(ConsumerSession& session, std::uint64_t newest) noexcept;
   void queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
@@ -116,12 +118,14 @@ class ConsumerCore {
   void note_missed(const PendingFrame& frame) noexcept;
   [[nodiscard]] LossCause cause_of_holes(const ConsumerSession& session) const noexcept;
   bool deliver_front(Handler call, void* context) noexcept;
+  void sample_latency(Nanos stated, const shm::SlotView& slot) noexcept;
   [[nodiscard]] std::uint64_t skip_threshold(const ConsumerSession& session) const noexcept;
 
   const ConsumerOptions options_;
   std::atomic<bool> attached_{false};
   std::atomic<bool> closed_{false};
   std::atomic<bool> use_shm_{true};
+  std::atomic<bool> latency_asked_{false};
   std::atomic<std::uint32_t> rate_hz_{0};  // the limit in force; 0 = none
   std::atomic<std::uint64_t> reading_{0};  // the number of the current session
   mutable std::mutex terms_mutex_;
@@ -134,8 +138,9 @@ class ConsumerCore {
   std::uint64_t offers_ = 0;
   CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_, configs_refused_;
 
-  // The application's thread only; the ledger may be read anywhere.
+  // The application's thread only; the ledger and the counters may be read anywhere.
   LossLedger ledger_;
+  CounterCell latency_samples_, latency_sum_;
   FrameSelection selection_;
   ConsumerSession* current_ = nullptr;
   ConsumerSession* next_ = nullptr;  // taken from the conductor; used once the current one has nothing left to deliver

@@ -33,9 +33,11 @@ namespace {
 
 void take_figure(ClientFact& fact, std::string_view figure, std::int64_t value) {
   const auto count = static_cast<std::uint64_t>(value);
-  if (figure == consumer_bytes_figure) fact.bytes = count;  // a producer's has the same name
+  if (figure == "bytes") fact.bytes = count;  // of both roles
   if (fact.role == protocol::Role::producer) return;
   if (figure == "delivered") fact.delivered = count;
+  if (figure == "latency samples") fact.latency_samples = count;
+  if (figure == "latency sum ns") fact.latency_sum_ns = count;
   constexpr std::string_view loss = "lost ";
   if (!figure.starts_with(loss)) return;
   figure.remove_prefix(loss.size());

@@ -60,6 +60,8 @@ TEST(CounterFacts, TellBytesOfBothAndLossesOfAConsumerByCause) {
       counter(first_consumer_counter_type + 10, to_label({1000, Role::consumer, 9, 5}, "lost late"), 4),
       counter(first_consumer_counter_type, to_label({1000, Role::consumer, 9, 5}, "delivered"), 100),
       counter(first_consumer_counter_type + 16, to_label({1000, Role::consumer, 9, 5}, "bytes"), 512),
+      counter(first_consumer_counter_type + 17, to_label({1000, Role::consumer, 9, 5}, "latency samples"), 10),
+      counter(first_consumer_counter_type + 18, to_label({1000, Role::consumer, 9, 5}, "latency sum ns"), 5000),
       counter(first_consumer_counter_type, to_label({2000, Role::consumer, 8, 5}, "lost gap"), 100),
   };
   const auto clients = clients_in(counters, 1000, 10);
@@ -69,6 +71,8 @@ TEST(CounterFacts, TellBytesOfBothAndLossesOfAConsumerByCause) {
   EXPECT_FALSE(clients[0].lost);
   EXPECT_EQ(clients[1].client_id, 9U);
   EXPECT_EQ(clients[1].bytes, 512U);
+  EXPECT_EQ(clients[1].latency_samples, 10U);
+  EXPECT_EQ(clients[1].latency_sum_ns, 5000U);
   ASSERT_TRUE(clients[1].lost);
   EXPECT_EQ((*clients[1].lost)[static_cast<std::size_t>(LossCause::gap)], 3U);
   EXPECT_EQ((*clients[1].lost)[static_cast<std::size_t>(LossCause::late)], 4U);

@@ -100,6 +100,22 @@ TEST_F(DeviceDmaTest, ReservesAsManySlotsAsMayBeClaimedAndExplainsTheRest) {
   EXPECT_FALSE(poll().empty());
 }
 
+TEST_F(DeviceDmaTest, TellsOfRefusalsThatGoOnEverMoreRarely) {
+  attach();
+  std::vector<SlotClaim> held;
+  while (auto claimed = producer->claim(100)) held.push_back(*std::move(claimed));
+  const auto refuse_for = [&](Nanos duration) {
+    for (Nanos passed = 0; passed < duration; passed += 100 * ms) {
+      static_cast<void>(producer->claim(100));
+      run(client, 100 * ms);
+    }
+    return count(EventKind::log);
+  };
+  EXPECT_EQ(refuse_for(30 * second), 5) << "at once, and after 1, 3, 7 and 15 s";
+  run(client, 20 * second);  // none meanwhile
+  EXPECT_EQ(refuse_for(500 * ms), 6);
+}
+
 TEST_F(DeviceDmaTest, DeliversEveryCompletedFrameAndCountsEveryOther) {
   attach();
   SimulatedCamera camera(7, {.lost = 5, .incomplete = 10}, fill);

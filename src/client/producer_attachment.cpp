@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -11,6 +12,7 @@ namespace tensorpool::detail {
 namespace {
 
 constexpr int consumer_silence_periods = 5;
+constexpr Nanos longest_refusal_pause = 64;  // periods
 
 }  // namespace
 
@@ -131,7 +133,8 @@ int ProducerAttachment::serve_progress(Nanos now) {
   return 1;
 }
 
-// The first refusal is told at once, what follows once a period.
+// The first refusal is told at once, what follows ever more rarely: a device that returns its buffers out of order
+// makes some for as long as it runs, and nothing is wrong then.
 void ProducerAttachment::watch_claims(Nanos now) {
   const auto oldest = core_->oldest_open_claim();
   if (oldest != oldest_claim_) {
@@ -139,8 +142,14 @@ void ProducerAttachment::watch_claims(Nanos now) {
     oldest_claim_since_ = now;
   }
   const std::uint64_t refused = core_->claims_refused();
-  if (refused == refusals_told_ || now < next_refusal_report_) return;
-  next_refusal_report_ = now + context().options.announce_period_ns;
+  if (now < next_refusal_report_) return;
+  if (refused == refusals_told_) {
+    refusal_pause_ = 0;  // a whole pause without one: the next is news
+    return;
+  }
+  const Nanos period = context().options.announce_period_ns;
+  refusal_pause_ = std::clamp(2 * refusal_pause_, period, longest_refusal_pause * period);
+  next_refusal_report_ = now + refusal_pause_;
   const std::uint64_t fresh = refused - std::exchange(refusals_told_, refused);
   if (!oldest || !regions_) return;
   const std::uint32_t slots = regions_->nslots();

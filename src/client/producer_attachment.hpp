@@ -61,6 +61,7 @@ class ProducerAttachment : public Attachment {
   Nanos oldest_claim_since_ = 0;
   std::uint64_t refusals_told_ = 0;
   Nanos next_refusal_report_ = 0;
+  Nanos refusal_pause_ = 0;  // after the last report; 0: the next refusal is told at once
 };
 
 }  // namespace tensorpool::detail

@@ -42,25 +42,6 @@ std::optional<Nanos> elapsed(std::uint64_t since_ns, Nanos now) {
   return now - static_cast<Nanos>(since_ns);
 }
 
-LeaseView view_of(const LeaseFact& fact, Nanos now) {
-  return {fact.label.lease_id, fact.keepalives, elapsed(fact.label.granted_timestamp_ns, now).value_or(0),
-          std::max<Nanos>(fact.expires_at, 0) - now};
-}
-
-// The part of a client's snapshot that its last sign of life decides.
-template <class View, class Entry>
-View finish(const Entry& entry, Nanos now) {
-  View view = entry.view;
-  view.liveness = entry.liveness;
-  view.confirmed = entry.confirmed;
-  view.silent_ns = now - entry.last_seen;
-  const bool alive = entry.liveness == Liveness::alive;
-  view.frames_per_s = alive ? entry.rate.per_second() : 0;
-  if (view.bytes_per_s && !alive) view.bytes_per_s = 0;
-  if (entry.lease) view.lease = view_of(*entry.lease, now);
-  return view;
-}
-
 }  // namespace
 
 StreamWatch::StreamWatch(const Settings& settings)
@@ -340,6 +321,7 @@ void StreamWatch::on_figures(const std::vector<ClientFact>& clients, Nanos now) 
     } else if (ConsumerEntry* const entry = consumers_.find(key)) {
       entry->view.lost = fact.lost;
       entry->delivered.see(fact.delivered, now);
+      take_latency(*entry, fact);
       take_bytes(*entry, fact, now);
     }
   }
@@ -349,6 +331,16 @@ template <class Entry>
 void StreamWatch::take_bytes(Entry& entry, const ClientFact& fact, Nanos now) {
   entry.bytes.see(fact.bytes, now);
   if (fact.bytes) entry.view.bytes_per_s = entry.bytes.rate.per_second();
+}
+
+// The mean since the figures were last read. Nothing if no frame came meanwhile, or they began anew.
+void StreamWatch::take_latency(ConsumerEntry& entry, const ClientFact& fact) {
+  if (!fact.latency_samples || !fact.latency_sum_ns) return;
+  const std::uint64_t samples = std::exchange(entry.latency_samples, *fact.latency_samples);
+  const std::uint64_t sum = std::exchange(entry.latency_sum_ns, *fact.latency_sum_ns);
+  entry.view.latency_mean_ns.reset();
+  if (*fact.latency_samples <= samples || *fact.latency_sum_ns < sum) return;
+  entry.view.latency_mean_ns = static_cast<Nanos>((*fact.latency_sum_ns - sum) / (*fact.latency_samples - samples));
 }
 
 // --- Judgement ---
@@ -415,47 +407,6 @@ void StreamWatch::tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint
   events_.push_back({kind, stream_id, client_id, std::move(message)});
 }
 
-std::optional<double> StreamWatch::bytes_per_s(Key producer) const {
-  const auto found = producers_.all().find(producer);
-  if (found == producers_.all().end()) return std::nullopt;
-  return found->second.liveness == Liveness::alive ? found->second.view.bytes_per_s : 0;
-}
-
 std::vector<MonitorEvent> StreamWatch::take_events() { return std::exchange(events_, {}); }
-
-MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
-  MonitorSnapshot taken;
-  taken.taken_at_ns = now;
-  taken.driver = driver_;
-  taken.counts = counts_;
-  for (const auto& [id, entry] : streams_) {
-    StreamView view = entry.view;
-    view.announced_ago_ns = now - entry.announced_at;
-    view.bytes_per_s = bytes_per_s({id, view.producer_id});
-    if (entry.descriptor_seen) {
-      const bool flowing = now - entry.latencies_since < 2 * nanos_per_second;
-      const Latencies& full = entry.latencies_before.least ? entry.latencies_before : entry.latencies;
-      view.frames_per_s = flowing ? entry.rate.per_second() : 0;
-      view.latency_least_ns = flowing ? full.least : std::nullopt;
-      view.latency_most_ns = flowing ? full.most : std::nullopt;
-    }
-    taken.streams.push_back(view);
-  }
-  for (const auto& [key, entry] : producers_.all()) {
-    auto view = finish<ProducerView>(entry, now);
-    view.stream_id = key.first;
-    view.producer_id = key.second;
-    taken.producers.push_back(view);
-  }
-  for (const auto& [key, entry] : consumers_.all()) {
-    auto view = finish<ConsumerView>(entry, now);
-    if (entry.delivered.count && entry.liveness == Liveness::alive)
-      view.frames_per_s = entry.delivered.rate.per_second();
-    view.stream_id = key.first;
-    view.consumer_id = key.second;
-    taken.consumers.push_back(view);
-  }
-  return taken;
-}
 
 }  // namespace tensorpool::detail

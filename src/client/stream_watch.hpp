@@ -31,8 +31,10 @@ struct ClientFact {
   protocol::Role role = protocol::Role::consumer;
   std::uint32_t stream_id = 0;
   std::uint32_t client_id = 0;
-  std::optional<std::uint64_t> delivered{};                      // a consumer's frames so far
-  std::optional<std::uint64_t> bytes{};                          // payload so far
+  std::optional<std::uint64_t> delivered{};        // a consumer's frames so far
+  std::optional<std::uint64_t> bytes{};            // payload so far
+  std::optional<std::uint64_t> latency_samples{};  // a consumer's
+  std::optional<std::uint64_t> latency_sum_ns{};
   std::optional<std::array<std::uint64_t, loss_causes>> lost{};  // a consumer's, by LossCause
 };
 
@@ -105,7 +107,9 @@ class StreamWatch {
   };
   struct ConsumerEntry : ClientEntry {
     ConsumerView view;
-    Figure delivered;          // a rate-limited consumer passes more than it delivers, and loses none of it
+    Figure delivered;  // a rate-limited consumer passes more than it delivers, and loses none of it
+    std::uint64_t latency_samples = 0;
+    std::uint64_t latency_sum_ns = 0;
     std::uint64_t passed = 0;  // sequences that were not lost, since it was first heard of
     std::uint64_t drops_told = 0;
     Nanos drops_told_at = 0;
@@ -143,6 +147,7 @@ class StreamWatch {
   void take_lease(Sightings<Entry>& table, const LeaseFact& fact, Nanos now);
   template <class Entry>
   void take_bytes(Entry& entry, const ClientFact& fact, Nanos now);
+  static void take_latency(ConsumerEntry& entry, const ClientFact& fact);
   void count_drops(ConsumerEntry& entry, Key key, Nanos now);
   [[nodiscard]] std::optional<double> bytes_per_s(Key producer) const;
   [[nodiscard]] std::optional<std::uint64_t> newest_seq(std::uint32_t stream_id, std::uint64_t epoch);

@@ -375,6 +375,20 @@ TEST_F(Watch, TellsHowManyARateLimitedConsumerTakesAndNotHowManyPass) {
   EXPECT_DOUBLE_EQ(consumer().frames_per_s, 4);
 }
 
+TEST_F(Watch, TellsTheMeanLatencyOfWhatCameSinceTheLastFigures) {
+  consume(1, 1);
+  const auto figures = [&](std::uint64_t samples, std::uint64_t sum_ns) {
+    watch.on_figures({{.stream_id = 5, .client_id = 9, .latency_samples = samples, .latency_sum_ns = sum_ns}}, now);
+    return consumer().latency_mean_ns.value_or(-1);
+  };
+  EXPECT_EQ(figures(0, 0), -1);
+  EXPECT_EQ(figures(10, 5000), 500);
+  EXPECT_EQ(figures(12, 5200), 100);
+  EXPECT_EQ(figures(12, 5200), -1);  // nothing came
+  EXPECT_EQ(figures(3, 300), -1);    // the same id in a new life
+  EXPECT_EQ(figures(4, 350), 50);
+}
+
 TEST_F(Watch, DoesNotTakeAFirstPollForSpeed) {
   consume(1, 0);
   now += second;

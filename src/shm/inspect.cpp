@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
@@ -117,18 +119,60 @@ CommitSummary read_commits(int file, std::uint32_t nslots) {
   return summary;
 }
 
-}  // namespace
-
-bool RegionReport::ok() const noexcept {
+bool all_ok(const std::vector<InspectedField>& fields) noexcept {
   return std::all_of(fields.begin(), fields.end(), [](const InspectedField& field) { return field.ok; });
 }
 
-Result<RegionReport> inspect_region(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file) return errno_error(errno, "cannot open {}", path);
+struct OpenedRegion {
+  UniqueFd file;
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return errno_error(errno, "cannot examine {}", path);
-  if (!S_ISREG(status.st_mode)) return make_error(ErrorCode::invalid_argument, "{} is not a regular file", path);
+};
+
+Result<OpenedRegion> open_region(const std::string& path) {
+  OpenedRegion opened;
+  opened.file = UniqueFd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!opened.file) return errno_error(errno, "cannot open {}", path);
+  if (::fstat(opened.file.get(), &opened.status) != 0) return errno_error(errno, "cannot examine {}", path);
+  if (!S_ISREG(opened.status.st_mode)) {
+    return make_error(ErrorCode::invalid_argument, "{} is not a regular file", path);
+  }
+  return opened;
+}
+
+template <std::size_t Size>
+bool read_at(const UniqueFd& file, std::uint64_t offset, std::array<std::byte, Size>& bytes) {
+  return ::pread(file.get(), bytes.data(), Size, static_cast<off_t>(offset)) == static_cast<ssize_t>(Size);
+}
+
+std::string list_of(std::span<const std::int32_t> numbers) { return fmt::format("{}", fmt::join(numbers, " x ")); }
+
+// Of a slot that is being written, nothing but its word is a promise.
+void add_header(Fields& fields, const protocol::SlotHeader& header, std::uint32_t index, bool committed) {
+  const TensorLayout& layout = header.layout;
+  const LayoutFault fault = committed ? layout.check(header.values_len_bytes) : LayoutFault::none;
+  fields.add("timestamp_ns", std::to_string(header.timestamp_ns));
+  fields.add("meta_version", std::to_string(header.meta_version));
+  fields.add("values_len_bytes", std::to_string(header.values_len_bytes));
+  fields.add("payload_slot", std::to_string(header.payload_slot), !committed || header.payload_slot == index,
+             "a payload has the index of its header");
+  fields.add("payload_offset", std::to_string(header.payload_offset));
+  fields.add("pool_id", std::to_string(header.pool_id), !committed || header.pool_id != 0, "0 is the header ring");
+  fields.add("dtype", std::string(to_string(layout.dtype)));
+  fields.add("major_order", std::string(to_string(layout.major_order)));
+  fields.add("ndims", std::to_string(layout.ndims), fault == LayoutFault::none, to_string(fault));
+  fields.add("dims", list_of(layout.shape()));
+  fields.add("strides", list_of(std::span(layout.strides).first(layout.shape().size())));
+}
+
+}  // namespace
+
+bool RegionReport::ok() const noexcept { return all_ok(fields); }
+bool SlotReport::ok() const noexcept { return all_ok(fields); }
+
+Result<RegionReport> inspect_region(const std::string& path) {
+  const auto opened = open_region(path);
+  if (!opened) return opened.error();
+  const auto& [file, status] = *opened;
 
   RegionReport report;
   report.path = path;
@@ -141,14 +185,51 @@ Result<RegionReport> inspect_region(const std::string& path) {
   fields.add("hard_links", std::to_string(status.st_nlink), status.st_nlink == 1, "readers accept exactly one");
 
   std::array<std::byte, protocol::superblock_bytes> bytes{};
-  const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
-  const bool whole = got == static_cast<ssize_t>(bytes.size());
+  const bool whole = read_at(file, 0, bytes);
   fields.add("file_bytes", std::to_string(report.file_bytes), whole, "too short for a superblock of 64 bytes");
   if (!whole) return report;
   report.superblock = decode_leniently(bytes);
   add_superblock(fields, report.superblock, report.file_bytes);
   if (is_readable_ring(report.superblock, report.file_bytes))
     report.commits = read_commits(file.get(), report.superblock.nslots);
+  return report;
+}
+
+Result<SlotReport> inspect_slot(const std::string& path, std::uint32_t index) {
+  const auto opened = open_region(path);
+  if (!opened) return opened.error();
+  const auto& [file, status] = *opened;
+  std::array<std::byte, protocol::superblock_bytes> head{};
+  const bool has_head = read_at(file, 0, head);
+  const protocol::Superblock superblock = has_head ? decode_leniently(head) : protocol::Superblock{};
+  if (!has_head || !is_readable_ring(superblock, static_cast<std::uint64_t>(status.st_size))) {
+    return make_error(ErrorCode::invalid_argument, "{} is no header ring; tp shm inspect {} tells what it is", path,
+                      path);
+  }
+  if (index >= superblock.nslots) {
+    return make_error(ErrorCode::invalid_argument, "{} has no slot {}; its {} slots are 0 to {}", path, index,
+                      superblock.nslots, superblock.nslots - 1);
+  }
+  protocol::TensorSlotHeader256 slot;
+  if (!read_at(file, protocol::slot_offset(index, protocol::header_slot_bytes), slot.bytes)) {
+    return make_error(ErrorCode::io_error, "{} ends within slot {}: it shrank meanwhile", path, index);
+  }
+  SlotReport report{path, index, {}};
+  Fields fields(report.fields);
+  const std::uint64_t word = slot.seq_commit();
+  fields.add("seq_commit", std::to_string(word));
+  if (word == 0) {
+    fields.add("state", "empty");
+    return report;
+  }
+  fields.add("seq", std::to_string(slot.seq()), protocol::header_index(slot.seq(), superblock.nslots) == index,
+             "a sequence that does not belong into this slot");
+  fields.add("state", slot.committed() ? "committed" : "in progress");
+  if (const auto header = slot.decode()) {
+    add_header(fields, *header, index, slot.committed());
+  } else {
+    fields.add("header", "none", !slot.committed(), protocol::to_string(header.error()));
+  }
   return report;
 }
 

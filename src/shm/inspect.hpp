@@ -40,7 +40,19 @@ struct RegionReport {
   [[nodiscard]] bool ok() const noexcept;
 };
 
+// One slot of a header ring.
+struct SlotReport {
+  std::string path;
+  std::uint32_t index = 0;
+  std::vector<InspectedField> fields;
+  [[nodiscard]] bool ok() const noexcept;
+};
+
 // Fails only if the file cannot be opened as a regular file (no link is followed in the last component).
 [[nodiscard]] Result<RegionReport> inspect_region(const std::string& path);
+
+// invalid_argument: no header ring of believable shape, or it has no such slot. A slot that is being written meanwhile
+// may show a mixture; read it again.
+[[nodiscard]] Result<SlotReport> inspect_slot(const std::string& path, std::uint32_t index);
 
 }  // namespace tensorpool::shm

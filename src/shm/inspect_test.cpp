@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -55,6 +56,62 @@ TEST(InspectRegion, SumsTheCommitWordsUp) {
   EXPECT_EQ(report->commits->empty, 1U);
   EXPECT_EQ(report->commits->oldest_committed, 9U);
   EXPECT_EQ(report->commits->newest_committed, 10U);
+}
+
+const InspectedField* find(const SlotReport& report, std::string_view name) {
+  const auto found =
+      std::find_if(report.fields.begin(), report.fields.end(), [&](auto& one) { return one.name == name; });
+  return found == report.fields.end() ? nullptr : &*found;
+}
+
+TEST(InspectSlot, ShowsTheHeaderOfAFrame) {
+  RegionFiles files;
+  const RegionLayout layout = files.make();
+  const auto regions = files.map(layout, Access::read_write);
+  SlotWriter writer(*regions);
+  const TensorLayout image = TensorLayout::row_major(Dtype::uint8, {2, 3});
+  writer.begin(9, 0);
+  writer.commit(9, 0, {6, 77, 5, &image});
+  writer.begin(10, 0);
+  const auto frame = inspect_slot(layout.header_path, 1);
+  ASSERT_TRUE(frame.has_value());
+  EXPECT_TRUE(frame->ok());
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{{"seq", "9"},
+                                                                            {"state", "committed"},
+                                                                            {"timestamp_ns", "77"},
+                                                                            {"values_len_bytes", "6"},
+                                                                            {"meta_version", "5"},
+                                                                            {"payload_slot", "1"},
+                                                                            {"dims", "2 x 3"},
+                                                                            {"strides", "0 x 0"}}) {
+    ASSERT_NE(find(*frame, name), nullptr) << name;
+    EXPECT_EQ(find(*frame, name)->value, value);
+  }
+  EXPECT_EQ(find(*inspect_slot(layout.header_path, 2), "state")->value, "in progress");
+  EXPECT_EQ(find(*inspect_slot(layout.header_path, 3), "state")->value, "empty");
+}
+
+TEST(InspectSlot, JudgesABrokenHeader) {
+  RegionFiles files;
+  const RegionLayout layout = files.make();
+  {
+    std::fstream file(layout.header_path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(64 + 256);
+    file.write("\x03", 1);  // committed, and of slot 1; nothing else
+  }
+  const auto broken = inspect_slot(layout.header_path, 1);
+  ASSERT_TRUE(broken.has_value());
+  EXPECT_FALSE(broken->ok());
+  EXPECT_FALSE(find(*broken, "header")->why.empty());
+}
+
+TEST(InspectSlot, RefusesSlotsThatAreNotThere) {
+  RegionFiles files;
+  const RegionLayout layout = files.make();
+  EXPECT_EQ(inspect_slot(layout.header_path, 4).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(inspect_slot(layout.pools[0].path, 0).error().code, ErrorCode::invalid_argument);
+  EXPECT_FALSE(inspect_slot("/nowhere/header.ring", 0));
 }
 
 TEST(InspectRegion, ShowsEveryFaultOfABrokenFileAtOnce) {

@@ -90,6 +90,14 @@ ClientOptions consumer_client_options(const NodeConfig& config, const NodeConfig
   return out;
 }
 
+ProducerOptions producer_options(const ProducerSettings& settings) {
+  ProducerOptions out;
+  out.client_id = settings.producer_id;
+  out.progress_interval_ns = settings.progress_interval_ns;
+  out.progress_bytes_delta = settings.progress_bytes_delta;
+  return out;
+}
+
 ConsumerOptions consumer_options(const ConsumerSettings& settings) {
   ConsumerOptions out;
   out.client_id = settings.consumer_id;

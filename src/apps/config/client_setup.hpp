@@ -19,6 +19,7 @@ namespace tensorpool::apps {
 [[nodiscard]] ClientOptions consumer_client_options(const NodeConfig& config, const NodeConfig& defaults);
 
 // What [consumer] says of what is to be read and how; the stream is the caller's choice.
+[[nodiscard]] ProducerOptions producer_options(const ProducerSettings& settings);
 [[nodiscard]] ConsumerOptions consumer_options(const ConsumerSettings& settings);
 
 // What Supervisor::create needs, but for whom it tells.

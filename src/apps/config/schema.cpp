@@ -179,8 +179,8 @@ FixedTable producer_table(ProducerSettings& producer) {
            text("header_uri", producer.header_uri), integer("max_dims", producer.max_dims, 1, 8),
            integer("announce_interval_ns", producer.announce_interval_ns, nanos_per_milli, longest_ns),
            integer("qos_interval_ns", producer.qos_interval_ns, nanos_per_milli, longest_ns),
-           no_effect(integer("progress_interval_ns", producer.progress_interval_ns, 0, longest_ns)),
-           no_effect(integer("progress_bytes_delta", producer.progress_bytes_delta)),
+           integer("progress_interval_ns", producer.progress_interval_ns, 0, longest_ns),
+           integer("progress_bytes_delta", producer.progress_bytes_delta),
            tables<ProducerPool>("payload_pools", producer.payload_pools, producer_pool_fields)}) {
     table.fields.push_back(std::move(field));
   }

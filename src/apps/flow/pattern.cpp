@@ -60,13 +60,13 @@ std::optional<Pattern> pattern_from_string(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-void fill_pattern(std::span<std::byte> frame, std::uint64_t seq, Pattern pattern) noexcept {
+void fill_pattern(std::span<std::byte> part, std::uint64_t seq, Pattern pattern, std::size_t offset) noexcept {
   const auto [start, step] = progression_of(seq, pattern);
-  const std::size_t words = frame.size() / word_bytes;
-  std::uint64_t word = start;
-  for (std::size_t i = 0; i < words; ++i, word += step) store_le(frame.data() + i * word_bytes, word);
+  const std::size_t words = part.size() / word_bytes;
+  std::uint64_t word = start + offset / word_bytes * step;
+  for (std::size_t i = 0; i < words; ++i, word += step) store_le(part.data() + i * word_bytes, word);
   const std::size_t done = words * word_bytes;
-  if (done < frame.size()) std::memcpy(frame.data() + done, &word, frame.size() - done);
+  if (done < part.size()) std::memcpy(part.data() + done, &word, part.size() - done);
 }
 
 std::optional<std::size_t> find_pattern_fault(std::span<const std::byte> frame, std::uint64_t seq) noexcept {

@@ -16,7 +16,8 @@ enum class Pattern : std::uint8_t {
 };
 [[nodiscard]] std::optional<Pattern> pattern_from_string(std::string_view name) noexcept;
 
-void fill_pattern(std::span<std::byte> frame, std::uint64_t seq, Pattern pattern) noexcept;
+// `part` lies `offset` bytes into the frame. REQUIRES: a multiple of 8.
+void fill_pattern(std::span<std::byte> part, std::uint64_t seq, Pattern pattern, std::size_t offset = 0) noexcept;
 
 // Offset of a byte that is wrong (within a word of the first one), or nothing if the frame is one of the patterns of
 // `seq`.

@@ -34,11 +34,15 @@ Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& o
 }
 
 Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes,
-                                                     const std::atomic<bool>& stop) {
+                                                     const std::atomic<bool>& stop, const TensorLayout* in_flight) {
   while (!stop.load(std::memory_order_relaxed)) {
-    auto claim = session.producer.claim(bytes);
+    auto claim = in_flight == nullptr ? session.producer.claim(bytes) : session.producer.claim(bytes, *in_flight);
     if (claim) return std::optional(std::move(*claim));
     if (claim.error() == PublishStatus::too_large) return too_large_error(session.producer, bytes);
+    if (claim.error() == PublishStatus::invalid_layout) {
+      return make_error(ErrorCode::invalid_argument, "stream {}: the layout does not describe a frame of {} bytes",
+                        session.producer.stream_id(), bytes);
+    }
     session.end.tick(monotonic_now());
     nap(nanos_per_milli);
   }

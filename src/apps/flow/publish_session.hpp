@@ -38,10 +38,12 @@ struct PublishSession {
 // Connects, attaches, sets the metadata and opens the CRC log.
 [[nodiscard]] Result<std::unique_ptr<PublishSession>> start_publishing(const PublishOptions& options);
 
-// Claims a slot for `bytes` as soon as there is one; nothing when `stop` came first. While there is none (driver gone,
-// claims exhausted) it goes on with its line a second. An error is a frame that no pool takes.
+// Claims a slot for `bytes`, of a frame whose progress is told if its layout is given, as soon as there is one; nothing
+// when `stop` came first. While there is none (driver gone, claims exhausted) it goes on with its line a second. An
+// error is a frame that no pool takes, or that its layout does not describe.
 [[nodiscard]] Result<std::optional<SlotClaim>> claim_when_possible(PublishSession& session, std::size_t bytes,
-                                                                   const std::atomic<bool>& stop);
+                                                                   const std::atomic<bool>& stop,
+                                                                   const TensorLayout* in_flight = nullptr);
 
 // Says the summary, and stays attached if that was asked for.
 [[nodiscard]] Status finish_publishing(PublishSession& session, const PublishOptions& options);

@@ -39,11 +39,18 @@ constexpr Field<ProducerStats> producer_fields[] = {
 };
 
 constexpr Field<ConsumerStats> consumer_fields[] = {
-    {"delivered", &ConsumerStats::delivered}, {"payload_bytes", &ConsumerStats::payload_bytes},
-    {"abandoned", &ConsumerStats::abandoned}, {"wrong_epoch", &ConsumerStats::wrong_epoch},
-    {"malformed", &ConsumerStats::malformed}, {"remaps", &ConsumerStats::remaps},
-    {"first_seq", &ConsumerStats::first_seq}, {"last_seq", &ConsumerStats::last_seq},
-    {"accounted", &ConsumerStats::accounted}, {"configs_refused", &ConsumerStats::configs_refused},
+    {"delivered", &ConsumerStats::delivered},
+    {"payload_bytes", &ConsumerStats::payload_bytes},
+    {"abandoned", &ConsumerStats::abandoned},
+    {"wrong_epoch", &ConsumerStats::wrong_epoch},
+    {"malformed", &ConsumerStats::malformed},
+    {"remaps", &ConsumerStats::remaps},
+    {"first_seq", &ConsumerStats::first_seq},
+    {"last_seq", &ConsumerStats::last_seq},
+    {"accounted", &ConsumerStats::accounted},
+    {"configs_refused", &ConsumerStats::configs_refused},
+    {"latency_samples", &ConsumerStats::latency_samples},
+    {"latency_sum_ns", &ConsumerStats::latency_sum_ns},
 };
 
 std::string name_of(std::size_t cause) { return std::string(to_string(static_cast<LossCause>(cause))); }

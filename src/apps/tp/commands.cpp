@@ -16,6 +16,7 @@ void register_commands(Registry& registry) {
   register_listen(registry);
   register_top(registry);
   register_supervise(registry);
+  register_configure(registry);
   register_shm(registry);
   register_completion(registry);
 }

@@ -17,6 +17,7 @@ void register_consume(Registry& registry);  // consume
 
 void register_top(Registry& registry);
 void register_supervise(Registry& registry);
+void register_configure(Registry& registry);
 void register_counters(Registry& registry);
 void register_listen(Registry& registry);
 

@@ -33,6 +33,15 @@ TEST_F(LeaseByHand, IsTakenKeptAliveAndGivenBack) {
   EXPECT_EQ(lease["payload_pools"][0]["stride_bytes"], 262144);
   const std::string uri = lease["header_region_uri"];
   EXPECT_EQ(run("shm inspect '" + uri + "'").status, 0);
+  EXPECT_EQ(run("shm inspect --expect epoch=" + lease["epoch"].get<std::string>() + " '" + uri + "'").status, 0);
+  const Outcome unlike = run("shm inspect --expect nslots=4 '" + uri + "'");
+  EXPECT_EQ(unlike.status, 1);
+  EXPECT_TRUE(has(unlike, "8   WRONG: 4 was expected")) << unlike.text;
+  EXPECT_EQ(run("shm inspect --expect slots=4 '" + uri + "'").status, 2);
+  const Outcome slot = run("shm inspect --slot 0 '" + uri + "'");
+  EXPECT_EQ(slot.status, 0);
+  EXPECT_TRUE(has(slot, "slot 0: ok") && has(slot, "empty")) << slot.text;
+  EXPECT_EQ(run("shm inspect --slot 8 '" + uri + "'").status, 2);
 
   EXPECT_EQ(run(with_config("driver keepalive" + named(lease, "producer"))).status, 0);
   const Json leases = Json::parse(run(with_config("driver leases --format json")).text);

@@ -46,6 +46,22 @@ TEST_F(Listening, ShowsWhatPassesOnEachStream) {
   EXPECT_TRUE(has(control, " ConsumerHello stream_id=7 ") && has(control, " ShmLeaseKeepalive ")) << control.text;
 }
 
+TEST_F(RunningDriver, HasProgressOfFramesThatAreFilledInBands) {
+  const Background driver({"driver", "run", config_});
+  ASSERT_EQ(await_status().status, 0);
+  std::ofstream(config_, std::ios::app)
+      << "[producer]\nprogress_interval_ns = 0\nprogress_bytes_delta = 1\n[consumer]\n"
+         "supports_progress = true\nprogress_interval_us = 1\n"
+         "progress_bytes_delta = 1\n";
+  const Background camera(
+      {"publish", "pattern", "--size", "256x64", "--rate", "20", "--bands", "4", "--config", config_});
+  const Background reader({"consume", "--verify", "--config", config_});
+  const Outcome progress = run(with_config("listen progress --seconds 50 --count 10"));
+  EXPECT_EQ(progress.status, 0);
+  EXPECT_TRUE(has(progress, " FrameProgress stream_id=7 ") && has(progress, "payload_bytes_filled=24576 "))
+      << progress.text;
+}
+
 TEST_F(Listening, SpeaksJson) {
   const Outcome qos = run_for_output(with_config("listen qos --count 4 --seconds 50 --format json"));
   EXPECT_EQ(qos.status, 0);

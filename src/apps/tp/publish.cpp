@@ -94,6 +94,7 @@ Result<PublishOptions> publish_options(const Invocation& invocation, const Publi
   options.client.name = fmt::format("tp publish {}", *stream);
   options.client.on_event = log_events();
   options.client.keep_waiting = wait_until_stopped(options.client);
+  options.producer = producer_options(settings);
   options.producer.stream_id = *stream;
   if (arguments.standalone) {
     auto standalone = standalone_options(*config);
@@ -129,6 +130,7 @@ struct PatternArguments {
   std::string dtype = "uint16";
   std::string pattern = "words";
   std::int32_t bytes = 0;
+  std::uint32_t bands = 1;
 };
 
 Result<TensorLayout> pattern_layout(const PatternArguments& arguments) {
@@ -153,7 +155,13 @@ int run_pattern(const Invocation& invocation, const PatternArguments& arguments)
   if (!publish) return fail(publish.error());
   options.publish = *publish;
   options.layout = *layout;
+  if (arguments.bands > 1 && layout->ndims == 2) {
+    options.layout.progress_unit = ProgressUnit::rows;
+    options.layout.progress_stride_bytes =
+        static_cast<std::uint32_t>(layout->extent_bytes()) / static_cast<std::uint32_t>(layout->dims[0]);
+  }
   options.pattern = pattern_from_string(arguments.pattern).value_or(Pattern::words);
+  options.bands = arguments.bands;
   return finish(publish_pattern(options, stop_flag()));
 }
 
@@ -175,6 +183,12 @@ void register_pattern(Registry& registry, CLI::App& group) {
       .add_option("--pattern", arguments->pattern,
                   "words: no two words alike; byte: sequence % 256, as example_producer")
       ->check(CLI::IsMember({"words", "byte"}))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--bands", arguments->bands,
+          "fill each frame in so many bands, over half of its period, and tell its progress as a rolling shutter's")
+      ->check(CLI::Range(1, 4096))
       ->capture_default_str();
 }
 

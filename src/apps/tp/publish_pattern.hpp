@@ -10,6 +10,7 @@ struct PatternOptions {
   PublishOptions publish;
   TensorLayout layout = TensorLayout::row_major(Dtype::uint16, {1080, 1920});
   Pattern pattern = Pattern::words;
+  std::uint32_t bands = 1;  // more: the frame is filled in steps over half of its period, and its progress is told
 };
 
 // Runs until `count` frames are out or `stop` is set.

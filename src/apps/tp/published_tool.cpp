@@ -16,7 +16,8 @@ struct Positional {
   std::string_view name;
   std::string_view option;    // of tp; empty: one of tp's own positional arguments
   std::string_view variable;  // empty: none
-  enum class As : unsigned char { text, seconds_from_ms } as = As::text;
+  // An expectation: of the field that has this name, as tp shm inspect --expect takes it.
+  enum class As : unsigned char { text, seconds_from_ms, expectation } as = As::text;
   std::string_view otherwise = {};  // as given, when neither the argument nor the variable is there
 };
 
@@ -42,6 +43,8 @@ constexpr Positional metadata_channel{"channel", "--metadata-channel", "TP_METAD
 constexpr Positional metadata_stream{"stream_id", "--metadata-stream-id", "TP_METADATA_STREAM_ID"};
 constexpr Positional duration{"duration_s", "--seconds", "", As::text, "5"};
 constexpr Positional config_path{"config_path", "", ""};
+
+constexpr Positional expected(std::string_view field) { return {field, "--expect", "", As::expectation}; }
 
 constexpr std::string_view no_discovery = "tp cannot ask a discovery service";
 
@@ -97,12 +100,21 @@ const std::vector<Published>& table() {
         duration}},
       {"driver-config-dump", {"driver", "validate", "--keys"}, {config_path}},
       {"validate-uri", {"shm", "inspect"}, {shm_uri}},
-      {"read-header", {}, {}, "tp shm validate judges every slot header; none is printed one by one"},
+      {"read-header", {"shm", "inspect"}, {shm_uri, {"index", "--slot", ""}}},
       {"shm-validate",
-       {},
-       {},
-       "tp shm validate compares every file with its path and its neighbours, not with values given by hand"},
-      {"send-consumer-config", {}, {}, "a supervisor's policy says what consumers are told"},
+       {"shm", "inspect"},
+       {shm_uri, expected("layout_version"), expected("epoch"), expected("stream_id"), expected("nslots"),
+        expected("slot_bytes"), expected("region_type"), expected("pool_id")}},
+      {"send-consumer-config",
+       {"configure"},
+       {aeron_dir,
+        {"aeron_uri", "--control-channel", "TP_AERON_URI"},
+        control_stream,
+        stream,
+        client_id,
+        {"use_shm", "--use-shm", "TP_USE_SHM"},
+        {"mode", "--mode", "TP_MODE"},
+        {"payload_fallback_uri", "--payload-fallback-uri", "TP_PAYLOAD_FALLBACK_URI"}}},
       {"read-superblock", {"shm", "inspect"}, {shm_uri}},
       {"shm-summary", {"shm", "inspect"}, {shm_uri}},
       {"discovery-list", {}, {}, no_discovery},
@@ -125,6 +137,9 @@ const Published* find(std::string_view name) {
 Result<std::string> converted(const Positional& positional, const std::string& text) {
   if (positional.as == As::text) {
     return text;
+  }
+  if (positional.as == As::expectation) {
+    return fmt::format("{}={}", positional.name, text);
   }
   double milliseconds = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), milliseconds);
@@ -209,7 +224,7 @@ std::string published_usage() {
   return out +
          "\nVariables: TP_AERON_DIR, TP_CHANNEL, TP_CONTROL_CHANNEL, TP_CONTROL_STREAM_ID, TP_METADATA_CHANNEL,\n"
          "TP_METADATA_STREAM_ID, TP_QOS_CHANNEL, TP_QOS_STREAM_ID, TP_CLIENT_ID, TP_ROLE, TP_STREAM_ID, TP_LEASE_ID,\n"
-         "TP_SHM_URI\n"
+         "TP_SHM_URI, TP_AERON_URI, TP_USE_SHM, TP_MODE, TP_PAYLOAD_FALLBACK_URI\n"
          "Example: tp_tool driver-attach /dev/shm/aeron aeron:ipc 1000 7 producer 42\n";
 }
 

@@ -41,6 +41,21 @@ TEST(PublishedTool, EndsAndChoosesAsThePublishedOneDoesWhenNothingIsSaid) {
   EXPECT_EQ(translated({"stats", "/d"}), (Words{"tp", "counters", "--aeron-dir", "/d"}));
 }
 
+TEST(PublishedTool, HoldsARegionAgainstValuesGivenByPlace) {
+  EXPECT_EQ(translated({"shm-validate", "shm:file?path=/a", "1", "7", "", "8", "256", "header_ring", "0"}),
+            (Words{"tp", "shm", "inspect", "shm:file?path=/a", "--expect", "layout_version=1", "--expect", "epoch=7",
+                   "--expect", "nslots=8", "--expect", "slot_bytes=256", "--expect", "region_type=header_ring",
+                   "--expect", "pool_id=0"}));
+  EXPECT_EQ(translated({"read-header", "/a/header.ring", "3"}),
+            (Words{"tp", "shm", "inspect", "/a/header.ring", "--slot", "3"}));
+}
+
+TEST(PublishedTool, TellsConsumersWhatToDo) {
+  EXPECT_EQ(translated({"send-consumer-config", "/d", "aeron:ipc", "1000", "1001", "7", "true", "RATE_LIMITED"}),
+            (Words{"tp", "configure", "--aeron-dir", "/d", "--control-channel", "aeron:ipc", "--control-stream-id",
+                   "1000", "--stream", "1001", "--client-id", "7", "--use-shm", "true", "--mode", "RATE_LIMITED"}));
+}
+
 TEST(PublishedTool, PassesOptionsOn) {
   EXPECT_EQ(translated({"driver-attach", "--config", "a.toml", "--stream", "7"}),
             (Words{"tp", "driver", "attach", "--config", "a.toml", "--stream", "7"}));

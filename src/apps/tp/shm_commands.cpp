@@ -57,28 +57,65 @@ Result<std::vector<shm::RegionReport>> inspect_all(const std::vector<std::string
   return reports;
 }
 
-int inspect(const Invocation& invocation, const std::string& path) {
-  const Result<std::vector<std::string>> where = places(invocation, path);
+struct InspectArguments {
+  std::string path;
+  std::optional<std::uint32_t> slot;
+  std::vector<std::string> expected;
+};
+
+// Every line, or element of a list, with its verdict.
+class Verdicts {
+ public:
+  explicit Verdicts(const Invocation& invocation) : invocation_(invocation) {}
+  template <class Report, class... Rest>
+  Status judge(Report report, const std::vector<std::string>& expected, Rest... rest) {
+    if (Status known = expect_fields(report.fields, expected); !known) return known;
+    all_ok_ = all_ok_ && report.ok();
+    any_ = true;
+    invocation_.json() ? json_.push_back(to_json(report, rest...)) : print_line(describe(report, rest...));
+    return {};
+  }
+  int finish() {
+    if (invocation_.json()) print_json(json_);
+    if (!invocation_.json() && !any_) print_line("no region files");
+    return all_ok_ ? exit_ok : exit_failed;
+  }
+
+ private:
+  const Invocation& invocation_;
+  bool all_ok_ = true;
+  bool any_ = false;
+  Json json_ = Json::array();
+};
+
+Status inspect_slots(const std::vector<std::string>& where, const InspectArguments& arguments, Verdicts& verdicts) {
+  for (const std::string& path : where) {
+    auto report = shm::inspect_slot(path, *arguments.slot);
+    if (!report) return report.error();
+    if (Status judged = verdicts.judge(*std::move(report), arguments.expected); !judged) return judged;
+  }
+  return {};
+}
+
+Status inspect_regions(const std::vector<std::string>& where, const InspectArguments& arguments, Verdicts& verdicts) {
+  auto reports = inspect_all(where);
+  if (!reports) return reports.error();
+  const Nanos now = monotonic_now();
+  for (shm::RegionReport& report : *reports) {
+    if (Status judged = verdicts.judge(std::move(report), arguments.expected, now); !judged) return judged;
+  }
+  return {};
+}
+
+int inspect(const Invocation& invocation, const InspectArguments& arguments) {
+  const Result<std::vector<std::string>> where = places(invocation, arguments.path);
   if (!where) {
     return fail(where.error());
   }
-  const Result<std::vector<shm::RegionReport>> reports = inspect_all(*where);
-  if (!reports) {
-    return fail(reports.error());
-  }
-  const Nanos now = monotonic_now();
-  bool all_ok = true;
-  Json json = Json::array();
-  for (const shm::RegionReport& report : *reports) {
-    all_ok = all_ok && report.ok();
-    invocation.json() ? json.push_back(to_json(report, now)) : print_line(describe(report, now));
-  }
-  if (invocation.json()) {
-    print_json(json);
-  } else if (reports->empty()) {
-    print_line("no region files");
-  }
-  return all_ok ? exit_ok : exit_failed;
+  Verdicts verdicts(invocation);
+  const Status done =
+      arguments.slot ? inspect_slots(*where, arguments, verdicts) : inspect_regions(*where, arguments, verdicts);
+  return done ? verdicts.finish() : fail(done.error());
 }
 
 // Whether somebody holds the namespace now; a directory without a lock never had an owner.
@@ -166,12 +203,17 @@ void add_gc(Registry& registry, CLI::App& group) {
 
 void register_shm(Registry& registry) {
   CLI::App& group = registry.group("shm", "Look at shared memory, and clean it up");
-  auto path = std::make_shared<std::string>();
-  registry
-      .add(group, "inspect", "Show the superblock and the slots of region files",
-           "tp shm inspect /dev/shm/tensorpool-$USER/default/1",
-           [path](const Invocation& invocation) { return inspect(invocation, *path); })
-      .add_option("PATH", *path, "a region file, its shm:file URI, a directory of them, or a configuration (*.toml)");
+  const auto inspected = std::make_shared<InspectArguments>();
+  CLI::App& looking =
+      registry.add(group, "inspect", "Show the superblock and the slots of region files",
+                   "tp shm inspect /dev/shm/tensorpool-$USER/default/1",
+                   [inspected](const Invocation& invocation) { return inspect(invocation, *inspected); });
+  looking.add_option("PATH", inspected->path,
+                     "a region file, its shm:file URI, a directory of them, or a configuration (*.toml)");
+  looking.add_option("--slot", inspected->slot, "show the header in this slot of a header ring, from 0")
+      ->check(an_integer_from(0));
+  looking.add_option("--expect", inspected->expected, "FIELD=VALUE, a field that must have this value (repeatable)")
+      ->allow_extra_args(false);
   auto checked = std::make_shared<std::string>();
   registry
       .add(group, "validate", "Check every file of a namespace: superblocks, sizes, modes, slots",

@@ -1,6 +1,7 @@
 #include "apps/tp/shm_inspect.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -34,6 +35,27 @@ std::string describe(const shm::CommitSummary& commits) {
     out += fmt::format("; sequences {} to {}", *commits.oldest_committed, *commits.newest_committed);
   }
   return out;
+}
+
+std::string lines_of(const std::vector<shm::InspectedField>& fields) {
+  std::string out;
+  for (const shm::InspectedField& field : fields) {
+    out += fmt::format("\n  {:<22} {}{}", field.name, field.value, field.ok ? "" : "   WRONG: " + field.why);
+  }
+  return out;
+}
+
+// Adds "ok", "fields" and "faults".
+void add_fields(Json& json, bool ok, const std::vector<shm::InspectedField>& fields) {
+  json["ok"] = ok;
+  json["fields"] = Json::object();
+  json["faults"] = Json::array();
+  for (const shm::InspectedField& field : fields) {
+    json["fields"][std::string(field.name)] = field.value;
+    if (!field.ok) {
+      json["faults"].push_back({{"field", field.name}, {"why", field.why}});
+    }
+  }
 }
 
 }  // namespace
@@ -79,9 +101,7 @@ std::vector<std::string> namespace_dirs(const driver::DriverConfig& config) {
 std::string describe(const shm::RegionReport& report, Nanos now) {
   std::string out = fmt::format("{}: {}, {} bytes, {} held, {}", report.path, report.ok() ? "ok" : "NOT OK",
                                 report.file_bytes, report.held_bytes, activity_of(report.superblock, now));
-  for (const shm::InspectedField& field : report.fields) {
-    out += fmt::format("\n  {:<22} {}{}", field.name, field.value, field.ok ? "" : "   WRONG: " + field.why);
-  }
+  out += lines_of(report.fields);
   if (report.commits) {
     out += fmt::format("\n  {:<22} {}", "slots", describe(*report.commits));
   }
@@ -89,21 +109,11 @@ std::string describe(const shm::RegionReport& report, Nanos now) {
 }
 
 Json to_json(const shm::RegionReport& report, Nanos now) {
-  Json fields = Json::object();
-  Json faults = Json::array();
-  for (const shm::InspectedField& field : report.fields) {
-    fields[std::string(field.name)] = field.value;
-    if (!field.ok) {
-      faults.push_back({{"field", field.name}, {"why", field.why}});
-    }
-  }
   Json json{{"path", escape(report.path, 4096)},
-            {"ok", report.ok()},
             {"file_bytes", report.file_bytes},
             {"held_bytes", report.held_bytes},
-            {"activity", activity_of(report.superblock, now)},
-            {"fields", fields},
-            {"faults", faults}};
+            {"activity", activity_of(report.superblock, now)}};
+  add_fields(json, report.ok(), report.fields);
   if (report.commits) {
     const auto text = [](const std::optional<std::uint64_t>& seq) {
       return seq ? Json(std::to_string(*seq)) : Json(nullptr);
@@ -116,6 +126,39 @@ Json to_json(const shm::RegionReport& report, Nanos now) {
                      {"newest_committed", text(report.commits->newest_committed)}};
   }
   return json;
+}
+
+std::string describe(const shm::SlotReport& report) {
+  return fmt::format("{} slot {}: {}{}", report.path, report.index, report.ok() ? "ok" : "NOT OK",
+                     lines_of(report.fields));
+}
+
+Json to_json(const shm::SlotReport& report) {
+  Json json{{"path", escape(report.path, 4096)}, {"slot", report.index}};
+  add_fields(json, report.ok(), report.fields);
+  return json;
+}
+
+Status expect_fields(std::vector<shm::InspectedField>& fields, const std::vector<std::string>& expected) {
+  for (const std::string& text : expected) {
+    const std::size_t sign = text.find('=');
+    const std::string name = text.substr(0, sign);
+    const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& one) { return one.name == name; });
+    if (sign == std::string::npos || field == fields.end()) {
+      std::vector<std::string_view> names;
+      for (const shm::InspectedField& one : fields) {
+        names.push_back(one.name);
+      }
+      return make_error(ErrorCode::invalid_argument, "--expect {}: write it as FIELD=VALUE; the fields are {}", text,
+                        fmt::join(names, ", "));
+    }
+    const std::string value = text.substr(sign + 1);
+    if (field->ok && field->value != value) {
+      field->ok = false;
+      field->why = fmt::format("{} was expected", value);
+    }
+  }
+  return {};
 }
 
 }  // namespace tensorpool::apps::tp

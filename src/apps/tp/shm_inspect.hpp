@@ -1,6 +1,7 @@
 // `tp shm inspect`: what region files say about themselves, field by field.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,12 @@ namespace tensorpool::apps::tp {
 // The namespace directories of a configuration, one for each user who has made it.
 [[nodiscard]] std::vector<std::string> namespace_dirs(const driver::DriverConfig& config);
 
+// Holds a report's fields against what somebody expects of them: "epoch=7". Errors: not FIELD=VALUE, or no such field.
+[[nodiscard]] Status expect_fields(std::vector<shm::InspectedField>& fields, const std::vector<std::string>& expected);
+
 [[nodiscard]] std::string describe(const shm::RegionReport& report, Nanos now);
 [[nodiscard]] Json to_json(const shm::RegionReport& report, Nanos now);
+[[nodiscard]] std::string describe(const shm::SlotReport& report);
+[[nodiscard]] Json to_json(const shm::SlotReport& report);
 
 }  // namespace tensorpool::apps::tp

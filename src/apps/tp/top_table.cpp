@@ -27,6 +27,8 @@ std::string number(const std::optional<T>& value, double unit = 1) {
   return value ? fmt::format("{:.1f}", static_cast<double>(*value) / unit) : none;
 }
 
+std::string milliseconds(Nanos duration) { return fmt::format("{:.2f}", static_cast<double>(duration) / 1e6); }
+
 std::string state_of(Liveness liveness, bool confirmed) {
   return std::string(to_string(liveness)) + (confirmed ? "" : "?");
 }
@@ -53,9 +55,9 @@ Row row_of(const StreamView& view) {
   row.hz = number(view.frames_per_s);
   row.megabytes = number(view.bytes_per_s, 1e6);
   row.lag = none;
-  row.latency = view.latency_least_ns ? fmt::format("{:.2f}-{:.2f}", static_cast<double>(*view.latency_least_ns) / 1e6,
-                                                    static_cast<double>(view.latency_most_ns.value_or(0)) / 1e6)
-                                      : none;
+  row.latency = view.latency_least_ns
+                    ? milliseconds(*view.latency_least_ns) + "-" + milliseconds(view.latency_most_ns.value_or(0))
+                    : none;
   row.epoch = epoch_of(view.epoch);
   row.lease = none;
   return row;
@@ -83,7 +85,7 @@ Row row_of(const ConsumerView& view) {
           .hz = fmt::format("{:.1f}", view.frames_per_s),
           .megabytes = number(view.bytes_per_s, 1e6),
           .lag = view.lag_frames ? std::to_string(*view.lag_frames) : none,
-          .latency = none,
+          .latency = view.latency_mean_ns ? milliseconds(*view.latency_mean_ns) : none,
           .epoch = epoch_of(view.epoch),
           .lease = lease_of(view.lease),
           .dropped = losses_of(view)};
@@ -159,6 +161,7 @@ Json one_json(const ConsumerView& view) {
           {"frames_per_s", view.frames_per_s},
           {"bytes_per_s", or_null(view.bytes_per_s)},
           {"lag_frames", or_null(view.lag_frames)},
+          {"latency_mean_ns", or_null(view.latency_mean_ns)},
           {"drops_gap", view.drops_gap},
           {"drops_late", view.drops_late},
           {"lost", lost_json(view)},

@@ -32,6 +32,7 @@ MonitorSnapshot snapshot() {
   consumer.consumer_id = 9;
   consumer.bytes_per_s = 62.2e6;
   consumer.lag_frames = 2;
+  consumer.latency_mean_ns = 310'000;
   consumer.drops_gap = 3;
   consumer.drops_late = 4;
   consumer.liveness = Liveness::gone;
@@ -53,7 +54,7 @@ TEST(TopTable, HasARowForEachStreamProducerAndConsumer) {
       rows[3],
       "      1001  producer          7  alive     30.0    124.4       -           -  1763800000000000001     61 s");
   EXPECT_EQ(rows[4],
-            "      1001  consumer          9  gone?      0.0     62.2       2           -                    -        -"
+            "      1001  consumer          9  gone?      0.0     62.2       2        0.31                    -        -"
             "  gap 3, late 4");
 }
 
@@ -82,6 +83,7 @@ TEST(TopTable, WritesIdsAndEpochsOf64BitsAsStrings) {
   EXPECT_EQ(json["streams"][0]["bytes_per_s"], 124.4e6);
   EXPECT_EQ(json["consumers"][0]["bytes_per_s"], 62.2e6);
   EXPECT_EQ(json["consumers"][0]["lost"], nullptr);
+  EXPECT_EQ(json["consumers"][0]["latency_mean_ns"], 310'000);
   EXPECT_EQ(json["consumers"][0]["drops_late"], 4);
   EXPECT_EQ(json["consumers"][0]["liveness"], "gone");
   EXPECT_EQ(json["consumers"][0]["lease"], nullptr);
