@@ -80,7 +80,7 @@ std::string bash_completion(const CLI::App& top) {
       "# bash completion of {0}, made by: {0} completion bash\n"
       "_{0}() {{\n"
       "  local word words= path={0} current=${{COMP_WORDS[COMP_CWORD]}}\n"
-      "  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n"
+      "  for word in \"${{COMP_WORDS[@]:1:$((COMP_CWORD - 1))}}\"; do\n"
       "    case \"$path $word\" in\n"
       "      {1}) path=\"$path $word\" ;;\n"
       "    esac\n"

@@ -1,4 +1,4 @@
-// bash itself completes what the documents name.
+// bash itself completes what the documents name, and zsh understands it.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -38,6 +38,15 @@ TEST(Completion, KnowsEveryDocumentedCommand) {
   }
   const TempDir dir;
   EXPECT_EQ(run_shell("bash " + write(dir.path() + "/all.bash", script)).text, expected);
+}
+
+// zsh runs it by its own emulation of bash, which needs a terminal; here stands in what that emulation sets up.
+TEST(Completion, IsUnderstoodByZsh) {
+  EXPECT_EQ(run_shell("zsh -f -c 'autoload() {}; compinit() {}; bashcompinit() {}; complete() {}; setopt ksharrays; "
+                      "compgen() { print -r -- $2, $4 }; source <(" TP_BINARY " completion zsh); "
+                      "COMP_WORDS=(tp shm ins); COMP_CWORD=2; _tp; print -r -- \"${COMPREPLY[@]}\"' 2>&1")
+                .text,
+            "inspect validate gc --help, ins\n");
 }
 
 TEST(Completion, IsMadeForOtherShellsToo) {
