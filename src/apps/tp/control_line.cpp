@@ -8,7 +8,6 @@
 namespace tensorpool::apps::tp {
 namespace {
 
-constexpr int fragments_per_poll = 64;
 constexpr Nanos repeat_ns = 300 * nanos_per_milli;
 
 }  // namespace

@@ -13,7 +13,6 @@
 namespace tensorpool::apps::tp {
 namespace {
 
-constexpr int fragments_per_poll = 64;
 constexpr std::size_t most_streams = 4096;  // forged announces must not fill our memory
 constexpr std::size_t most_leases = 4096;
 

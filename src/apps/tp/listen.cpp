@@ -17,8 +17,6 @@
 namespace tensorpool::apps::tp {
 namespace {
 
-constexpr int fragments_per_poll = 64;
-
 // Where a kind of message passes, and which messages of that stream are meant.
 struct Source {
   ChannelOptions from;

@@ -9,6 +9,8 @@
 
 namespace tensorpool::apps::tp {
 
+inline constexpr int fragments_per_poll = 64;
+
 [[nodiscard]] Result<transport::Connection> connect_tool(const ClientOptions& client);
 
 // Runs duty cycles of `connection`, each followed by `step`, until `step` says true, `deadline` passes or `stop` is
