@@ -4,6 +4,7 @@
 use iceoryx2::prelude::*;
 use std::error::Error;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 pub struct Workspace {
@@ -70,6 +71,7 @@ impl Peer {
             Command::new(std::env::current_exe()?)
                 .args(arguments)
                 .stdin(Stdio::piped())
+                .process_group(0) // a signal for the first process' group leaves this one to clean up
                 .spawn()?,
         ))
     }
@@ -93,10 +95,7 @@ pub struct Lifeline {
 
 impl Lifeline {
     pub fn of(owner: u32) -> Self {
-        unsafe {
-            libc::fcntl(0, libc::F_SETFL, libc::O_NONBLOCK);
-            libc::signal(libc::SIGINT, libc::SIG_IGN); // of a terminal: it ends the first process, which is seen here
-        }
+        unsafe { libc::fcntl(0, libc::F_SETFL, libc::O_NONBLOCK) };
         Lifeline {
             idle_polls: 0,
             owner,
