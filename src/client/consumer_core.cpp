@@ -33,7 +33,7 @@ LossCause cause_of(shm::SlotFault fault) noexcept {
 // spec: wire §11: the descriptor's time, else the slot's, else the clock.
 Nanos time_of(Nanos descriptor_time, const shm::SlotView& slot) noexcept {
   if (descriptor_time != 0) return descriptor_time;
-  return slot.header.timestamp_ns != 0 ? static_cast<Nanos>(slot.header.timestamp_ns) : monotonic_now();
+  return slot.fields.timestamp_ns != 0 ? static_cast<Nanos>(slot.fields.timestamp_ns) : monotonic_now();
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ int ConsumerCore::poll_progress(ProgressHandler call, void* context, int limit) 
   if (current_ == nullptr || !attached() || !use_shm_.load(std::memory_order_relaxed)) return 0;
   int calls = 0;
   progress.poll(current_->regions->stream_id(), limit, [&](const protocol::FrameProgress& message) {
-    const ConsumerSession* const session = session_of(message.epoch);
+    ConsumerSession* const session = session_of(message.epoch);
     if (session == nullptr) return progress.wrong_epoch();
     shm::SlotView slot;
     if (!progress.accept(message, session->reader, slot)) return;
@@ -302,7 +302,7 @@ bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
 
 void ConsumerCore::sample_latency(Nanos stated, const shm::SlotView& slot) noexcept {
   latency_asked_.store(false, std::memory_order_relaxed);
-  const Nanos time = stated != 0 ? stated : static_cast<Nanos>(slot.header.timestamp_ns);
+  const Nanos time = stated != 0 ? stated : static_cast<Nanos>(slot.fields.timestamp_ns);
   if (time <= 0) return;
   const Nanos latency = monotonic_now() - time;
   if (latency < 0 || latency > longest_latency_ns) return;

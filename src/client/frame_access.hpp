@@ -16,13 +16,13 @@ struct FrameAccess {
     Frame frame;
     frame.commit_word_ = slot.commit_word;
     frame.payload_ = slot.payload;
-    frame.layout_ = slot.header.layout;
+    frame.layout_ = slot.layout;
     frame.epoch_ = regions.epoch();
     frame.seq_ = pending.seq;
-    frame.timestamp_ns_ = static_cast<Nanos>(pending.timestamp_ns.value_or(slot.header.timestamp_ns));
+    frame.timestamp_ns_ = static_cast<Nanos>(pending.timestamp_ns.value_or(slot.fields.timestamp_ns));
     frame.trace_id_ = pending.trace_id;
     frame.stream_id_ = regions.stream_id();
-    frame.meta_version_ = pending.meta_version.value_or(slot.header.meta_version);
+    frame.meta_version_ = pending.meta_version.value_or(slot.fields.meta_version);
     frame.copy_mode_ = static_cast<std::uint8_t>(slot.copy_mode);
     use(static_cast<const Frame&>(frame));
     if (frame.verdict_ == Frame::Verdict::open) return frame.still_valid();

@@ -108,7 +108,7 @@ ProducerCore::Place ProducerCore::place(std::size_t bytes) noexcept {
 
 PublishStatus ProducerCore::publish(const TensorLayout& layout, std::span<const std::byte> payload,
                                     const FrameInfo& info) noexcept {
-  if (layout.check(payload.size()) != LayoutFault::none) {
+  if (layouts_.check(layout, payload.size()) != LayoutFault::none) {
     invalid_layout_.add();
     return PublishStatus::invalid_layout;
   }
@@ -120,9 +120,7 @@ PublishStatus ProducerCore::publish(const TensorLayout& layout, std::span<const 
   const std::span<std::byte> slot = session.writer.begin(seq, at.pool, shm::FilledBy::copy_in);
   session.writer.copy_in(at.pool, slot, payload);
   const FrameInfo stamped = complete(info, metadata);
-  session.writer.commit(
-      seq, at.pool, {static_cast<std::uint32_t>(payload.size()), stamped.timestamp_ns, stamped.meta_version, &layout},
-      shm::FilledBy::copy_in);
+  session.writer.commit(seq, at.pool, meta_of(layout, payload.size(), stamped), shm::FilledBy::copy_in);
   published_.add();
   payload_bytes_.add(payload.size());
   const protocol::FrameDescriptor descriptor = describe(seq, stamped);
@@ -167,8 +165,7 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
     return PublishStatus::invalid_layout;
   }
   const FrameInfo stamped = complete(info, metadata);
-  session.writer.commit(claim.seq_, claim.pool_,
-                        {static_cast<std::uint32_t>(bytes), stamped.timestamp_ns, stamped.meta_version, &layout});
+  session.writer.commit(claim.seq_, claim.pool_, meta_of(layout, bytes, stamped));
   published_.add();
   payload_bytes_.add(bytes);
   const std::uint64_t seq = claim.seq_;
@@ -208,14 +205,14 @@ void ProducerCore::note_progress(const ProducerSession& session) noexcept {
 // --- Progress ---
 
 Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes, const TensorLayout& layout) noexcept {
-  if (layout.check(bytes) != LayoutFault::none) {
+  if (layouts_.check(layout, bytes) != LayoutFault::none) {
     invalid_layout_.add();
     return PublishStatus::invalid_layout;
   }
   auto claimed = claim(bytes);
   if (!claimed) return claimed;
   // Its time stamp is not known yet. Before STARTED: whoever hears of the frame finds its header.
-  current_->writer.write_header(claimed->seq_, claimed->pool_, {static_cast<std::uint32_t>(bytes), 0, 0, &layout});
+  current_->writer.write_header(claimed->seq_, claimed->pool_, meta_of(layout, bytes, {}));
   claimed->described_ = true;
   progress.started(key_of(*claimed), in_flight(*claimed), layout, bytes);
   return claimed;
@@ -229,12 +226,17 @@ ProgressStatus ProducerCore::tell_progress(const SlotClaim& claim, std::size_t b
 }
 
 bool ProducerCore::fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept {
-  if (bytes > claim.payload_.size() || layout.check(bytes) != LayoutFault::none) return false;
+  if (bytes > claim.payload_.size() || layouts_.check(layout, bytes) != LayoutFault::none) return false;
   if (!claim.described_) return true;
   // Readers of a frame in flight copied the header that the claim wrote; another one now could reach them in half. And
   // what was said to be final stays in the frame.
   const FrameInFlight& told = in_flight(claim);
   return told.layout == layout && bytes >= told.filled_bytes;
+}
+
+shm::SlotMeta ProducerCore::meta_of(const TensorLayout& layout, std::size_t bytes,
+                                    const FrameInfo& info) const noexcept {
+  return {static_cast<std::uint32_t>(bytes), info.timestamp_ns, info.meta_version, &layout, layouts_.id()};
 }
 
 FrameInFlight& ProducerCore::in_flight(const SlotClaim& claim) noexcept {

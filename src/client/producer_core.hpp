@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/handoff.hpp"
+#include "client/checked_layout.hpp"
 #include "client/claim_ledger.hpp"
 #include "client/counter_cell.hpp"
 #include "client/metadata_book.hpp"
@@ -109,6 +110,9 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   PublishStatus send(const protocol::FrameDescriptor& descriptor) noexcept;
   PublishStatus flush(std::uint64_t seq) noexcept;
   [[nodiscard]] bool fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept;
+  // Of a frame whose layout was the last to be checked.
+  [[nodiscard]] shm::SlotMeta meta_of(const TensorLayout& layout, std::size_t bytes,
+                                      const FrameInfo& info) const noexcept;
   static FrameInFlight& in_flight(const SlotClaim& claim) noexcept;
   static FrameKey key_of(const SlotClaim& claim) noexcept;
 
@@ -123,6 +127,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   // The application's thread only; counters may be read anywhere.
   ProducerSession* current_ = nullptr;
   OwnStreams* own_ = nullptr;  // null while no consumer has a stream of its own
+  CheckedLayout layouts_;
   CounterCell published_, payload_bytes_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
       claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_, open_claims_, own_streams_full_;
 };

@@ -36,7 +36,7 @@ std::optional<protocol::FrameProgress> ProgressInbox::read(std::span<const std::
   return taker.message;
 }
 
-bool ProgressInbox::accept(const protocol::FrameProgress& message, const shm::SlotReader& reader,
+bool ProgressInbox::accept(const protocol::FrameProgress& message, shm::SlotReader& reader,
                            shm::SlotView& out) noexcept {
   // A frame that is said to be complete must be committed, as its descriptor's must.
   const shm::SlotFault fault =

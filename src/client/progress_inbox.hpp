@@ -46,7 +46,7 @@ class ProgressInbox {
         limit);
   }
   // Whether the message is true of the slot, and news; `out` is valid only then. Else it is counted.
-  [[nodiscard]] bool accept(const protocol::FrameProgress& message, const shm::SlotReader& reader,
+  [[nodiscard]] bool accept(const protocol::FrameProgress& message, shm::SlotReader& reader,
                             shm::SlotView& out) noexcept;
   void wrong_epoch() noexcept { wrong_epoch_.add(); }
   void delivered() noexcept { delivered_.add(); }

@@ -120,6 +120,40 @@ enum class SlotHeaderFault : std::uint8_t {
 // Writes all 256 bytes, padding as zeros, the sequence word included.
 void encode_slot_header(const SlotHeader& header, std::span<std::byte, header_slot_bytes> out) noexcept;
 
+// The first words of a slot, behind the sequence word, tell of its frame; the others follow from the layout alone.
+struct FrameFields {
+  std::uint32_t values_len_bytes = 0;
+  std::uint32_t payload_slot = 0;
+  std::uint16_t pool_id = 0;
+  std::uint32_t payload_offset = 0;
+  std::uint64_t timestamp_ns = 0;
+  std::uint32_t meta_version = 0;
+
+  bool operator==(const FrameFields&) const = default;
+};
+using FrameWords = std::array<std::uint64_t, 4>;
+inline constexpr std::size_t layout_words_at = 5;
+inline constexpr std::size_t layout_words = header_slot_words - layout_words_at;
+// All around them is padding, which nobody judges.
+inline constexpr std::size_t judged_words_at = 7;
+inline constexpr std::size_t judged_words = 12;
+
+// As they lie in the slot, packed: the time begins in the last two bytes of its word, and so does the version.
+[[nodiscard]] constexpr FrameWords pack(const FrameFields& fields) noexcept {
+  return {fields.values_len_bytes | std::uint64_t{fields.payload_slot} << 32,
+          fields.pool_id | std::uint64_t{fields.payload_offset} << 16 | fields.timestamp_ns << 48,
+          fields.timestamp_ns >> 16 | std::uint64_t{fields.meta_version} << 48,
+          std::uint64_t{fields.meta_version} >> 16};
+}
+[[nodiscard]] constexpr FrameFields unpack(const FrameWords& words) noexcept {
+  return {.values_len_bytes = static_cast<std::uint32_t>(words[0]),
+          .payload_slot = static_cast<std::uint32_t>(words[0] >> 32),
+          .pool_id = static_cast<std::uint16_t>(words[1]),
+          .payload_offset = static_cast<std::uint32_t>(words[1] >> 16),
+          .timestamp_ns = words[1] >> 48 | words[2] << 16,
+          .meta_version = static_cast<std::uint32_t>(words[2] >> 48 | words[3] << 16)};
+}
+
 // A whole header slot as bytes, by the name it has in the user's documents: the thing to copy a slot into.
 struct alignas(8) TensorSlotHeader256 {
   std::array<std::byte, header_slot_bytes> bytes{};

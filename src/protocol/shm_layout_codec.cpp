@@ -50,6 +50,8 @@ using Dims = std::array<std::int32_t, max_dims>;
 static_assert(sizeof(Dims) == 32 && dims_at + sizeof(Dims) == strides_at && strides_at + sizeof(Dims) == pad_at);
 static_assert(message_header_at + tensor_header_bytes == header_slot_bytes);
 static_assert(header_length_at + sizeof tensor_header_bytes == message_header_at);
+static_assert(judged_words_at >= layout_words_at && header_length_at >= judged_words_at * sizeof(std::uint64_t) &&
+              pad_at <= (judged_words_at + judged_words) * sizeof(std::uint64_t));
 
 std::optional<SuperblockFault> fault_of_pool(const Superblock& pool) noexcept {
   if (!is_valid_stride(pool.stride_bytes)) {

@@ -172,6 +172,21 @@ TEST(SlotHeader, IsTheseBytes) {
   EXPECT_EQ(*decoded, slot);
 }
 
+TEST(FrameWords, AreTheFirstOfAHeaderSlot) {
+  SlotHeader header = slot;
+  header.timestamp_ns = 0x0123456789ABCDEF;
+  header.meta_version = 0xFEDCBA98;
+  std::array<std::byte, header_slot_bytes> encoded{};
+  encode_slot_header(header, encoded);
+  FrameWords words;
+  std::memcpy(words.data(), encoded.data() + sizeof header.seq_commit, sizeof words);
+  const FrameFields fields{header.values_len_bytes, header.payload_slot, header.pool_id,
+                           header.payload_offset,   header.timestamp_ns, header.meta_version};
+  EXPECT_EQ(pack(fields), words);
+  EXPECT_EQ(unpack(words), fields);
+  EXPECT_EQ(unpack(pack({.payload_offset = ~0U})).payload_offset, ~0U);
+}
+
 TEST(SlotHeader, WithAnotherEmbeddedHeaderIsRefused) {
   const auto fault_of_slot = [](const Bytes& bytes) {
     const auto decoded = decode_slot_header(fixed<header_slot_bytes>(bytes));

@@ -13,7 +13,7 @@ TEST(HotPath, AllocatesNothing) {
   RegionFiles files;
   const auto regions = files.map(files.make(), Access::read_write);
   SlotWriter writer(*regions);
-  const SlotReader reader(*regions);
+  SlotReader reader(*regions);
   const std::array<std::byte, 1000> payload{};
   std::array<std::byte, 1024> copy{};
   const TensorLayout layout = TensorLayout::raw_bytes(1000);

@@ -8,10 +8,12 @@
 // so peers interoperate. The four places that must pair are named A, B, C and D here and wherever they are spoken of.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "protocol/shm_layout.hpp"
 
@@ -108,11 +110,33 @@ struct BasicSeqlock {
       Atomics::store_relaxed(to[i], value);
     }
   }
+  // The same for a few words, as many as the array has, without a loop.
+  template <std::size_t count>
+  static void store_words(Word* to, const std::array<std::uint64_t, count>& values) noexcept {
+    for_each_index<count>([&](std::size_t i) { Atomics::store_relaxed(to[i], values[i]); });
+  }
+  template <std::size_t count>
+  static void load_words(std::array<std::uint64_t, count>& to, const Word* from) noexcept {
+    for_each_index<count>([&](std::size_t i) { to[i] = Atomics::load_relaxed(from[i]); });
+  }
+  template <std::size_t count>
+  [[nodiscard]] static bool equal_words(const Word* words, const std::array<std::uint64_t, count>& values) noexcept {
+    std::uint64_t difference = 0;
+    for_each_index<count>([&](std::size_t i) { difference |= Atomics::load_relaxed(words[i]) ^ values[i]; });
+    return difference == 0;
+  }
   static void load_words(std::byte* to, const Word* from, std::size_t words) noexcept {
     for (std::size_t i = 0; i < words; ++i) {
       const std::uint64_t value = Atomics::load_relaxed(from[i]);
       std::memcpy(to + i * sizeof value, &value, sizeof value);
     }
+  }
+
+ private:
+  template <std::size_t count, class Each>
+  static void for_each_index(Each&& each) noexcept {
+    [&]<std::size_t... i>(std::index_sequence<i...>) { (each(i), ...); }
+    (std::make_index_sequence<count>{});
   }
 };
 

@@ -72,7 +72,7 @@ void copy_slowly(const SlotView& view, std::vector<std::uint64_t>& frame, const 
 
 // Reads what is about to be overwritten as well as what is fresh; every fourth time it is certain to be lapped.
 Outcome read_under_pressure(const RegionSet& regions, const std::atomic<std::uint64_t>& next) {
-  const SlotReader reader(regions);
+  SlotReader reader(regions);
   std::vector<std::uint64_t> frame(largest_frame / 8);
   Outcome outcome;
   for (std::uint64_t turn = 0; outcome.accepted < enough_accepted;) {
@@ -95,7 +95,7 @@ Outcome read_under_pressure(const RegionSet& regions, const std::atomic<std::uin
       copy_slowly(view, frame, next, lapped ? seq + regions.nslots() + 1 : 0);
       if (!still_valid(view.commit_word, seq))
         ++outcome.late;
-      else if (lapped || !is_whole(seq, frame, view.payload.size() / 8) || view.header.timestamp_ns != seq)
+      else if (lapped || !is_whole(seq, frame, view.payload.size() / 8) || view.fields.timestamp_ns != seq)
         ++outcome.torn;
       else
         ++outcome.accepted;

@@ -1,6 +1,7 @@
 #include "shm/slot_reader.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "shm/seqlock.hpp"
 
@@ -50,43 +51,71 @@ std::string_view to_string(SlotFault fault) noexcept {
   return "?";
 }
 
-SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) const noexcept {
+SlotFault SlotReader::open(std::uint64_t seq, SlotView& out) noexcept {
   if (!is_representable(seq)) return SlotFault::older;
   const std::uint64_t* words = regions_->header_words(seq);
   const std::uint64_t expected = protocol::committed_word(seq);
   if (const std::uint64_t word = Seqlock::observe(*words); word != expected) return fault_of_word(word, seq);
 
-  // All 256 bytes once; from here on the live header is not looked at again, or a writer could change it between check
-  // and use. The copy is known to be whole before it is judged, so that a lapped reader does not blame the header.
-  protocol::TensorSlotHeader256 copy;
-  Seqlock::load_words(copy.bytes.data(), words, protocol::header_slot_words);
-  if (!Seqlock::unchanged(*words, expected) || copy.seq_commit() != expected) return SlotFault::overwritten;
-  return judge(seq, copy, out);
+  return read(seq, out, [&] { return Seqlock::unchanged(*words, expected); });
 }
 
-SlotFault SlotReader::open_in_flight(std::uint64_t seq, SlotView& out) const noexcept {
+SlotFault SlotReader::open_in_flight(std::uint64_t seq, SlotView& out) noexcept {
   if (!is_representable(seq)) return SlotFault::older;
   const std::uint64_t* words = regions_->header_words(seq);
   if (const std::uint64_t word = Seqlock::observe(*words); !Seqlock::holds(word, seq)) return fault_of_word(word, seq);
+  return read(seq, out, [&] { return Seqlock::still_holds(*words, seq); });
+}
+
+// Copies the header once; from then on the live one is not looked at again, or a writer could change it between check
+// and use. The copy is known to be whole before it is judged, so that a lapped reader does not blame the header.
+template <class StillThere>
+SlotFault SlotReader::read(std::uint64_t seq, SlotView& out, StillThere&& still_there) noexcept {
+  const std::uint64_t* const words = regions_->header_words(seq);
+  if (has_known_layout(words)) {
+    protocol::FrameWords copy;
+    Seqlock::load_words(copy, words + 1);
+    if (!still_there()) return SlotFault::overwritten;
+    const protocol::FrameFields fields = protocol::unpack(copy);
+    if (const SlotFault fault = judge_frame(seq, fields, out); fault != SlotFault::none) return fault;
+    if (fields.values_len_bytes < known_extent_bytes_) return SlotFault::bad_layout;
+    out.layout = known_layout_;
+    return SlotFault::none;
+  }
   protocol::TensorSlotHeader256 copy;
   Seqlock::load_words(copy.bytes.data(), words, protocol::header_slot_words);
-  if (!Seqlock::still_holds(*words, seq) || copy.seq() != seq) return SlotFault::overwritten;
+  if (!still_there() || copy.seq() != seq) return SlotFault::overwritten;
   return judge(seq, copy, out);
 }
 
-SlotFault SlotReader::judge(std::uint64_t seq, const protocol::TensorSlotHeader256& copy,
-                            SlotView& out) const noexcept {
+bool SlotReader::has_known_layout(const std::uint64_t* words) const noexcept {
+  return known_layout_.ndims != 0 && Seqlock::equal_words(words + protocol::judged_words_at, known_words_);
+}
+
+SlotFault SlotReader::judge(std::uint64_t seq, const protocol::TensorSlotHeader256& copy, SlotView& out) noexcept {
   const auto header = copy.decode();
   if (!header) return fault_of_header(header.error());
-  if (header->payload_slot != protocol::header_index(seq, regions_->nslots())) return SlotFault::bad_payload_slot;
-  const int index = regions_->pool_index(header->pool_id);
+  const protocol::FrameFields fields{header->values_len_bytes, header->payload_slot, header->pool_id,
+                                     header->payload_offset,   header->timestamp_ns, header->meta_version};
+  if (const SlotFault fault = judge_frame(seq, fields, out); fault != SlotFault::none) return fault;
+  if (header->layout.check(header->values_len_bytes) != LayoutFault::none) return SlotFault::bad_layout;
+  out.layout = known_layout_ = header->layout;
+  known_extent_bytes_ = known_layout_.extent_bytes();
+  std::memcpy(known_words_.data(), copy.bytes.data() + protocol::judged_words_at * sizeof(std::uint64_t),
+              sizeof known_words_);
+  return SlotFault::none;
+}
+
+SlotFault SlotReader::judge_frame(std::uint64_t seq, const protocol::FrameFields& fields,
+                                  SlotView& out) const noexcept {
+  if (fields.payload_offset != 0) return SlotFault::bad_offset;
+  if (fields.payload_slot != protocol::header_index(seq, regions_->nslots())) return SlotFault::bad_payload_slot;
+  const int index = regions_->pool_index(fields.pool_id);
   if (index < 0) return SlotFault::unknown_pool;
   const MappedPool& pool = regions_->pools()[static_cast<std::size_t>(index)];
-  if (header->values_len_bytes > pool.stride_bytes) return SlotFault::too_long;
-  if (header->layout.check(header->values_len_bytes) != LayoutFault::none) return SlotFault::bad_layout;
-
-  out.header = *header;
-  out.payload = regions_->payload_slot(seq, index).first(header->values_len_bytes);
+  if (fields.values_len_bytes > pool.stride_bytes) return SlotFault::too_long;
+  out.fields = fields;
+  out.payload = regions_->payload_slot(seq, index).first(fields.values_len_bytes);
   out.commit_word = regions_->header_words(seq);
   out.copy_mode = pool.copy_mode;
   return SlotFault::none;

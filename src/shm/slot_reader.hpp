@@ -33,8 +33,9 @@ inline constexpr std::size_t slot_faults = 11;
 
 // A slot that was committed, and well formed, when it was opened.
 struct SlotView {
-  protocol::SlotHeader header;                 // a private, checked copy
-  std::span<const std::byte> payload;          // header.values_len_bytes of live memory
+  protocol::FrameFields fields;  // private, checked copies of what its header says
+  TensorLayout layout;
+  std::span<const std::byte> payload;          // fields.values_len_bytes of live memory
   const std::uint64_t* commit_word = nullptr;  // for still_valid()
   CopyMode copy_mode = CopyMode::words;        // for copy_out()
 };
@@ -45,22 +46,30 @@ class SlotReader {
   explicit SlotReader(const RegionSet& regions) noexcept : regions_(&regions) {}
 
   // Opens the slot of frame `seq`. `out` is valid only if the answer is none.
-  [[nodiscard]] SlotFault open(std::uint64_t seq, SlotView& out) const noexcept;
+  [[nodiscard]] SlotFault open(std::uint64_t seq, SlotView& out) noexcept;
 
   // Opens the slot of frame `seq`, whether it is committed or still in progress, for someone who was told how much of
   // it is final. Its header is one that SlotWriter::write_header wrote under the in-progress word; a writer that writes
   // none leaves that of an earlier frame there, which cannot be told apart.
-  [[nodiscard]] SlotFault open_in_flight(std::uint64_t seq, SlotView& out) const noexcept;
+  [[nodiscard]] SlotFault open_in_flight(std::uint64_t seq, SlotView& out) noexcept;
 
   // The commit word of the slot in which `seq` lies, as it is now (protocol/shm_layout.hpp has the helpers that read
   // it).
   [[nodiscard]] std::uint64_t commit_word_value(std::uint64_t seq) const noexcept;
 
  private:
-  [[nodiscard]] SlotFault judge(std::uint64_t seq, const protocol::TensorSlotHeader256& copy,
-                                SlotView& out) const noexcept;
+  template <class StillThere>
+  [[nodiscard]] SlotFault read(std::uint64_t seq, SlotView& out, StillThere&& still_there) noexcept;
+  [[nodiscard]] bool has_known_layout(const std::uint64_t* words) const noexcept;
+  [[nodiscard]] SlotFault judge(std::uint64_t seq, const protocol::TensorSlotHeader256& copy, SlotView& out) noexcept;
+  [[nodiscard]] SlotFault judge_frame(std::uint64_t seq, const protocol::FrameFields& fields,
+                                      SlotView& out) const noexcept;
 
   const RegionSet* regions_;
+  // Frames are mostly alike: the layout of the one that was accepted last, as it lay in its slot.
+  std::array<std::uint64_t, protocol::judged_words> known_words_{};
+  TensorLayout known_layout_;  // without dimensions: there is none yet
+  std::uint64_t known_extent_bytes_ = 0;
 };
 
 // The same for a frame in flight: the slot was never given to another sequence.

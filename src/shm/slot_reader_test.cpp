@@ -64,12 +64,12 @@ TEST_F(SlotReaderOpen, GivesBackWhatWasCommitted) {
   publish(5, payload);
   SlotView view;
   ASSERT_EQ(reader_.open(5, view), SlotFault::none);
-  EXPECT_EQ(view.header.values_len_bytes, 1001U);
-  EXPECT_EQ(view.header.pool_id, 1);
-  EXPECT_EQ(view.header.payload_slot, 1U);
-  EXPECT_EQ(view.header.timestamp_ns, 105U);
-  EXPECT_EQ(view.header.meta_version, 3U);
-  EXPECT_EQ(view.header.layout, TensorLayout::raw_bytes(1001));
+  EXPECT_EQ(view.fields.values_len_bytes, 1001U);
+  EXPECT_EQ(view.fields.pool_id, 1);
+  EXPECT_EQ(view.fields.payload_slot, 1U);
+  EXPECT_EQ(view.fields.timestamp_ns, 105U);
+  EXPECT_EQ(view.fields.meta_version, 3U);
+  EXPECT_EQ(view.layout, TensorLayout::raw_bytes(1001));
   ASSERT_EQ(view.payload.size(), 1001U);
   for (const CopyMode mode : {CopyMode::words, CopyMode::opaque}) {
     std::vector<std::byte> copy(1003, std::byte{0xEE});
@@ -186,13 +186,13 @@ TEST_F(SlotReaderOpen, KeepsAHostileHeaderWithinTheMapping) {
     SlotView view;
     if (reader_.open(1, view) != SlotFault::none) continue;
     ++accepted;
-    const int pool = readable_->pool_index(view.header.pool_id);
+    const int pool = readable_->pool_index(view.fields.pool_id);
     ASSERT_GE(pool, 0);
     const auto whole = readable_->payload_slot(1, pool);
     ASSERT_EQ(view.payload.data(), whole.data());
     ASSERT_LE(view.payload.size(), whole.size());
     ASSERT_EQ(reinterpret_cast<const std::byte*>(view.commit_word), mapped + 256);
-    ASSERT_LE(view.header.layout.extent_bytes(), view.payload.size());
+    ASSERT_LE(view.layout.extent_bytes(), view.payload.size());
   }
   EXPECT_GT(accepted, 0U) << "some changes touch padding only";
   EXPECT_LT(accepted, 500'000U);
@@ -246,7 +246,54 @@ TEST_F(SlotWriterTest, ZeroesWhatItsCallersLayoutHoldsBeyondItsDimensions) {
   ASSERT_EQ(reader_.open(0, view), SlotFault::none);
   TensorLayout expected = TensorLayout::raw_bytes(16);
   expected.strides[0] = 1;
-  EXPECT_EQ(view.header.layout, expected);
+  EXPECT_EQ(view.layout, expected);
+}
+
+// Slots keep what is said to be alike; so each must be told anew when it is not.
+TEST_F(SlotWriterTest, TellsEachSlotWhichLayoutItHolds) {
+  const TensorLayout one = TensorLayout::raw_bytes(64);
+  const TensorLayout other = TensorLayout::row_major(Dtype::uint8, {8, 8});
+  const auto write = [&](SlotWriter& writer, std::uint64_t seq, const TensorLayout& layout, std::uint32_t id) {
+    writer.begin(seq, 0);
+    writer.commit(seq, 0, {64, static_cast<Nanos>(seq), 1, &layout, id});
+    SlotView view;
+    EXPECT_EQ(reader_.open(seq, view), SlotFault::none);
+    EXPECT_EQ(view.fields.timestamp_ns, seq);
+    return view.layout == layout;
+  };
+  std::uint64_t seq = 0;
+  for (; seq < 6; ++seq) EXPECT_TRUE(write(writer_, seq, one, 1)) << seq;
+  for (; seq < 12; ++seq) EXPECT_TRUE(write(writer_, seq, other, 2)) << seq;
+  for (; seq < 18; ++seq) EXPECT_TRUE(write(writer_, seq, seq % 3 == 0 ? one : other, seq % 3 == 0 ? 3 : 4)) << seq;
+  for (; seq < 24; ++seq) EXPECT_TRUE(write(writer_, seq, seq % 2 == 0 ? one : other, 0)) << seq << ", ids unknown";
+  SlotWriter successor(*writable_);
+  for (; seq < 30; ++seq) EXPECT_TRUE(write(successor, seq, one, 4)) << seq << ", ids are a writer's own";
+}
+
+TEST_F(SlotReaderOpen, JudgesAFrameOfAKnownLayoutAsEveryOther) {
+  const TensorLayout image = TensorLayout::row_major(Dtype::uint8, {8, 8});
+  const auto write = [&](std::uint64_t seq, std::uint32_t length) {
+    writer_.begin(seq, 0);
+    writer_.commit(seq, 0, {length, 1, 1, &image, 1});
+    return open(seq);
+  };
+  ASSERT_EQ(write(0, 64), SlotFault::none);
+  EXPECT_EQ(write(1, 100), SlotFault::none);
+  EXPECT_EQ(write(2, 63), SlotFault::bad_layout) << "longer than its frame";
+  EXPECT_EQ(write(3, 64), SlotFault::none);
+  tamper(3, 18, std::uint32_t{1});
+  EXPECT_EQ(open(3), SlotFault::bad_offset);
+  tamper(3, 18, std::uint32_t{0});
+  tamper(3, 87, std::int32_t{-1});  // its second dimension
+  EXPECT_EQ(open(3), SlotFault::bad_layout);
+  tamper(3, 60, std::uint32_t{0});
+  EXPECT_EQ(open(3), SlotFault::bad_header);
+  EXPECT_EQ(open(1), SlotFault::none) << "the layout that was accepted is still known";
+}
+
+TEST_F(SlotReaderOpen, DoesNotTakeAnEmptyHeaderForAKnownOne) {
+  *writable_->header_words(0) = protocol::committed_word(0);
+  EXPECT_EQ(open(0), SlotFault::bad_header);
 }
 
 TEST_F(SlotWriterTest, DescribesAFrameThatIsNotCommittedYet) {

@@ -41,20 +41,30 @@ void SlotWriter::copy_in(int pool, std::span<std::byte> slot, std::span<const st
 }
 
 void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept {
+  const std::uint32_t index = protocol::header_index(seq, regions_->nslots());
+  // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
+  Seqlock::store_words(regions_->header_words(seq) + 1,
+                       protocol::pack({.values_len_bytes = meta.values_len_bytes,
+                                       .payload_slot = index,
+                                       .pool_id = regions_->pools()[static_cast<std::size_t>(pool)].pool_id,
+                                       .payload_offset = 0,
+                                       .timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns),
+                                       .meta_version = meta.meta_version}));
+  // Frames are mostly alike, and what is not written need not travel to the readers' caches.
+  if (meta.layout_id != 0 && meta.layout_id == layouts_in_slots_[index]) return;
+  write_layout(seq, *meta.layout);
+  layouts_in_slots_[index] = meta.layout_id;
+}
+
+void SlotWriter::write_layout(std::uint64_t seq, const TensorLayout& layout) noexcept {
   protocol::SlotHeader header;
-  header.seq_commit = protocol::in_progress_word(seq);
-  header.values_len_bytes = meta.values_len_bytes;
-  header.payload_slot = protocol::header_index(seq, regions_->nslots());
-  header.pool_id = regions_->pools()[static_cast<std::size_t>(pool)].pool_id;
-  header.timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns);
-  header.meta_version = meta.meta_version;
-  header.layout = *meta.layout;
+  header.layout = layout;
   zero_beyond_ndims(header.layout);
   protocol::TensorSlotHeader256 encoded;
   protocol::encode_slot_header(header, encoded.bytes);
-  // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
-  Seqlock::store_words(regions_->header_words(seq) + 1, encoded.bytes.data() + sizeof(std::uint64_t),
-                       protocol::header_slot_words - 1);
+  Seqlock::store_words(regions_->header_words(seq) + protocol::layout_words_at,
+                       encoded.bytes.data() + protocol::layout_words_at * sizeof(std::uint64_t),
+                       protocol::layout_words);
 }
 
 void SlotWriter::expose() noexcept {

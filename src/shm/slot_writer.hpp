@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "shm/region_set.hpp"
@@ -25,12 +26,16 @@ struct SlotMeta {
   Nanos timestamp_ns = 0;
   std::uint32_t meta_version = 0;
   const TensorLayout* layout = nullptr;
+  // Equal ids mean equal layouts, for one writer: a slot that held this layout before is told the rest alone. 0: not
+  // known.
+  std::uint32_t layout_id = 0;
 };
 
 class SlotWriter {
  public:
   // REQUIRES: regions.access() == read_write; regions outlives the writer.
-  explicit SlotWriter(RegionSet& regions) noexcept : regions_(&regions) {}
+  explicit SlotWriter(RegionSet& regions)
+      : regions_(&regions), layouts_in_slots_(std::make_unique<std::uint32_t[]>(regions.nslots())) {}
 
   // Index of the smallest pool whose slots take `bytes`, or -1.
   [[nodiscard]] int pool_for(std::uint64_t bytes) const noexcept;
@@ -57,7 +62,10 @@ class SlotWriter {
   void abandon(std::uint64_t seq) noexcept;
 
  private:
+  void write_layout(std::uint64_t seq, const TensorLayout& layout) noexcept;
+
   RegionSet* regions_;
+  std::unique_ptr<std::uint32_t[]> layouts_in_slots_;  // their ids
 };
 
 }  // namespace tensorpool::shm
