@@ -107,7 +107,7 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
     skip_ahead();
     if (deliver_front(call, context)) ++calls;
     // The callback took its time: know how far the stream has come before another payload is touched.
-    if (calls < limit && !current_->pending.empty()) drain();
+    if (calls < limit && !current_->pending.empty() && may_lag()) drain();
   }
   return calls;
 }
@@ -165,7 +165,7 @@ void ConsumerCore::prove(ConsumerSession& own) noexcept {
     if (!first || first->stream_id != own.regions->stream_id() || first->epoch != own.regions->epoch()) continue;
     drain(*current_->subscription);
     if (current_->pending.judge(first->seq) == PendingFrames::Verdict::implausible) return ledger_.malformed();
-    on_descriptor(*first, carrier);
+    static_cast<void>(on_descriptor(*first));
     own.carrier = carrier;
     own.proven = true;
     return;
@@ -175,11 +175,9 @@ void ConsumerCore::prove(ConsumerSession& own) noexcept {
 void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
   const auto on_fragment = [this, &subscription](std::span<const std::byte> bytes) {
     const auto descriptor = protocol::decode<protocol::FrameDescriptor>(bytes);
-    if (descriptor) {
-      on_descriptor(*descriptor, subscription.fragment_session_id());
-    } else {
-      ledger_.malformed();
-    }
+    if (!descriptor) return ledger_.malformed();
+    ConsumerSession* const session = on_descriptor(*descriptor);
+    if (session != nullptr && !session->carrier) session->carrier = subscription.fragment_session_id();
   };
   for (int taken = 0; taken < drain_limit; taken += drain_batch) {
     if (subscription.poll(on_fragment, drain_batch) < drain_batch) return;
@@ -195,15 +193,22 @@ ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
 }
 
 // spec: behaviour, Consumer: stream id is mine, mapped, epoch equal; else drop and count, never unmap on a descriptor.
-void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor, std::int32_t carrier) noexcept {
-  if (descriptor.stream_id != current_->regions->stream_id()) return;  // several streams share a descriptor stream
+// Returns the session that it was queued in, if it was.
+ConsumerSession* ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
+  if (descriptor.stream_id != current_->regions->stream_id())
+    return nullptr;  // several streams share a descriptor stream
   ConsumerSession* const session = session_of(descriptor.epoch);
-  if (session == nullptr) return ledger_.wrong_epoch();
+  if (session == nullptr) {
+    ledger_.wrong_epoch();
+    return nullptr;
+  }
   switch (session->pending.judge(descriptor.seq)) {
     case PendingFrames::Verdict::implausible:
-      return ledger_.malformed();
+      ledger_.malformed();
+      return nullptr;
     case PendingFrames::Verdict::repeated:
-      return session->pending.complete(descriptor);
+      session->pending.complete(descriptor);
+      return nullptr;
     case PendingFrames::Verdict::news:
       break;
   }
@@ -217,7 +222,7 @@ void ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor, st
   }
   session->pending.on_descriptor(descriptor);
   session->fell_out = false;
-  if (!session->carrier) session->carrier = carrier;
+  return session;
 }
 
 // --- Frames ---
@@ -240,6 +245,14 @@ void ConsumerCore::skip_ahead() noexcept {
   if (front.found) threshold += std::min<std::uint64_t>(threshold, current_->regions->nslots() / 4);
   if (newest - front.seq <= threshold) return;
   while (current_->pending.front().seq != newest) give_up_front(LossCause::skipped);
+}
+
+// Whether the ring has come so far that frames will be skipped; a look at one word costs less than one for descriptors.
+bool ConsumerCore::may_lag() const noexcept {
+  const std::uint64_t threshold = skip_threshold(*current_);
+  if (threshold + 1 >= current_->regions->nslots()) return true;
+  const std::uint64_t too_far = current_->pending.front().seq + threshold + 1;
+  return protocol::seq_of(current_->reader.commit_word_value(too_far)) >= too_far;
 }
 
 void ConsumerCore::give_up_front(LossCause cause) noexcept {

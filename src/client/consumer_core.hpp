@@ -106,7 +106,7 @@ class ConsumerCore {
   void prove(ConsumerSession& own) noexcept;
   [[nodiscard]] bool can_switch() const noexcept;
   [[nodiscard]] ConsumerSession* session_of(std::uint64_t epoch) const noexcept;
-  void on_descriptor(const protocol::FrameDescriptor& descriptor, std::int32_t carrier) noexcept;
+  ConsumerSession* on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
   [[nodiscard]] bool came_back() noexcept;
   void note_images() noexcept;
   void resynchronise(const std::optional<shm::CommittedRange>& committed) noexcept;
@@ -114,6 +114,7 @@ class ConsumerCore {
   void find_missed(ConsumerSession& session, std::uint64_t newest) noexcept;
   void queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
   void skip_ahead() noexcept;
+  [[nodiscard]] bool may_lag() const noexcept;
   void give_up_front(LossCause cause) noexcept;
   void note_missed(const PendingFrame& frame) noexcept;
   [[nodiscard]] LossCause cause_of_holes(const ConsumerSession& session) const noexcept;

@@ -3,12 +3,15 @@
 // slots.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
+#include "protocol/shm_layout.hpp"
 #include "shm/region_set.hpp"
+#include "shm/seqlock.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"
 
@@ -62,10 +65,48 @@ class SlotWriter {
   void abandon(std::uint64_t seq) noexcept;
 
  private:
-  void write_layout(std::uint64_t seq, const TensorLayout& layout) noexcept;
+  void write_layout(std::uint64_t seq, const SlotMeta& meta) noexcept;
 
   RegionSet* regions_;
   std::unique_ptr<std::uint32_t[]> layouts_in_slots_;  // their ids
 };
+
+// --- Each frame passes here, so these are for the compiler to see ---
+
+inline int SlotWriter::pool_for(std::uint64_t bytes) const noexcept {
+  const auto pools = regions_->pools();
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    if (bytes <= pools[i].stride_bytes) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+inline std::span<std::byte> SlotWriter::begin(std::uint64_t seq, int pool, FilledBy by) noexcept {
+  assert(regions_->access() == Access::read_write);
+  Seqlock::begin(*regions_->header_words(seq), seq);
+  if (by == FilledBy::others) order_foreign_stores();
+  return regions_->payload_slot(seq, pool);
+}
+
+inline void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept {
+  const std::uint32_t index = protocol::header_index(seq, regions_->nslots());
+  // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
+  Seqlock::store_words(regions_->header_words(seq) + 1,
+                       protocol::pack({.values_len_bytes = meta.values_len_bytes,
+                                       .payload_slot = index,
+                                       .pool_id = regions_->pools()[static_cast<std::size_t>(pool)].pool_id,
+                                       .payload_offset = 0,
+                                       .timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns),
+                                       .meta_version = meta.meta_version}));
+  // Frames are mostly alike, and what is not written need not travel to the readers' caches.
+  if (meta.layout_id == 0 || meta.layout_id != layouts_in_slots_[index]) write_layout(seq, meta);
+}
+
+inline void SlotWriter::commit(std::uint64_t seq, int pool, const SlotMeta& meta, FilledBy by) noexcept {
+  assert(meta.values_len_bytes <= regions_->pools()[static_cast<std::size_t>(pool)].stride_bytes);
+  write_header(seq, pool, meta);
+  if (by == FilledBy::others) expose();
+  Seqlock::commit(*regions_->header_words(seq), seq);
+}
 
 }  // namespace tensorpool::shm
