@@ -29,9 +29,11 @@ class Handoff {
     return std::unique_ptr<T>(offered_.exchange(object.release(), std::memory_order_acq_rel));
   }
 
+  // Application thread: whether take() would return one.
+  [[nodiscard]] bool has_offer() const noexcept { return offered_.load(std::memory_order_relaxed) != nullptr; }
   // Application thread: the newest offer, or null when there is none since the last call.
   [[nodiscard]] T* take() noexcept {
-    if (offered_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    if (!has_offer()) return nullptr;
     return offered_.exchange(nullptr, std::memory_order_acq_rel);
   }
 

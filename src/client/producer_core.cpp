@@ -76,7 +76,7 @@ bool ProducerCore::pick_up_attached() noexcept {
   // In this order: the conductor offers a session before it says "attached", so whoever reads that finds the session
   // too.
   const bool attached = attached_.load(std::memory_order_acquire);
-  pick_up();
+  if (sessions.has_offer() || own_streams.has_offer()) pick_up();
   return attached && current_ != nullptr;
 }
 

@@ -51,7 +51,9 @@ OfferResult Publication::offer(std::span<const std::byte> message) noexcept {
 }
 
 OfferResult Publication::claim(std::size_t length, std::byte*& data) noexcept {
-  if (is_closed()) return OfferResult::closed;
+  // Aeron says itself whether it closed the publication, but a publication of a connection that is gone must not be
+  // asked.
+  if (impl_ == nullptr || impl_->core->closed.load(std::memory_order_acquire)) return OfferResult::closed;
   if (length > impl_->max_payload_length) return OfferResult::too_long;
   const OfferResult result = with_one_retry(
       *impl_, [&] { return aeron_exclusive_publication_try_claim(impl_->publication, length, &impl_->buffer_claim); });
