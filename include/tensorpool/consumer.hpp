@@ -154,6 +154,13 @@ class Consumer {
                        const_cast<void*>(static_cast<const void*>(&on_frame)), limit);
   }
 
+  // Blocks until the next poll() may find something, at most for timeout_ns (an hour); false if it found nothing. True
+  // may be a false alarm: poll, and wait again. Under a producer with ProducerOptions::wake_consumers it sleeps in the
+  // kernel until the next frame's descriptor is out; under any other it naps 50 us at a time. What else happens to the
+  // stream (a new epoch, another lease) ends a sleep within 10 ms. Not for progress, nor from inside on_frame; in
+  // invoker mode no duty cycle is run meanwhile.
+  bool wait(Nanos timeout_ns) noexcept;
+
   // Calls on_progress(const PartialFrame&) for frames that are being filled, in at most `limit` messages of the control
   // stream, and returns how many it called it for. Never blocks. Only with ConsumerOptions::progress; what is not
   // polled for is lost, and no frame with it: each still comes by poll(). REQUIRES: as poll.

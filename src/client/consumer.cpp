@@ -28,6 +28,8 @@ int Consumer::poll_progress_erased(void (*call)(void*, const PartialFrame&), voi
   return core_->poll_progress(call, handler, limit);
 }
 
+bool Consumer::wait(Nanos timeout_ns) noexcept { return core_->wait(timeout_ns); }
+
 bool Consumer::attached() const noexcept { return core_->attached(); }
 std::uint32_t Consumer::stream_id() const noexcept { return core_->stream_id(); }
 std::uint32_t Consumer::client_id() const noexcept { return core_->client_id(); }

@@ -14,6 +14,7 @@ namespace {
 // Fragments taken from the subscription at a time, and at most in one go.
 constexpr int drain_batch = 64;
 constexpr int drain_limit = 4096;
+constexpr Nanos longest_wait_ns = 3600 * nanos_per_second;
 // A frame that seems older has its time from another clock.
 constexpr Nanos longest_latency_ns = 60 * nanos_per_second;
 
@@ -110,6 +111,33 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
     if (calls < limit && !current_->pending.empty() && may_lag()) drain();
   }
   return calls;
+}
+
+bool ConsumerCore::wait(Nanos timeout) noexcept {
+  if (in_callback_) return false;
+  const Nanos deadline = monotonic_now() + std::clamp<Nanos>(timeout, 0, longest_wait_ns);
+  for (;;) {
+    pick_up();
+    // The slot before the descriptors: the order is what no frame slips through (client/frame_wait.hpp).
+    if (current_ != nullptr) frame_wait_.look(*current_->regions, current_->pending.expected());
+    if (has_work()) return true;
+    const Nanos left = deadline - monotonic_now();
+    if (left <= 0) return false;
+    if (current_ == nullptr || !attached()) {
+      frame_wait_.nap();
+    } else if (frame_wait_.saw_frame()) {
+      return true;
+    } else {
+      frame_wait_.sleep(*current_->regions, left);
+    }
+  }
+}
+
+// Whether a poll would deliver, book or change over.
+bool ConsumerCore::has_work() noexcept {
+  if (current_ == nullptr) return false;
+  drain();
+  return !current_->pending.empty() || can_switch();
 }
 
 int ConsumerCore::poll_progress(ProgressHandler call, void* context, int limit) noexcept {

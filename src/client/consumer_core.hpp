@@ -15,6 +15,7 @@
 
 #include "base/handoff.hpp"
 #include "client/frame_selection.hpp"
+#include "client/frame_wait.hpp"
 #include "client/loss_ledger.hpp"
 #include "client/pending_frames.hpp"
 #include "client/progress_inbox.hpp"
@@ -67,6 +68,7 @@ class ConsumerCore {
   int poll(Handler call, void* context, int limit) noexcept;
   using ProgressHandler = void (*)(void* context, const PartialFrame& frame);
   int poll_progress(ProgressHandler call, void* context, int limit) noexcept;
+  bool wait(Nanos timeout) noexcept;
   // The handle is gone: gives everything back, and lets the conductor detach.
   void close() noexcept;
 
@@ -96,6 +98,7 @@ class ConsumerCore {
   [[nodiscard]] ConsumerTerms terms() const;
 
  private:
+  [[nodiscard]] bool has_work() noexcept;
   void pick_up() noexcept;
   void switch_over() noexcept;
   void close_books(const ConsumerSession& ended) noexcept;
@@ -143,6 +146,7 @@ class ConsumerCore {
   LossLedger ledger_;
   CounterCell latency_samples_, latency_sum_;
   FrameSelection selection_;
+  FrameWait frame_wait_;
   ConsumerSession* current_ = nullptr;
   ConsumerSession* next_ = nullptr;  // taken from the conductor; used once the current one has nothing left to deliver
   ConsumerSession* replaced_ = nullptr;  // the next one until a moment ago; null but for the time of a pick_up

@@ -267,6 +267,7 @@ PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) no
       current_->publication->try_claim(protocol::fixed_length<protocol::FrameDescriptor>, fill);
   // After the shared stream, always: a consumer that changes over relies on it (ConsumerCore::prove).
   if (own_ != nullptr) own_streams_full_.add(own_->send(descriptor));
+  if (options_.wake_consumers) wake_consumers(descriptor.seq);
   if (result == transport::OfferResult::ok) {
     return consumers_seen_.load(std::memory_order_relaxed) ? PublishStatus::ok : PublishStatus::no_consumer;
   }
@@ -274,6 +275,14 @@ PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) no
   // Never waited for: the frame is in the ring, its consumers see a gap.
   descriptors_dropped_.add();
   return PublishStatus::descriptor_dropped;
+}
+
+// After the descriptor of `seq` went out. Also those who wait for a sequence that was given up before it: they can not
+// tell it from one that is still being filled.
+void ProducerCore::wake_consumers(std::uint64_t seq) noexcept {
+  const std::uint64_t nslots = current_->regions->nslots();
+  if (seq - current_->wake_next >= nslots) current_->wake_next = seq - std::min(seq, nslots - 1);
+  while (current_->wake_next <= seq) current_->writer.wake(current_->wake_next++);
 }
 
 // Sends what no open claim holds back. The status is that of `seq`; ok if it stays queued.

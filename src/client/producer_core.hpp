@@ -43,6 +43,7 @@ struct ProducerSession {
   std::shared_ptr<transport::Publication> publication;
   shm::SlotWriter writer;
   ClaimLedger claims;
+  std::uint64_t wake_next = 0;                 // the lowest sequence whose slot nobody was woken on yet
   std::unique_ptr<FrameInFlight[]> in_flight;  // by slot; of claims that were made with a layout
   bool superseded = false;                     // no longer current; goes back with its last open claim
   ProducerSession* next_retired = nullptr;
@@ -108,6 +109,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   void note_progress(const ProducerSession& session) noexcept;
   protocol::FrameDescriptor describe(std::uint64_t seq, const FrameInfo& info) const noexcept;
   PublishStatus send(const protocol::FrameDescriptor& descriptor) noexcept;
+  void wake_consumers(std::uint64_t seq) noexcept;
   PublishStatus flush(std::uint64_t seq) noexcept;
   [[nodiscard]] bool fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept;
   // Of a frame whose layout was the last to be checked.

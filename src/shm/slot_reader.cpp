@@ -125,6 +125,10 @@ std::uint64_t SlotReader::commit_word_value(std::uint64_t seq) const noexcept {
   return Seqlock::observe(*regions_->header_words(seq));
 }
 
+Parked SlotReader::park(std::uint64_t seq, std::uint64_t seen, Nanos longest) const noexcept {
+  return park_while(regions_->header_words(seq), seen, longest);
+}
+
 bool still_valid(const std::uint64_t* commit_word, std::uint64_t seq) noexcept {
   compiler_barrier();  // the payload may have been read by plain loads
   return Seqlock::unchanged(*commit_word, protocol::committed_word(seq));

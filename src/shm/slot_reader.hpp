@@ -1,6 +1,6 @@
-// The consumer's hand on the slots. Never waits, retries, allocates or calls the system. Nothing that a producer wrote
-// enters an address: the payload is (this process's mapping of the copied pool id, seq & mask), and only the private
-// copy of the header is believed, after it was checked.
+// The consumer's hand on the slots. Never waits (but for park), retries, allocates or calls the system. Nothing that a
+// producer wrote enters an address: the payload is (this process's mapping of the copied pool id, seq & mask), and only
+// the private copy of the header is believed, after it was checked.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "protocol/shm_layout.hpp"
+#include "shm/parking.hpp"
 #include "shm/region_set.hpp"
 
 namespace tensorpool::shm {
@@ -56,6 +57,9 @@ class SlotReader {
   // The commit word of the slot in which `seq` lies, as it is now (protocol/shm_layout.hpp has the helpers that read
   // it).
   [[nodiscard]] std::uint64_t commit_word_value(std::uint64_t seq) const noexcept;
+
+  // Sleeps while that word is `seen`, until SlotWriter::wake, at most for `longest`.
+  Parked park(std::uint64_t seq, std::uint64_t seen, Nanos longest) const noexcept;
 
  private:
   template <class StillThere>

@@ -1,6 +1,7 @@
 #include "shm/slot_writer.hpp"
 
 #include "protocol/shm_layout.hpp"
+#include "shm/parking.hpp"
 #include "shm/seqlock.hpp"
 
 namespace tensorpool::shm {
@@ -41,5 +42,10 @@ void SlotWriter::expose() noexcept {
 }
 
 void SlotWriter::abandon(std::uint64_t seq) noexcept { Seqlock::begin(*regions_->header_words(seq), seq); }
+
+void SlotWriter::wake(std::uint64_t seq) const noexcept {
+  const RegionSet& regions = *regions_;
+  wake_parked(regions.header_words(seq));
+}
 
 }  // namespace tensorpool::shm

@@ -1,6 +1,6 @@
-// The producer's hand on the slots: mark, fill, describe, commit. No allocation, lock or system call; nothing here
-// waits. One thread at a time. Several sequences may be between begin and commit, as long as they lie in different
-// slots.
+// The producer's hand on the slots: mark, fill, describe, commit. No allocation, lock or system call (but for
+// wake); nothing here waits. One thread at a time. Several sequences may be between begin and commit, as long as they
+// lie in different slots.
 #pragma once
 
 #include <cassert>
@@ -63,6 +63,9 @@ class SlotWriter {
 
   // Leaves the slot in progress for good: `seq` is a gap, and the slot is taken again by seq + nslots.
   void abandon(std::uint64_t seq) noexcept;
+
+  // Wakes the readers that sleep on the slot of `seq` (SlotReader::park): one system call.
+  void wake(std::uint64_t seq) const noexcept;
 
  private:
   void write_layout(std::uint64_t seq, const SlotMeta& meta) noexcept;

@@ -1,6 +1,6 @@
 // test_peer: a process that a test starts, watches and kills.
 //   test_peer media AERON_DIR                              a media driver
-//   test_peer producer CONFIG [stream=N bytes=N rate=HZ burst=N]  publishes frames of known content
+//   test_peer producer CONFIG [stream=N bytes=N rate=HZ burst=N wake=0|1]  publishes frames of known content
 //   test_peer consumer CONFIG [stream=N own=0|1]           checks every byte, and the order of sequences and epochs
 // Both take uid=N: what they do, they do as that user.
 // It says "peer is up", then events as they happen and its figures every few milliseconds ("progress name=value ...").
@@ -40,7 +40,7 @@ int fail(const Error& error) {
 using Arguments = std::map<std::string, std::uint64_t>;
 
 Arguments arguments_of(const std::vector<std::string>& texts) {
-  Arguments out{{"stream", 1001}, {"bytes", 4000}, {"rate", 500}, {"burst", 1}, {"uid", 0}, {"own", 0}};
+  Arguments out{{"stream", 1001}, {"bytes", 4000}, {"rate", 500}, {"burst", 1}, {"uid", 0}, {"own", 0}, {"wake", 0}};
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     out[text.substr(0, equals)] = std::strtoull(text.c_str() + equals + 1, nullptr, 10);
@@ -108,7 +108,8 @@ PublishStatus publish(Producer& producer, std::size_t bytes) {
 }
 
 int produce(Client& client, const Arguments& arguments) {
-  auto producer = client.attach_producer({.stream_id = static_cast<std::uint32_t>(arguments.at("stream"))});
+  auto producer = client.attach_producer(
+      {.stream_id = static_cast<std::uint32_t>(arguments.at("stream")), .wake_consumers = arguments.at("wake") != 0});
   if (!producer) return fail(producer.error());
   say("peer is up");
   std::uint64_t not_committed = 0;  // while attached: what a stalled reader must never cause
