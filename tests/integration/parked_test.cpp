@@ -55,6 +55,7 @@ TEST_F(ParkedConsumer, GoesOnWithTheProducersSuccessor) {
   ASSERT_GE(take(consumer, 20), 20);
   const std::uint64_t epoch = consumer.stats().epoch;
   producer->kill();
+  ASSERT_TRUE(eventually([&] { return rig().driver_status().counts.expirations == 1; })) << "the lease did not expire";
   const auto successor = rig().spawn_producer({"rate=100", "wake=1"});
   for (int taken = 1; taken > 0 && consumer.stats().epoch == epoch;) taken = take(consumer, 1);
   EXPECT_GE(take(consumer, 20), 20);
