@@ -92,7 +92,8 @@ class Stream {
  private:
   static ProducerOptions producing(const std::string& directory) {
     ProducerOptions options{.stream_id = stream_id};
-    options.standalone = StandaloneOptions{.pools = {{1, payload_bytes}}, .nslots = warm_up * batch, .base_dir = directory};
+    options.standalone =
+        StandaloneOptions{.pools = {{1, payload_bytes}}, .nslots = warm_up * batch, .base_dir = directory};
     return options;
   }
 
