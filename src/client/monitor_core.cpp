@@ -9,18 +9,18 @@
 namespace tensorpool::detail {
 namespace {
 
-constexpr Nanos longest_ns = 3600 * nanos_per_second;
+constexpr Nanos longest_setting_ns = 3600 * nanos_per_second;
 constexpr int descriptor_limit = 1024;
 
 Status check(const ClientOptions& where, const MonitorOptions& options) {
   const auto bad = [](const char* name, Nanos value, Nanos least) {
     return make_error(ErrorCode::invalid_argument, "MonitorOptions::{} is {} ns; it must be at least {} and at most {}",
-                      name, value, least, longest_ns);
+                      name, value, least, longest_setting_ns);
   };
-  if (options.liveness_timeout_ns < nanos_per_milli || options.liveness_timeout_ns > longest_ns) {
+  if (options.liveness_timeout_ns < nanos_per_milli || options.liveness_timeout_ns > longest_setting_ns) {
     return bad("liveness_timeout_ns", options.liveness_timeout_ns, nanos_per_milli);
   }
-  if (options.counters_interval_ns < 0 || options.counters_interval_ns > longest_ns) {
+  if (options.counters_interval_ns < 0 || options.counters_interval_ns > longest_setting_ns) {
     return bad("counters_interval_ns", options.counters_interval_ns, 0);
   }
   return check_lookout(where);
