@@ -1,0 +1,96 @@
+// The loops that measures share, so that a subject and its baseline are timed in the same way.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "process.hpp"
+#include "samples.hpp"
+
+namespace tensorpool::bench {
+
+struct Bursts {
+  std::size_t count = 200;       // timed
+  std::size_t operations = 500;  // of one burst
+  Nanos pause_ns = 0;            // between bursts, for readers that nap to drain what was sent
+};
+
+// Each sample is the time of one burst divided by its operations. The first tenth of the bursts warms up, untimed.
+template <class Operation>
+Samples time_bursts(const Bursts& bursts, Operation&& operation) {
+  Samples samples(bursts.count);
+  const std::size_t warm_up = bursts.count / 10 + 1;
+  for (std::size_t burst = 0; burst < warm_up + bursts.count; ++burst) {
+    const Nanos begun = monotonic_now();
+    for (std::size_t i = 0; i < bursts.operations; ++i) operation();
+    const Nanos ended = monotonic_now();
+    if (burst >= warm_up) samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
+    if (bursts.pause_ns > 0) sleep_ns(bursts.pause_ns);
+  }
+  return samples;
+}
+
+// What a sender and a receiver in two processes tell each other beside the path that is measured.
+struct Progress {
+  alignas(64) std::atomic<std::uint64_t> sent{0};
+  alignas(64) std::atomic<std::uint64_t> received{0};
+  alignas(64) std::atomic<std::uint32_t> ready{0};  // parts that are set up
+  alignas(64) std::atomic<bool> stop{false};
+};
+
+// Sends bursts, each after the one before was received; false from `send` throws.
+template <class Send>
+void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
+  std::uint64_t sent = 0;
+  while (sent < bursts.count * bursts.operations) {
+    for (std::size_t i = 0; i < bursts.operations; ++i) {
+      if (!send()) throw std::runtime_error("a message was refused");
+    }
+    progress.sent.store(sent += bursts.operations, std::memory_order_release);
+    while (progress.received.load(std::memory_order_acquire) < sent) pause_core();
+  }
+}
+
+// Times how long it takes to receive each burst when all of it is there. `poll` returns how many it took.
+template <class Poll>
+Samples receive_bursts(Progress& progress, const Bursts& bursts, Poll&& poll) {
+  Samples samples(bursts.count);
+  std::uint64_t received = 0;
+  while (received < bursts.count * bursts.operations) {
+    const std::uint64_t whole = received + bursts.operations;
+    while (progress.sent.load(std::memory_order_acquire) < whole) pause_core();
+    const Nanos begun = monotonic_now();
+    while (received < whole) received += static_cast<std::uint64_t>(poll());
+    const Nanos ended = monotonic_now();
+    samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
+    progress.received.store(received, std::memory_order_release);
+  }
+  return samples;
+}
+
+// Closed loop: each sample is the time of one exchange. The first tenth warms up, untimed.
+template <class Exchange>
+Samples time_exchanges(std::size_t count, Exchange&& exchange) {
+  Samples samples(count);
+  for (std::size_t i = 0; i < count / 10; ++i) exchange(monotonic_now());
+  for (std::size_t i = 0; i < count; ++i) {
+    const Nanos begun = monotonic_now();
+    exchange(begun);
+    samples.record(static_cast<double>(monotonic_now() - begun));
+  }
+  return samples;
+}
+
+// Open loop: calls `send` with the time at which each message was due, `count` times at `rate_hz`. What falls behind is
+// sent at once, still with the time at which it was due. REQUIRES: rate_hz > 0.
+template <class Send>
+void send_at_rate(double rate_hz, std::size_t count, Send&& send) {
+  const Nanos begun = monotonic_now();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Nanos due = begun + static_cast<Nanos>(static_cast<double>(i) * 1e9 / rate_hz);
+    while (monotonic_now() < due) pause_core();
+    send(due);
+  }
+}
+
+}  // namespace tensorpool::bench
