@@ -98,6 +98,13 @@ Json Process::result(Nanos timeout_ns) {
   return report["result"];
 }
 
+void Process::require_running() {
+  pollfd waiting{report_.get(), POLLIN, 0};
+  if (::poll(&waiting, 1, 0) <= 0) return;
+  (void)result();
+  throw std::runtime_error(name_ + " has ended");
+}
+
 Nanos Process::cpu_time_ns() const {
   clockid_t clock{};
   if (::clock_getcpuclockid(pid_, &clock) != 0) throw std::runtime_error(name_ + " is gone");

@@ -28,6 +28,8 @@ class Process {
   // Waits for its end; returns what its body returned. Throws std::runtime_error when the body failed, the process was
   // killed, or the time is over.
   [[nodiscard]] Json result(Nanos timeout_ns = 120 * nanos_per_second);
+  // Throws what result() would throw if it has ended already: for parts that must not end yet.
+  void require_running();
   // CPU time that it has taken so far, all threads.
   [[nodiscard]] Nanos cpu_time_ns() const;
 

@@ -15,9 +15,18 @@ struct Sighting {
 
 constexpr std::size_t bytes = 4096;
 
+// The place of one that was killed is taken until its lease ends.
+Producer attach_when_free(Client& client) {
+  for (;;) {
+    auto producer = client.attach_producer({.stream_id = first_stream});
+    if (producer || producer.error().code != ErrorCode::refused) return need(std::move(producer));
+    sleep_ns(20 * nanos_per_milli);
+  }
+}
+
 Json publish_until_stopped(World& world) {
   Client client = world.connect("publisher");
-  Producer producer = attach_producer(client);
+  Producer producer = attach_when_free(client);
   const TensorLayout layout = bytes_layout(bytes);
   const std::vector<std::byte> payload(bytes, std::byte{1});
   while (!world.progress().stop) {

@@ -121,20 +121,27 @@ Json measure_join(Arguments& arguments) {
   return figures;
 }
 
-// --clients processes hold --attachments consumers between them for --seconds. `troubles` counts leases that ended,
+// --clients processes, started all at once or --one-by-one, hold --attachments consumers between them for --seconds.
+// `troubles` counts leases that ended,
 // attaches that were refused and connections that were lost meanwhile: a keepalive that was missed shows there.
 Json measure_attachments(Arguments& arguments) {
   const std::size_t clients = arguments.number("clients", 50);
   const std::size_t attachments = arguments.number("attachments", 1000);
   const std::size_t streams = arguments.number("streams", 20);
   const std::size_t seconds = arguments.number("seconds", 6);
+  const bool one_by_one = arguments.flag("one-by-one", false);
   arguments.check();
 
   World world({.streams = streams, .slots = 16, .payload_bytes = 64});
   const Shared<Troubles> troubles(world.scratch(), "troubles");
   std::vector<Process> processes;
+  const auto all_are_there = [&] {
+    for (Process& process : processes) process.require_running();
+    return world.progress().ready >= processes.size();
+  };
   const Nanos begun = monotonic_now();
   for (std::size_t c = 0; c < clients; ++c) {
+    if (one_by_one) await(all_are_there, "a client");
     const std::size_t own = attachments / clients + (c < attachments % clients ? 1 : 0);
     processes.emplace_back("client", [&, own] {
       Samples samples(own);
@@ -156,7 +163,7 @@ Json measure_attachments(Arguments& arguments) {
       return figures;
     });
   }
-  await([&] { return world.progress().ready >= clients; }, "the clients", 120 * nanos_per_second);
+  await(all_are_there, "the clients", 120 * nanos_per_second);
   const Nanos all_there = monotonic_now();
   const std::uint64_t while_attaching = troubles->count.exchange(0);
   const Nanos cpu_begun = world.driver().cpu_time_ns();
