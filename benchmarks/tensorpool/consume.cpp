@@ -9,13 +9,14 @@ namespace tensorpool::bench {
 Json measure_consume(Arguments& arguments) {
   const std::size_t bytes = arguments.number("bytes", 64);
   const std::size_t slots = arguments.number("slots", 1024);
+  const bool on_touch = arguments.flag("on-touch", false);
   const std::size_t limit = arguments.number("limit", 64);
   const bool touch = arguments.flag("touch", false);
   const Bursts bursts{arguments.number("samples", 1000), arguments.number("burst", 256), 0};
   arguments.check();
   if (bursts.operations > slots / 2) throw std::invalid_argument("a burst beyond half the ring is skipped");
 
-  World world({.slots = slots, .payload_bytes = bytes});
+  World world({.slots = slots, .payload_bytes = bytes, .reserve_on_touch = on_touch});
   Process reader("consumer", [&] {
     Client client = world.connect("consumer");
     Consumer consumer = attach_consumer(client);
