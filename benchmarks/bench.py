@@ -20,7 +20,7 @@ import running  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build/release"
-PROGRAM_DIRECTORIES = [BUILD / "bin", REPOSITORY / "build/bench/iceoryx2/release"]
+PROGRAM_DIRECTORIES = [BUILD / "bin", REPOSITORY / "build/iceoryx2/release"]
 DOCUMENT = REPOSITORY / "docs/benchmarks.md"
 MARKS = ("<!-- results: written by ./run bench --write-docs -->", "<!-- end of results -->")
 
