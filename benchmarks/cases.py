@@ -145,7 +145,7 @@ def latencies():
 def throughputs():
     row = lambda against, bar: (Row("frames_per_second", against, bar=bar, unit="/s"),)
     for slots in (2, 16):
-        same = {"bytes": 640 * KIB, "touch": 1, "slots": slots, "samples": 3000}
+        same = {"bytes": 640 * KIB, "touch": 1, "slots": slots, "samples": 2000}
         yield Case(f"throughput/640 KiB copied in and read, {slots} slots", run("tensorpool", "throughput", **same),
                    row("iceoryx2", at_least(1.0)) + row("iceoryx", None),
                    {library: run(library, "throughput", **same) for library in ("iceoryx2", "iceoryx")}, (3, 7))
@@ -159,7 +159,7 @@ def fan_out():
         baselines = {"1 consumer": run("tensorpool", "fan-out", consumers=1)}
         if consumers == 16:
             for library in ("iceoryx2", "iceoryx"):
-                baselines[library] = run(library, "fan-out", bytes=64, consumers=16)
+                baselines[library] = run(library, "fan-out", bytes=64, consumers=16, samples=2000)
                 rows.append(Row(against=library))
         yield Case(f"fan-out/{consumers} consumers", run("tensorpool", "fan-out", consumers=consumers), tuple(rows), baselines,
                    (3 if consumers == 16 else 0, 9))

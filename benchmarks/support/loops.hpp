@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <stdexcept>
 
 #include "process.hpp"
 #include "samples.hpp"
@@ -51,7 +52,11 @@ void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
   }
 }
 
-// Times how long it takes to receive each burst when all of it is there. `poll` returns how many it took.
+// How long a receiver waits for what was sent already. A frame that was lost on the way never comes.
+inline constexpr Nanos receive_patience_ns = 3 * nanos_per_second;
+
+// Times how long it takes to receive each burst when all of it is there. `poll` returns how many it took; throws when
+// some do not come.
 template <class Poll>
 Samples receive_bursts(Progress& progress, const Bursts& bursts, Poll&& poll) {
   Samples samples(bursts.count);
@@ -60,7 +65,14 @@ Samples receive_bursts(Progress& progress, const Bursts& bursts, Poll&& poll) {
     const std::uint64_t whole = received + bursts.operations;
     while (progress.sent.load(std::memory_order_acquire) < whole) pause_core();
     const Nanos begun = monotonic_now();
-    while (received < whole) received += static_cast<std::uint64_t>(poll());
+    for (std::uint64_t empty = 0; received < whole;) {
+      const auto taken = static_cast<std::uint64_t>(poll());
+      received += taken;
+      empty = taken > 0 ? 0 : empty + 1;
+      if (empty % 1024 == 1023 && monotonic_now() - begun > receive_patience_ns) {
+        throw std::runtime_error("some of what was sent did not come");
+      }
+    }
     const Nanos ended = monotonic_now();
     samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
     progress.received.store(received, std::memory_order_release);
