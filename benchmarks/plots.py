@@ -9,6 +9,8 @@ try:
 except ImportError:
     pyplot = None
 
+from cases import name_of
+
 PRODUCT = "tensorpool"
 
 
@@ -39,10 +41,15 @@ def draw(results, directory):
         for name, line in sorted(lines.items(), key=lambda item: item[0] != PRODUCT):
             axes.plot(*zip(*sorted(line)), marker="o", markersize=4, label=name, linewidth=2.2 if name == PRODUCT else 1.2)
         axes.set_xscale("log", base=2)
-        if not throughput:
+        axes.xaxis.set_major_formatter(lambda x, _: name_of(round(x)))
+        if throughput:
+            axes.set_ylim(bottom=0)
+        else:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+            axes.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in "25" else "")
         axes.set_title(title)
-        axes.set_xlabel("footprint of the ring, bytes" if throughput else "payload, bytes")
+        axes.set_xlabel("footprint of the ring" if throughput else "payload")
         axes.set_ylabel("GiB/s" if throughput else "p50, µs")
         axes.grid(True, which="major", linewidth=0.4)
         axes.legend()

@@ -129,7 +129,7 @@ void sleep_ns(Nanos duration) noexcept {
 void await(const std::function<bool()>& condition, const char* what, Nanos timeout_ns) {
   for (const Nanos deadline = monotonic_now() + timeout_ns; !condition();) {
     if (monotonic_now() > deadline) throw std::runtime_error(std::string("waited in vain for ") + what);
-    sleep_ns(50 * nanos_per_micro);
+    sleep_ns(100 * nanos_per_micro);
   }
 }
 

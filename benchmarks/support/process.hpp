@@ -51,7 +51,7 @@ inline constexpr std::size_t consumer_core = 1;
 
 void sleep_ns(Nanos duration) noexcept;
 
-// Waits, napping 50 us, until `condition` holds. Throws std::runtime_error with `what` when it takes longer.
+// Waits, napping 100 us, until `condition` holds. Throws std::runtime_error with `what` when it takes longer.
 void await(const std::function<bool()>& condition, const char* what, Nanos timeout_ns = 60 * nanos_per_second);
 
 // Spins for as long as a spinning reader would wait.

@@ -37,7 +37,7 @@ Json measure_idle(Arguments& arguments) {
       const Producer producer = attach_producer(client);
       const Consumer consumer = attach_consumer(client);
       world.progress().ready = 1;
-      await([&] { return world.progress().stop.load(); }, "the end");
+      wait_for_stop(world.progress());
       return Json();
     });
     await([&] { return world.progress().ready == 1; }, "the clients");

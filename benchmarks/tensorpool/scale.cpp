@@ -155,7 +155,7 @@ Json measure_attachments(Arguments& arguments) {
         samples.record(static_cast<double>(monotonic_now() - attaching));
       }
       world.progress().ready.fetch_add(1);
-      await([&] { return world.progress().stop.load(); }, "the end", 300 * nanos_per_second);
+      wait_for_stop(world.progress());
       std::size_t attached = 0;
       for (const Consumer& consumer : consumers) attached += consumer.attached() ? 1 : 0;
       Json figures = samples.summary();

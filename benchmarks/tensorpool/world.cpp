@@ -71,6 +71,10 @@ void meet(Progress& progress, std::uint32_t parts) {
   sleep_ns(link_time_ns);
 }
 
+void wait_for_stop(const Progress& progress) {
+  while (!progress.stop) sleep_ns(20 * nanos_per_milli);
+}
+
 void publish_in_place(Producer& producer, const TensorLayout& layout, bool touch, Nanos timestamp_ns) {
   const auto bytes = static_cast<std::size_t>(layout.dims[0]);
   auto claim = producer.claim(bytes);

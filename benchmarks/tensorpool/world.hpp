@@ -57,6 +57,9 @@ class World {
 // Says that this part is set up, and waits until `parts` of them are.
 void meet(Progress& progress, std::uint32_t parts);
 
+// Waits for Progress::stop without taking the CPU that is measured.
+void wait_for_stop(const Progress& progress);
+
 // The layout of a payload of so many opaque bytes.
 [[nodiscard]] inline TensorLayout bytes_layout(std::size_t bytes) noexcept {
   return TensorLayout::raw_bytes(static_cast<std::int32_t>(bytes));
