@@ -120,7 +120,7 @@ def latencies():
         yield Case(f"one way/{name_of(size)} untouched", run("tensorpool", "one-way", bytes=size, samples=5000),
                    (Row(against="raw Aeron", bar=at_most(1.25)), Row("p99", "raw Aeron")), raw,
                    (3 if size in (64, 4 * MIB) else 0, 9))
-    yield Case("one way/640 KiB written and read", run("tensorpool", "one-way", bytes=640 * KIB, touch=1, rate=1000, samples=1000),
+    yield Case("one way/640 KiB written and read", run("tensorpool", "one-way", bytes=640 * KIB, slots=64, touch=1, rate=1000, samples=1000),
                (Row(against="raw Aeron", compare="difference"),), raw, (0, 5))
     sizes = (64, KIB, 4 * KIB, 64 * KIB, 640 * KIB, MIB, 4 * MIB, 16 * MIB)
     for size in sizes:
@@ -214,7 +214,9 @@ def scale():
                           Row("attached_at_the_end", compare="value", bar=at_least(count), unit=""),
                           milliseconds("all_attached_ms"), Row("driver_cpu_percent", compare="value", unit="%"))
     yield Case("attachments/1,000 of 50 processes", run("tensorpool", "attachments"), held(1000), rounds=(0, 1))
-    yield Case("attachments/128 processes", run("tensorpool", "attachments", clients=128, attachments=128), held(128), rounds=(0, 1))
+    for one_by_one, text in ((1, "one after the other"), (0, "at once")):
+        yield Case(f"attachments/128 processes, started {text}",
+                   run("tensorpool", "attachments", clients=128, attachments=128, one_by_one=one_by_one), held(128), rounds=(0, 1))
 
 
 def recovery():

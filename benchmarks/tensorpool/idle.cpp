@@ -62,7 +62,7 @@ Json measure_wake_up(Arguments& arguments) {
   const std::size_t count = arguments.number("samples", 3000);
   arguments.check();
 
-  World world({.slots = 64, .payload_bytes = 64});
+  World world({.slots = 1024, .payload_bytes = 64});
   const TensorLayout layout = bytes_layout(64);
   Process reader("consumer", [&] {
     Client client = world.connect("consumer");
