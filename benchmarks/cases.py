@@ -128,12 +128,13 @@ def latencies():
             rows = [Row(against="iceoryx2", bar=at_most(1.0 if touch else 0.5)), Row("p99", "iceoryx2"),
                     Row(against="iceoryx", bar=at_most(1.0 if touch else 0.2))]
             same = {"bytes": size, "touch": touch, "samples": exchanges(size, touch)}
-            text = "written and read, 4 slots" if touch else "untouched"
+            slots = 2 if size > MIB else 4  # the rings of both ways stay in the cache as long as they can
+            text = f"written and read, {slots} slots" if touch else "untouched"
             baselines = {"iceoryx2": run("iceoryx2", "round-trip", **same), "iceoryx": run("iceoryx", "round-trip", **same)}
             if size == 64 and not touch:
                 baselines["raw Aeron"] = run("aeron", "round-trip")
                 rows.append(Row(against="raw Aeron"))
-            yield Case(f"round trip/{name_of(size)} {text}", run("tensorpool", "round-trip", slots=4, **same), tuple(rows), baselines,
+            yield Case(f"round trip/{name_of(size)} {text}", run("tensorpool", "round-trip", slots=slots, **same), tuple(rows), baselines,
                        (3 if size in (64, 640 * KIB, 4 * MIB) else 0, 7),
                        (f"round trip, payload {'written and read' if touch else 'untouched'}", size))
     for size in (64 * KIB, 640 * KIB, 4 * MIB):
