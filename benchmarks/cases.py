@@ -186,7 +186,7 @@ def waiting():
                    run("tensorpool", "idle", attached=attached), (percent("p50", 2.0),), rounds=(1, 3))
     same = {"rate": 1000, "samples": 2000}
     raw = {"raw Aeron, spinning": run("aeron", "one-way", **same)}
-    for idle, p50_us, cpu in (("spin", None, None), ("yield", None, None), ("nap", 15, 15.0), ("backoff", None, None)):
+    for idle, p50_us, cpu in (("spin", None, None), ("yield", None, None), ("nap", 15, 15.0), ("parked", 30, 1.5), ("backoff", None, None)):
         bar = at_most(p50_us * 1000) if p50_us else None
         rows = [Row(compare="value", bar=bar), Row("process_cpu_percent", compare="value", bar=at_most(cpu) if cpu else None, unit="%")]
         if idle == "spin":

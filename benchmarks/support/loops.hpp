@@ -39,6 +39,9 @@ struct Progress {
   alignas(64) std::atomic<bool> stop{false};
 };
 
+// Nothing is sent twice, so the end of a burst may be lost; what comes after it says so to the receiver.
+inline constexpr Nanos next_message_after_ns = 100 * nanos_per_milli;
+
 // Sends bursts, each after the one before was received; false from `send` throws.
 template <class Send>
 void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
@@ -47,8 +50,14 @@ void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
     for (std::size_t i = 0; i < bursts.operations; ++i) {
       if (!send()) throw std::runtime_error("a message was refused");
     }
-    progress.sent.store(sent += bursts.operations, std::memory_order_release);
-    while (progress.received.load(std::memory_order_acquire) < sent) pause_core();
+    const std::uint64_t whole = sent += bursts.operations;
+    progress.sent.store(sent, std::memory_order_release);
+    for (Nanos since = monotonic_now(); progress.received.load(std::memory_order_acquire) < whole; pause_core()) {
+      if (const Nanos now = monotonic_now(); now - since > next_message_after_ns) {
+        since = now;
+        if (send()) progress.sent.store(++sent, std::memory_order_release);
+      }
+    }
   }
 }
 

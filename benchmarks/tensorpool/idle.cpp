@@ -16,8 +16,8 @@ IdleMode mode_of(const std::string& name) {
   if (name == "spin") return IdleMode::spin;
   if (name == "yield") return IdleMode::yield;
   if (name == "backoff") return IdleMode::backoff;
-  if (name == "nap") return IdleMode::sleep;
-  throw std::invalid_argument("--idle is spin, yield, backoff or nap");
+  if (name == "nap" || name == "parked") return IdleMode::sleep;
+  throw std::invalid_argument("--idle is spin, yield, backoff, nap or parked");
 }
 
 }  // namespace
@@ -57,6 +57,7 @@ Json measure_idle(Arguments& arguments) {
 Json measure_wake_up(Arguments& arguments) {
   const std::string how = arguments.text("idle", "nap");
   const IdleMode mode = mode_of(how);
+  const bool parked = how == "parked";  // in the kernel, until a producer that was told to wakes it
   const std::size_t nap_us = arguments.number("nap-us", how == "nap" ? 20 : 1000);
   const std::size_t rate_hz = arguments.number("rate", 1000);
   const std::size_t count = arguments.number("samples", 3000);
@@ -76,7 +77,14 @@ Json measure_wake_up(Arguments& arguments) {
     };
     const Nanos begun = monotonic_now();
     const Nanos cpu_begun = thread_cpu_time_ns();
-    while (!world.progress().stop.load(std::memory_order_relaxed)) idle.idle(consumer.poll(take));
+    while (!world.progress().stop.load(std::memory_order_relaxed)) {
+      const int taken = consumer.poll(take);
+      if (!parked) {
+        idle.idle(taken);
+      } else if (taken == 0) {
+        (void)consumer.wait(10 * nanos_per_milli);
+      }
+    }
     Json figures = samples.summary();
     figures["cpu_percent"] = percent_of(thread_cpu_time_ns() - cpu_begun, monotonic_now() - begun);
     figures["lost"] = losses_of(consumer.stats());
@@ -84,7 +92,7 @@ Json measure_wake_up(Arguments& arguments) {
   });
   Process writer("publisher", [&] {
     Client client = world.connect("publisher");
-    Producer producer = attach_producer(client);
+    Producer producer = need(client.attach_producer({.stream_id = first_stream, .wake_consumers = parked}));
     meet(world.progress(), 2);
     pin_to_core(producer_core);
     send_at_rate(static_cast<double>(rate_hz), count,
