@@ -43,7 +43,7 @@ def machine():
         "cores": os.cpu_count(),
         "caches": caches(),
         "memory_gib": round(int(memory.group(1)) / 2**20, 1) if memory else 0,
-        "kernel": os.uname().release,
+        "kernel": os.uname().release.split("-")[0],
         "clocksource": read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "load_at_start": os.getloadavg()[0],
     }

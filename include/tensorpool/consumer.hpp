@@ -118,7 +118,7 @@ struct ConsumerStats {
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
   ProgressStats progress{};
   // From a frame's time stamp, where that is of CLOCK_MONOTONIC, until it is handed over; of about a hundred frames a
-  // second. The mean is sum / samples.
+  // second, in invoker mode of the first frame after each do_work and until that began. The mean is sum / samples.
   std::uint64_t latency_samples = 0;
   std::uint64_t latency_sum_ns = 0;
   std::uint64_t remaps = 0;

@@ -127,9 +127,12 @@ int ConsumerAttachment::each_cycle(Nanos now) {
   if (const auto early = std::exchange(early_announce_, std::nullopt)) on_epoch_announced(*early, now);
   if (std::exchange(own_granted_, false)) subscribe_own_streams();
   const int work = follow_own_stream() + follow_own_control();
-  if (now >= next_latency_sample_) {
+  // A host loop fetches the clock once per turn; this turn's time serves the frames that it polls.
+  if (context().options.invoker) {
+    core_->ask_latency(now);
+  } else if (now >= next_latency_sample_) {
     next_latency_sample_ = now + latency_sample_interval_ns;
-    core_->ask_latency();
+    core_->ask_latency(ConsumerCore::by_the_clock);
   }
   if (now < next_hello_) return work;
   const Nanos wished = core_->options().hello_interval_ns;

@@ -327,7 +327,9 @@ bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
   }
   current_->pending.pop();
   note_missed(frame);
-  if (latency_asked_.load(std::memory_order_relaxed)) sample_latency(stated, slot);
+  if (const Nanos asked = latency_asked_.load(std::memory_order_relaxed); asked != 0) {
+    sample_latency(asked, stated, slot);
+  }
   in_callback_ = true;
   const bool whole =
       FrameAccess::lend(*current_->regions, frame, slot, [&](const Frame& lent) { call(context, lent); });
@@ -341,11 +343,11 @@ bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
   return true;
 }
 
-void ConsumerCore::sample_latency(Nanos stated, const shm::SlotView& slot) noexcept {
-  latency_asked_.store(false, std::memory_order_relaxed);
+void ConsumerCore::sample_latency(Nanos asked, Nanos stated, const shm::SlotView& slot) noexcept {
+  latency_asked_.store(0, std::memory_order_relaxed);
   const Nanos time = stated != 0 ? stated : static_cast<Nanos>(slot.fields.timestamp_ns);
   if (time <= 0) return;
-  const Nanos latency = monotonic_now() - time;
+  const Nanos latency = (asked == by_the_clock ? monotonic_now() : asked) - time;
   if (latency < 0 || latency > longest_latency_ns) return;
   latency_samples_.add();
   latency_sum_.add(static_cast<std::uint64_t>(latency));

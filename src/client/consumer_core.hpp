@@ -83,8 +83,10 @@ class ConsumerCore {
   [[nodiscard]] bool reads_newest() const noexcept { return reading_.load(std::memory_order_acquire) == offers_; }
   void set_terms(const ConsumerTerms& terms);
   void count_refused_config() noexcept { configs_refused_.add(); }
-  // The next frame that is delivered has its latency taken. A clock read for each frame would cost what reading costs.
-  void ask_latency() noexcept { latency_asked_.store(true, std::memory_order_relaxed); }
+  // The next frame that is delivered has its latency taken, at `now` or by the clock. A clock read for each frame would
+  // cost what reading costs.
+  static constexpr Nanos by_the_clock = -1;
+  void ask_latency(Nanos now) noexcept { latency_asked_.store(now, std::memory_order_relaxed); }
   void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -122,14 +124,14 @@ class ConsumerCore {
   void note_missed(const PendingFrame& frame) noexcept;
   [[nodiscard]] LossCause cause_of_holes(const ConsumerSession& session) const noexcept;
   bool deliver_front(Handler call, void* context) noexcept;
-  void sample_latency(Nanos stated, const shm::SlotView& slot) noexcept;
+  void sample_latency(Nanos asked, Nanos stated, const shm::SlotView& slot) noexcept;
   [[nodiscard]] std::uint64_t skip_threshold(const ConsumerSession& session) const noexcept;
 
   const ConsumerOptions options_;
   std::atomic<bool> attached_{false};
   std::atomic<bool> closed_{false};
   std::atomic<bool> use_shm_{true};
-  std::atomic<bool> latency_asked_{false};
+  std::atomic<Nanos> latency_asked_{0};    // 0 = not asked
   std::atomic<std::uint32_t> rate_hz_{0};  // the limit in force; 0 = none
   std::atomic<std::uint64_t> reading_{0};  // the number of the current session
   mutable std::mutex terms_mutex_;
