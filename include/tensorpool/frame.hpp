@@ -71,8 +71,10 @@ class Frame {
   // The producer's time stamp: the descriptor's, else the slot's. Nanoseconds in the producer's clock domain.
   [[nodiscard]] Nanos timestamp_ns() const noexcept { return timestamp_ns_; }
   [[nodiscard]] std::uint32_t meta_version() const noexcept { return meta_version_; }
-  [[nodiscard]] std::optional<std::uint64_t> trace_id() const noexcept { return trace_id_; }
-  [[nodiscard]] const TensorLayout& layout() const noexcept { return layout_; }
+  [[nodiscard]] std::optional<std::uint64_t> trace_id() const noexcept {
+    return trace_id_ != 0 ? std::optional(trace_id_) : std::nullopt;
+  }
+  [[nodiscard]] const TensorLayout& layout() const noexcept { return *layout_; }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return payload_.size(); }
 
   // Copies the payload into `out` and validates. Returns the bytes copied (= size_bytes()).
@@ -83,7 +85,7 @@ class Frame {
   // REQUIRES: f has no effect that must not be repeated or undone when the frame turns out to be lost.
   template <class T, class F>
   [[nodiscard]] auto read(F&& f) const -> Expected<std::invoke_result_t<F, TensorView<const T>>, FrameLoss> {
-    return detail::read_elements<T>(payload_, layout_, std::forward<F>(f), [this] { return accept_if_valid(); });
+    return detail::read_elements<T>(payload_, *layout_, std::forward<F>(f), [this] { return accept_if_valid(); });
   }
 
   // Live memory. Nothing computed from it may be trusted before still_valid() has said yes after the last use.
@@ -100,11 +102,11 @@ class Frame {
 
   const std::uint64_t* commit_word_ = nullptr;
   std::span<const std::byte> payload_;
-  TensorLayout layout_;
+  const TensorLayout* layout_ = nullptr;  // the consumer's
   std::uint64_t epoch_ = 0;
   std::uint64_t seq_ = 0;
   Nanos timestamp_ns_ = 0;
-  std::optional<std::uint64_t> trace_id_;
+  std::uint64_t trace_id_ = 0;  // 0 = none
   std::uint32_t stream_id_ = 0;
   std::uint32_t meta_version_ = 0;
   std::uint8_t copy_mode_ = 0;

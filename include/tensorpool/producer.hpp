@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensorpool/metadata.hpp"
@@ -103,9 +104,19 @@ class ProducerCore;
 // descriptors of later sequences.
 class SlotClaim {
  public:
-  SlotClaim(SlotClaim&&) noexcept;
-  SlotClaim& operator=(SlotClaim&&) noexcept;
-  ~SlotClaim();
+  SlotClaim(SlotClaim&& other) noexcept
+      : core_(other.core_),
+        session_(std::exchange(other.session_, nullptr)),
+        payload_(std::exchange(other.payload_, {})),
+        seq_(other.seq_),
+        epoch_(other.epoch_),
+        pool_(other.pool_),
+        pool_id_(other.pool_id_),
+        described_(other.described_) {}
+  SlotClaim& operator=(SlotClaim&& other) noexcept;
+  ~SlotClaim() {
+    if (session_ != nullptr) abandon();
+  }
 
   // The whole slot: stable address, 64-byte aligned, at least as long as what was asked for.
   [[nodiscard]] std::span<std::byte> payload() const noexcept { return payload_; }
@@ -126,15 +137,18 @@ class SlotClaim {
  private:
   friend class Producer;
   friend class detail::ProducerCore;
-  SlotClaim() = default;
+  SlotClaim(detail::ProducerCore* core, void* session, std::span<std::byte> payload, std::uint64_t seq,
+            std::uint64_t epoch, int pool, std::uint16_t pool_id) noexcept
+      : core_(core), session_(session), payload_(payload), seq_(seq), epoch_(epoch), pool_(pool), pool_id_(pool_id) {}
+  void abandon() noexcept;
 
-  std::shared_ptr<detail::ProducerCore> core_;  // keeps the mapping alive for a device that still writes into it
-  void* session_ = nullptr;                     // the core's, for the epoch that was claimed from
+  detail::ProducerCore* core_;  // lives, with its mapping, until its last claim is done
+  void* session_;               // the core's, for the epoch that was claimed from; null once the claim is done
   std::span<std::byte> payload_;
-  std::uint64_t seq_ = 0;
-  std::uint64_t epoch_ = 0;
-  int pool_ = -1;  // index of the pool, smallest first
-  std::uint16_t pool_id_ = 0;
+  std::uint64_t seq_;
+  std::uint64_t epoch_;
+  int pool_;  // index of the pool, smallest first
+  std::uint16_t pool_id_;
   bool described_ = false;  // made with a layout
 };
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "protocol/messages.hpp"
+#include "tensorpool/producer.hpp"
 
 namespace tensorpool::detail {
 
@@ -37,9 +37,16 @@ class ClaimLedger {
     return next_++;
   }
 
-  // REQUIRES for both: open() returned `seq`, and it was not settled since.
-  void ready(std::uint64_t seq, const protocol::FrameDescriptor& descriptor) noexcept {
-    at(seq) = {State::ready, descriptor};
+  // Settles `seq` if no other sequence is open or waits: its frame may be sent at once. False: nothing happened.
+  // REQUIRES, as the next two: open() returned `seq`, and it was not settled since.
+  [[nodiscard]] bool complete_alone(std::uint64_t seq) noexcept {
+    if (oldest_ != seq || next_ != seq + 1) return false;
+    oldest_ = next_;
+    --open_;
+    return true;
+  }
+  void ready(std::uint64_t seq, const FrameInfo& info) noexcept {
+    at(seq) = {State::ready, info};
     --open_;
   }
   void abandon(std::uint64_t seq) noexcept {
@@ -47,13 +54,13 @@ class ClaimLedger {
     --open_;
   }
 
-  // Calls send(descriptor) for every ready frame that no open claim holds back, in sequence order.
+  // Calls send(seq, info) for every ready frame that no open claim holds back, in sequence order.
   template <class Send>
   void flush(Send&& send) noexcept {
     for (; oldest_ != next_; ++oldest_) {
       const Entry& entry = at(oldest_);
       if (entry.state == State::open) return;
-      if (entry.state == State::ready) send(entry.descriptor);
+      if (entry.state == State::ready) send(oldest_, entry.info);
     }
   }
   // Frames that are ready and held back.
@@ -67,15 +74,15 @@ class ClaimLedger {
   enum class State : std::uint8_t { open, ready, abandoned };
   struct Entry {
     State state = State::abandoned;
-    protocol::FrameDescriptor descriptor;
+    FrameInfo info;
   };
   Entry& at(std::uint64_t seq) noexcept { return entries_[seq & mask_]; }
 
+  std::uint64_t next_ = 0;  // the first sequence of an epoch is 0
   std::uint64_t mask_;
+  std::uint64_t oldest_ = 0;
   std::uint32_t max_span_;
   std::uint32_t open_ = 0;
-  std::uint64_t oldest_ = 0;
-  std::uint64_t next_ = 0;  // the first sequence of an epoch is 0
   std::unique_ptr<Entry[]> entries_;
 };
 

@@ -6,7 +6,6 @@
 
 #include "client/frame_access.hpp"
 #include "client/partial_frame_access.hpp"
-#include "protocol/codec.hpp"
 
 namespace tensorpool::detail {
 namespace {
@@ -87,7 +86,8 @@ ConsumerTerms ConsumerCore::terms() const {
 
 int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
   if (in_callback_) return 0;
-  pick_up();
+  if (sessions.has_offer()) [[unlikely]]
+    pick_up();
   if (current_ == nullptr) return 0;
   selection_.gate.set_rate(rate_hz_.load(std::memory_order_relaxed));
   drain();
@@ -105,7 +105,8 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
       give_up_front(LossCause::unmapped);
       continue;
     }
-    skip_ahead();
+    if (lags()) [[unlikely]]
+      skip_to_newest();
     if (deliver_front(call, context)) ++calls;
     // The callback took its time: know how far the stream has come before another payload is touched.
     if (calls < limit && !current_->pending.empty() && may_lag()) drain();
@@ -136,7 +137,7 @@ bool ConsumerCore::wait(Nanos timeout) noexcept {
 // Whether a poll would deliver, book or change over.
 bool ConsumerCore::has_work() noexcept {
   if (current_ == nullptr) return false;
-  drain();
+  drain_and_follow();
   return !current_->pending.empty() || can_switch();
 }
 
@@ -161,7 +162,48 @@ int ConsumerCore::poll_progress(ProgressHandler call, void* context, int limit) 
 
 // --- Descriptors ---
 
-void ConsumerCore::drain() noexcept {
+// spec: behaviour, Consumer: stream id is mine, mapped, epoch equal; else drop and count, never unmap on a descriptor.
+// Returns the session that it was queued in, if it was.
+[[gnu::always_inline]] inline ConsumerSession* ConsumerCore::on_descriptor(
+    const protocol::DescriptorFields& descriptor) noexcept {
+  // Several streams share a descriptor stream.
+  if (descriptor.stream_id != current_->regions->stream_id()) return nullptr;
+  ConsumerSession* const session = session_of(descriptor.epoch);
+  if (session == nullptr) [[unlikely]] {
+    ledger_.wrong_epoch();
+    return nullptr;
+  }
+  if (const auto verdict = session->pending.judge(descriptor.seq); verdict != PendingFrames::Verdict::news)
+      [[unlikely]] {
+    if (verdict == PendingFrames::Verdict::implausible) {
+      ledger_.malformed();
+    } else {
+      session->pending.complete(descriptor);
+    }
+    return nullptr;
+  }
+  if (session->pending.full()) [[unlikely]] {
+    // More than a ring behind. The next epoch's books are not open yet, so there its oldest just was not its first.
+    if (session == current_) {
+      give_up_front(LossCause::skipped);
+    } else {
+      session->pending.pop();
+    }
+  }
+  session->pending.on_descriptor(descriptor);
+  session->fell_out = false;
+  return session;
+}
+
+// The usual case first: no image came or went, and no session waits.
+inline void ConsumerCore::drain() noexcept {
+  if (next_ != nullptr || current_->subscription->images_joined() != images_joined_) [[unlikely]] {
+    return drain_and_follow();
+  }
+  drain(*current_->subscription);
+}
+
+void ConsumerCore::drain_and_follow() noexcept {
   const bool back = came_back();
   const bool look_first = options_.start == StartAt::oldest;
   // Before the descriptors: what comes with one of them was not missed.
@@ -181,12 +223,12 @@ void ConsumerCore::drain_next() noexcept {
 // The producer sends each descriptor on the shared stream first. So what the shared stream has brought after the first
 // one came on ours is all that was before it, and from there on ours suffices: nothing is missed, and nothing twice.
 void ConsumerCore::prove(ConsumerSession& own) noexcept {
-  std::optional<protocol::FrameDescriptor> first;
+  std::optional<protocol::DescriptorFields> first;
   std::int32_t carrier = 0;
   const auto on_fragment = [&](std::span<const std::byte> bytes) {
-    const auto descriptor = protocol::decode<protocol::FrameDescriptor>(bytes);
-    if (!descriptor) return ledger_.malformed();
-    first = *descriptor;
+    protocol::DescriptorFields descriptor;
+    if (!protocol::read_descriptor(bytes, descriptor)) return ledger_.malformed();
+    first = descriptor;
     carrier = own.subscription->fragment_session_id();
   };
   for (int taken = 0; taken < drain_limit && own.subscription->poll(on_fragment, 1) == 1; ++taken) {
@@ -202,62 +244,22 @@ void ConsumerCore::prove(ConsumerSession& own) noexcept {
 
 void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
   const auto on_fragment = [this, &subscription](std::span<const std::byte> bytes) {
-    const auto descriptor = protocol::decode<protocol::FrameDescriptor>(bytes);
-    if (!descriptor) return ledger_.malformed();
-    ConsumerSession* const session = on_descriptor(*descriptor);
-    if (session != nullptr && !session->carrier) session->carrier = subscription.fragment_session_id();
+    protocol::DescriptorFields descriptor;
+    if (!protocol::read_descriptor(bytes, descriptor)) return ledger_.malformed();
+    ConsumerSession* const session = on_descriptor(descriptor);
+    if (session != nullptr && !session->carrier) [[unlikely]]
+      session->carrier = subscription.fragment_session_id();
   };
   for (int taken = 0; taken < drain_limit; taken += drain_batch) {
     if (subscription.poll(on_fragment, drain_batch) < drain_batch) return;
   }
 }
 
-ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
-  if (epoch == current_->regions->epoch()) return current_;
-  for (ConsumerSession* const session : {replaced_, next_}) {
-    if (session != nullptr && epoch == session->regions->epoch()) return session;
-  }
-  return nullptr;
-}
-
-// spec: behaviour, Consumer: stream id is mine, mapped, epoch equal; else drop and count, never unmap on a descriptor.
-// Returns the session that it was queued in, if it was.
-ConsumerSession* ConsumerCore::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
-  if (descriptor.stream_id != current_->regions->stream_id())
-    return nullptr;  // several streams share a descriptor stream
-  ConsumerSession* const session = session_of(descriptor.epoch);
-  if (session == nullptr) {
-    ledger_.wrong_epoch();
-    return nullptr;
-  }
-  switch (session->pending.judge(descriptor.seq)) {
-    case PendingFrames::Verdict::implausible:
-      ledger_.malformed();
-      return nullptr;
-    case PendingFrames::Verdict::repeated:
-      session->pending.complete(descriptor);
-      return nullptr;
-    case PendingFrames::Verdict::news:
-      break;
-  }
-  if (session->pending.full()) {
-    // More than a ring behind. The next epoch's books are not open yet, so there its oldest just was not its first.
-    if (session == current_) {
-      give_up_front(LossCause::skipped);
-    } else {
-      session->pending.pop();
-    }
-  }
-  session->pending.on_descriptor(descriptor);
-  session->fell_out = false;
-  return session;
-}
-
 // --- Frames ---
 
-std::uint64_t ConsumerCore::skip_threshold(const ConsumerSession& session) const noexcept {
+std::uint64_t ConsumerCore::skip_threshold(const shm::RegionSet& regions) const noexcept {
   if (options_.latest_only) return 0;
-  std::uint64_t threshold = options_.skip_threshold != 0 ? options_.skip_threshold : session.regions->nslots() / 2;
+  std::uint64_t threshold = options_.skip_threshold != 0 ? options_.skip_threshold : regions.nslots() / 2;
   if (options_.max_outstanding_seq_gap != 0)
     threshold = std::min<std::uint64_t>(threshold, options_.max_outstanding_seq_gap);
   return threshold;
@@ -265,19 +267,22 @@ std::uint64_t ConsumerCore::skip_threshold(const ConsumerSession& session) const
 
 // A reader that takes every frame in turn under overload always holds the one that is about to be overwritten; beyond
 // the threshold only the newest is worth reading (measured: 2 % valid frames against 100 %).
-void ConsumerCore::skip_ahead() noexcept {
-  const std::uint64_t newest = current_->pending.back().seq;
+inline bool ConsumerCore::lags() const noexcept {
   const PendingFrame& front = current_->pending.front();
-  std::uint64_t threshold = skip_threshold(*current_);
+  std::uint64_t threshold = current_->skip_threshold;
   // Where we began with the oldest, the lag is our own choice; what was published since must not undo it.
   if (front.found) threshold += std::min<std::uint64_t>(threshold, current_->regions->nslots() / 4);
-  if (newest - front.seq <= threshold) return;
+  return current_->pending.back().seq - front.seq > threshold;
+}
+
+void ConsumerCore::skip_to_newest() noexcept {
+  const std::uint64_t newest = current_->pending.back().seq;
   while (current_->pending.front().seq != newest) give_up_front(LossCause::skipped);
 }
 
 // Whether the ring has come so far that frames will be skipped; a look at one word costs less than one for descriptors.
-bool ConsumerCore::may_lag() const noexcept {
-  const std::uint64_t threshold = skip_threshold(*current_);
+inline bool ConsumerCore::may_lag() const noexcept {
+  const std::uint64_t threshold = current_->skip_threshold;
   if (threshold + 1 >= current_->regions->nslots()) return true;
   const std::uint64_t too_far = current_->pending.front().seq + threshold + 1;
   return protocol::seq_of(current_->reader.commit_word_value(too_far)) >= too_far;
@@ -290,7 +295,9 @@ void ConsumerCore::give_up_front(LossCause cause) noexcept {
   current_->pending.pop();
 }
 
-void ConsumerCore::note_missed(const PendingFrame& frame) noexcept {
+inline void ConsumerCore::note_missed(const PendingFrame& frame) noexcept {
+  if ((frame.gaps_before | frame.abandoned_before) == 0) [[likely]]
+    return;
   const LossCause cause = frame.found ? LossCause::gap : cause_of_holes(*current_);
   ledger_.missed_before(frame.seq, frame.gaps_before, frame.abandoned_before, cause);
 }
@@ -302,43 +309,45 @@ LossCause ConsumerCore::cause_of_holes(const ConsumerSession& session) const noe
 }
 
 // True if the callback ran.
-bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
-  const PendingFrame frame = current_->pending.front();
-  if (selection_.decimates(frame.seq)) {
+inline bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
+  // It stays as it is until something is queued, which is not while its callback runs.
+  const PendingFrame& frame = current_->pending.front();
+  const std::uint64_t seq = frame.seq;
+  if (selection_.decimates(seq)) {
     give_up_front(LossCause::decimated);
     return false;
   }
-  const auto too_soon = [this](Nanos time) { return selection_.gate.limits() && !selection_.gate.opens_at(time); };
-  const auto stated = static_cast<Nanos>(frame.timestamp_ns.value_or(0));
-  if (stated != 0 && too_soon(stated)) {
+  const bool paced = selection_.gate.limits();
+  const Nanos stated = frame.has_timestamp() ? static_cast<Nanos>(frame.timestamp_ns) : 0;
+  if (paced && stated != 0 && !selection_.gate.opens_at(stated)) {
     give_up_front(LossCause::rate_limited);
     return false;
   }
   shm::SlotView slot;
-  const shm::SlotFault fault = current_->reader.open(frame.seq, slot);
-  if (fault != shm::SlotFault::none) {
+  const shm::SlotFault fault = current_->reader.open(seq, slot);
+  if (fault != shm::SlotFault::none) [[unlikely]] {
     give_up_front(cause_of(fault));
     return false;
   }
-  const Nanos time = selection_.gate.limits() ? time_of(stated, slot) : 0;
-  if (stated == 0 && too_soon(time)) {
+  const Nanos time = paced ? time_of(stated, slot) : 0;
+  if (paced && stated == 0 && !selection_.gate.opens_at(time)) {
     give_up_front(LossCause::rate_limited);
     return false;
   }
   current_->pending.pop();
   note_missed(frame);
-  if (const Nanos asked = latency_asked_.load(std::memory_order_relaxed); asked != 0) {
+  if (const Nanos asked = latency_asked_.load(std::memory_order_relaxed); asked != 0) [[unlikely]] {
     sample_latency(asked, stated, slot);
   }
   in_callback_ = true;
   const bool whole =
       FrameAccess::lend(*current_->regions, frame, slot, [&](const Frame& lent) { call(context, lent); });
   in_callback_ = false;
-  if (whole) {
-    ledger_.delivered(frame.seq, slot.payload.size());
-    selection_.delivered(frame.seq, time);
+  if (whole) [[likely]] {
+    ledger_.delivered(seq, slot.payload.size());
+    selection_.delivered(seq, time);
   } else {
-    ledger_.lost(frame.seq, LossCause::late);
+    ledger_.lost(seq, LossCause::late);
   }
   return true;
 }

@@ -50,6 +50,7 @@ struct ConsumerSession {
   std::uint64_t number = 0;  // of the offer
   shm::SlotReader reader;
   PendingFrames pending;
+  std::uint64_t skip_threshold = 0;  // frames behind the newest from which on it alone is read; set when it is offered
   std::uint64_t begins_at;  // what was published since this was mapped; from there on it must not pass by uncounted
   std::optional<std::int32_t> carrier;  // the publication that brings this epoch's descriptors, once one came
   bool fell_out = false;                // its image was lost, and nothing has come since
@@ -106,26 +107,28 @@ class ConsumerCore {
   void close_books(const ConsumerSession& ended) noexcept;
   void pass_by(ConsumerSession& ended, ConsumerSession& successor) noexcept;
   void drain() noexcept;
+  void drain_and_follow() noexcept;
   void drain(transport::Subscription& subscription) noexcept;
   void drain_next() noexcept;
   void prove(ConsumerSession& own) noexcept;
   [[nodiscard]] bool can_switch() const noexcept;
   [[nodiscard]] ConsumerSession* session_of(std::uint64_t epoch) const noexcept;
-  ConsumerSession* on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
+  ConsumerSession* on_descriptor(const protocol::DescriptorFields& descriptor) noexcept;
   [[nodiscard]] bool came_back() noexcept;
   void note_images() noexcept;
   void resynchronise(const std::optional<shm::CommittedRange>& committed) noexcept;
   void find_start(ConsumerSession& session) noexcept;
   void find_missed(ConsumerSession& session, std::uint64_t newest) noexcept;
   void queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
-  void skip_ahead() noexcept;
+  [[nodiscard]] bool lags() const noexcept;
+  void skip_to_newest() noexcept;
   [[nodiscard]] bool may_lag() const noexcept;
   void give_up_front(LossCause cause) noexcept;
   void note_missed(const PendingFrame& frame) noexcept;
   [[nodiscard]] LossCause cause_of_holes(const ConsumerSession& session) const noexcept;
   bool deliver_front(Handler call, void* context) noexcept;
   void sample_latency(Nanos asked, Nanos stated, const shm::SlotView& slot) noexcept;
-  [[nodiscard]] std::uint64_t skip_threshold(const ConsumerSession& session) const noexcept;
+  [[nodiscard]] std::uint64_t skip_threshold(const shm::RegionSet& regions) const noexcept;
 
   const ConsumerOptions options_;
   std::atomic<bool> attached_{false};
@@ -156,5 +159,13 @@ class ConsumerCore {
   std::uint64_t images_joined_ = 0;
   std::uint64_t images_lost_ = 0;
 };
+
+inline ConsumerSession* ConsumerCore::session_of(std::uint64_t epoch) const noexcept {
+  if (epoch == current_->regions->epoch()) return current_;
+  for (ConsumerSession* const session : {replaced_, next_}) {
+    if (session != nullptr && epoch == session->regions->epoch()) return session;
+  }
+  return nullptr;
+}
 
 }  // namespace tensorpool::detail

@@ -11,6 +11,7 @@ namespace tensorpool::detail {
 
 void ConsumerCore::offer(std::unique_ptr<ConsumerSession> session) {
   session->number = ++offers_;
+  session->skip_threshold = skip_threshold(*session->regions);
   const std::uint64_t epoch = session->regions->epoch();
   const auto untaken = sessions.offer(nullptr);
   if (untaken && untaken->regions->epoch() == epoch) {
@@ -39,7 +40,7 @@ void ConsumerCore::pick_up() noexcept {
   const bool new_epoch = session_of(taken->regions->epoch()) == taken;
   if (options_.start == StartAt::oldest && new_epoch) find_start(*taken);
   if (replaced_ == nullptr) return;
-  drain();  // what is waiting for it belongs into its books
+  drain_and_follow();  // what is waiting for it belongs into its books
   pass_by(*replaced_, *taken);
   sessions.retire(std::exchange(replaced_, nullptr));
 }
@@ -74,7 +75,7 @@ void ConsumerCore::switch_over() noexcept {
     if (same_epoch || !current_->pending.started()) resynchronise(committed);
   };
   if (look_first) look();
-  drain();
+  drain_and_follow();
   if (!look_first) look();
 }
 
@@ -139,7 +140,7 @@ void ConsumerCore::find_missed(ConsumerSession& session, std::uint64_t newest) n
 
 // Every committed frame in [from, to] that leaves the skip threshold alone.
 void ConsumerCore::queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept {
-  const std::uint64_t lag = std::min({skip_threshold(session), to, std::uint64_t{session.regions->nslots()} - 1});
+  const std::uint64_t lag = std::min({session.skip_threshold, to, std::uint64_t{session.regions->nslots()} - 1});
   for (std::uint64_t seq = std::max(from, to - lag); seq <= to; ++seq) {
     if (session.reader.commit_word_value(seq) != protocol::committed_word(seq)) continue;
     if (session.pending.full()) return;

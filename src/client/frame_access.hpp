@@ -19,10 +19,10 @@ struct FrameAccess {
     frame.layout_ = slot.layout;
     frame.epoch_ = regions.epoch();
     frame.seq_ = pending.seq;
-    frame.timestamp_ns_ = static_cast<Nanos>(pending.timestamp_ns.value_or(slot.fields.timestamp_ns));
+    frame.timestamp_ns_ = static_cast<Nanos>(pending.has_timestamp() ? pending.timestamp_ns : slot.fields.timestamp_ns);
     frame.trace_id_ = pending.trace_id;
     frame.stream_id_ = regions.stream_id();
-    frame.meta_version_ = pending.meta_version.value_or(slot.fields.meta_version);
+    frame.meta_version_ = pending.has_meta_version() ? pending.meta_version : slot.fields.meta_version;
     frame.copy_mode_ = static_cast<std::uint8_t>(slot.copy_mode);
     use(static_cast<const Frame&>(frame));
     if (frame.verdict_ == Frame::Verdict::open) return frame.still_valid();

@@ -1,9 +1,9 @@
 #include "client/own_streams.hpp"
 
-#include "protocol/codec.hpp"
-#include "protocol/constants.hpp"
+#include <cstring>
 
 namespace tensorpool::detail {
+
 void OwnStreams::continue_from(const OwnStreams& before) noexcept {
   for (Stream& stream : streams_) {
     for (const Stream& old : before.streams_) {
@@ -12,13 +12,12 @@ void OwnStreams::continue_from(const OwnStreams& before) noexcept {
   }
 }
 
-std::uint32_t OwnStreams::send(const protocol::FrameDescriptor& descriptor) noexcept {
+std::uint32_t OwnStreams::send(const protocol::DescriptorBytes& descriptor, Nanos time) noexcept {
   std::uint32_t full = 0;
-  const auto time = static_cast<Nanos>(descriptor.timestamp_ns.value_or(0));
-  const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(descriptor, out)); };
+  const auto fill = [&](std::span<std::byte> out) { std::memcpy(out.data(), descriptor.data(), descriptor.size()); };
   for (Stream& stream : streams_) {
     if (!stream.gate.opens_at(time)) continue;
-    switch (stream.publication->try_claim(protocol::fixed_length<protocol::FrameDescriptor>, fill)) {
+    switch (stream.publication->try_claim(descriptor.size(), fill)) {
       case transport::OfferResult::ok:
         stream.gate.pass(time);
         break;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "client/rate_gate.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/descriptor_bytes.hpp"
 #include "transport/publication.hpp"
 
 namespace tensorpool::detail {
@@ -25,8 +25,8 @@ class OwnStreams {
   [[nodiscard]] bool empty() const noexcept { return streams_.empty(); }
   // What was there before: a consumer's budget goes with it.
   void continue_from(const OwnStreams& before) noexcept;
-  // To everybody whose limit lets it through; how many streams were full.
-  std::uint32_t send(const protocol::FrameDescriptor& descriptor) noexcept;
+  // The descriptor of a frame of `time`, to everybody whose limit lets it through; how many streams were full.
+  std::uint32_t send(const protocol::DescriptorBytes& descriptor, Nanos time) noexcept;
 
   OwnStreams* next_retired = nullptr;  // the handoff's
 

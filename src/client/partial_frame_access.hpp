@@ -13,7 +13,7 @@ struct PartialFrameAccess {
     PartialFrame frame;
     frame.commit_word_ = slot.commit_word;
     frame.filled_ = slot.payload.first(static_cast<std::size_t>(message.payload_bytes_filled));
-    frame.layout_ = slot.layout;
+    frame.layout_ = *slot.layout;
     frame.epoch_ = message.epoch;
     frame.seq_ = message.seq;
     frame.size_bytes_ = slot.payload.size();

@@ -3,16 +3,6 @@
 #include <algorithm>
 
 namespace tensorpool::detail {
-namespace {
-
-void tell(PendingFrame& frame, const protocol::FrameDescriptor& descriptor) noexcept {
-  frame.timestamp_ns = descriptor.timestamp_ns;
-  frame.meta_version = descriptor.meta_version;
-  frame.trace_id = descriptor.trace_id;
-}
-
-}  // namespace
-
 // nslots is a power of two (checked when it was mapped), and so is the capacity.
 PendingFrames::PendingFrames(const shm::RegionSet& regions)
     : reader_(regions),
@@ -20,22 +10,7 @@ PendingFrames::PendingFrames(const shm::RegionSet& regions)
       capacity_(std::max<std::uint64_t>(nslots_, 2)),
       entries_(std::make_unique<PendingFrame[]>(capacity_)) {}
 
-PendingFrames::Verdict PendingFrames::judge(std::uint64_t seq) const noexcept {
-  if (seq < expected_) return Verdict::repeated;
-  // A descriptor follows its commit, so its slot holds this sequence or a later one; also when it was given up.
-  const std::uint64_t in_slot = protocol::seq_of(reader_.commit_word_value(seq));
-  return in_slot < seq ? Verdict::implausible : Verdict::news;
-}
-
-void PendingFrames::on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept {
-  PendingFrame& frame = push(descriptor.seq);
-  classify_hole(frame, true);
-  tell(frame, descriptor);
-  expected_ = descriptor.seq + 1;
-  started_ = true;
-}
-
-void PendingFrames::complete(const protocol::FrameDescriptor& descriptor) noexcept {
+void PendingFrames::complete(const protocol::DescriptorFields& descriptor) noexcept {
   std::uint64_t low = head_;  // sequences ascend from head to tail
   for (std::uint64_t high = tail_; low < high;) {
     const std::uint64_t middle = low + (high - low) / 2;
@@ -55,14 +30,6 @@ void PendingFrames::on_found(std::uint64_t seq) noexcept {
   classify_hole(frame, false);
   expected_ = seq + 1;
   started_ = true;
-}
-
-PendingFrame& PendingFrames::push(std::uint64_t seq) noexcept {
-  PendingFrame& frame = entries_[tail_ & (capacity_ - 1)];
-  ++tail_;
-  frame = PendingFrame{};
-  frame.seq = seq;
-  return frame;
 }
 
 // Only what a lap has not yet overwritten can still be told from a lost descriptor. A claim that is merely open looks

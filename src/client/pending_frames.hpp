@@ -9,9 +9,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
-#include "protocol/messages.hpp"
+#include "protocol/descriptor_bytes.hpp"
 #include "shm/slot_reader.hpp"
 
 namespace tensorpool::detail {
@@ -20,10 +19,16 @@ struct PendingFrame {
   std::uint64_t seq = 0;
   std::uint64_t gaps_before = 0;
   std::uint64_t abandoned_before = 0;
+  // As its descriptor tells; null as long as none came.
+  std::uint64_t timestamp_ns = protocol::DescriptorFields::no_timestamp;
+  std::uint64_t trace_id = protocol::DescriptorFields::no_trace_id;
+  std::uint32_t meta_version = protocol::DescriptorFields::no_meta_version;
   bool found = false;  // in the ring, not announced
-  std::optional<std::uint64_t> timestamp_ns;
-  std::optional<std::uint32_t> meta_version;
-  std::optional<std::uint64_t> trace_id;
+
+  [[nodiscard]] bool has_timestamp() const noexcept { return timestamp_ns != protocol::DescriptorFields::no_timestamp; }
+  [[nodiscard]] bool has_meta_version() const noexcept {
+    return meta_version != protocol::DescriptorFields::no_meta_version;
+  }
 };
 
 // Sequences that no frame in the queue stands for.
@@ -42,9 +47,9 @@ class PendingFrames {
   // What a descriptor of this epoch for `seq` would be. implausible: the ring has not come that far.
   [[nodiscard]] Verdict judge(std::uint64_t seq) const noexcept;
   // REQUIRES: judge(descriptor.seq) says news; !full().
-  void on_descriptor(const protocol::FrameDescriptor& descriptor) noexcept;
+  void on_descriptor(const protocol::DescriptorFields& descriptor) noexcept;
   // A repeated descriptor: what only it says goes to its frame, if that was found in the ring and still waits.
-  void complete(const protocol::FrameDescriptor& descriptor) noexcept;
+  void complete(const protocol::DescriptorFields& descriptor) noexcept;
   // A frame that was found committed in the ring, ahead of, or without, its descriptor. What lies between is a gap.
   void on_found(std::uint64_t seq) noexcept;
 
@@ -76,6 +81,7 @@ class PendingFrames {
   void pop() noexcept { ++head_; }
 
  private:
+  static void tell(PendingFrame& frame, const protocol::DescriptorFields& descriptor) noexcept;
   // REQUIRES: !full().
   PendingFrame& push(std::uint64_t seq) noexcept;
   [[nodiscard]] PendingFrame& at(std::uint64_t position) noexcept { return entries_[position & (capacity_ - 1)]; }
@@ -90,5 +96,37 @@ class PendingFrames {
   std::uint64_t expected_ = 0;
   bool started_ = false;
 };
+
+// --- Each frame passes here, so these are for the compiler to see ---
+
+inline PendingFrames::Verdict PendingFrames::judge(std::uint64_t seq) const noexcept {
+  if (seq < expected_) return Verdict::repeated;
+  // A descriptor follows its commit, so its slot holds this sequence or a later one; also when it was given up.
+  const std::uint64_t in_slot = protocol::seq_of(reader_.commit_word_value(seq));
+  return in_slot < seq ? Verdict::implausible : Verdict::news;
+}
+
+inline void PendingFrames::tell(PendingFrame& frame, const protocol::DescriptorFields& descriptor) noexcept {
+  frame.timestamp_ns = descriptor.timestamp_ns;
+  frame.meta_version = descriptor.meta_version;
+  frame.trace_id = descriptor.trace_id;
+}
+
+inline PendingFrame& PendingFrames::push(std::uint64_t seq) noexcept {
+  PendingFrame& frame = entries_[tail_ & (capacity_ - 1)];
+  ++tail_;
+  frame = PendingFrame{};
+  frame.seq = seq;
+  return frame;
+}
+
+inline void PendingFrames::on_descriptor(const protocol::DescriptorFields& descriptor) noexcept {
+  PendingFrame& frame = push(descriptor.seq);
+  if (descriptor.seq != expected_) [[unlikely]]
+    classify_hole(frame, true);
+  tell(frame, descriptor);
+  expected_ = descriptor.seq + 1;
+  started_ = true;
+}
 
 }  // namespace tensorpool::detail

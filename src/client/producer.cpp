@@ -48,20 +48,10 @@ std::string_view to_string(ProgressStatus status) noexcept {
 
 // --- SlotClaim ---
 
-SlotClaim::SlotClaim(SlotClaim&& other) noexcept
-    : core_(std::move(other.core_)),
-      session_(std::exchange(other.session_, nullptr)),
-      payload_(std::exchange(other.payload_, {})),
-      seq_(other.seq_),
-      epoch_(other.epoch_),
-      pool_(other.pool_),
-      pool_id_(other.pool_id_),
-      described_(other.described_) {}
-
 SlotClaim& SlotClaim::operator=(SlotClaim&& other) noexcept {
   if (this == &other) return *this;
-  if (session_ != nullptr) core_->abandon(*this);
-  core_ = std::move(other.core_);
+  if (session_ != nullptr) abandon();
+  core_ = other.core_;
   session_ = std::exchange(other.session_, nullptr);
   payload_ = std::exchange(other.payload_, {});
   seq_ = other.seq_;
@@ -72,16 +62,15 @@ SlotClaim& SlotClaim::operator=(SlotClaim&& other) noexcept {
   return *this;
 }
 
-SlotClaim::~SlotClaim() {
-  if (session_ != nullptr) core_->abandon(*this);
-}
+void SlotClaim::abandon() noexcept { core_->abandon(*this); }
 
 ProgressStatus SlotClaim::progress(std::size_t bytes_filled) noexcept {
   return session_ == nullptr ? ProgressStatus::stale_claim : core_->tell_progress(*this, bytes_filled);
 }
 
 PublishStatus SlotClaim::commit(const TensorLayout& layout, const FrameInfo& info) && noexcept {
-  return std::move(*this).commit(layout, layout.extent_bytes(), info);
+  if (session_ == nullptr) return PublishStatus::stale_claim;
+  return core_->commit(*this, layout, std::nullopt, info);
 }
 
 PublishStatus SlotClaim::commit(const TensorLayout& layout, std::size_t payload_bytes,

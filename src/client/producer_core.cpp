@@ -3,20 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "protocol/codec.hpp"
-#include "protocol/constants.hpp"
-
 namespace tensorpool::detail {
 namespace {
 
 constexpr std::uint64_t none_open = ~std::uint64_t{0};
-
-// With the time and the version of the metadata, where the application did not give them.
-FrameInfo complete(FrameInfo info, const MetadataBook& metadata) noexcept {
-  if (info.timestamp_ns == 0) info.timestamp_ns = monotonic_now();
-  if (info.meta_version == 0) info.meta_version = metadata.version();
-  return info;
-}
 
 }  // namespace
 
@@ -35,6 +25,7 @@ void ProducerCore::close() noexcept {
   if (ProducerSession* const untaken = sessions.take()) sessions.retire(untaken);
   if (current_ != nullptr) supersede(std::exchange(current_, nullptr));
   progress.close();
+  if (claims_out_ != 0) kept_by_claims_ = shared_from_this();
   if (OwnStreams* const untaken = own_streams.take()) own_streams.retire(untaken);
   if (own_ != nullptr) own_streams.retire(std::exchange(own_, nullptr));
   closed_.store(true, std::memory_order_release);
@@ -72,12 +63,14 @@ void ProducerCore::pick_up() noexcept {
   note_progress(*current_);
 }
 
-bool ProducerCore::pick_up_attached() noexcept {
+[[gnu::always_inline]] inline bool ProducerCore::pick_up_attached() noexcept {
   // In this order: the conductor offers a session before it says "attached", so whoever reads that finds the session
   // too.
   const bool attached = attached_.load(std::memory_order_acquire);
-  if (sessions.has_offer() || own_streams.has_offer()) pick_up();
-  return attached && current_ != nullptr;
+  if (sessions.has_offer() || own_streams.has_offer()) [[unlikely]] {
+    pick_up();
+  }
+  return attached;
 }
 
 void ProducerCore::supersede(ProducerSession* session) noexcept {
@@ -87,90 +80,124 @@ void ProducerCore::supersede(ProducerSession* session) noexcept {
   if (session->claims.open_claims() == 0) sessions.retire(session);
 }
 
-// --- Publishing ---
+// --- Publishing: what is inlined here is passed by each frame, and calls would cost more than what they do ---
 
-ProducerCore::Place ProducerCore::place(std::size_t bytes) noexcept {
-  if (!pick_up_attached()) {
+inline void ProducerCore::note_progress(const ProducerSession& session) noexcept {
+  next_seq_.set(session.claims.next_seq());
+  open_claims_.set(session.claims.open_claims());
+  oldest_open_.set(session.claims.open_claims() == 0 ? none_open : session.claims.oldest_open());
+}
+
+[[gnu::always_inline]] inline ProducerCore::Stamp ProducerCore::stamp_of(const FrameInfo& info) const noexcept {
+  return {info.timestamp_ns != 0 ? info.timestamp_ns : monotonic_now(),
+          info.meta_version != 0 ? info.meta_version : metadata.version()};
+}
+
+[[gnu::always_inline]] inline shm::SlotMeta ProducerCore::meta_of(const TensorLayout& layout, std::size_t bytes,
+                                                                  const Stamp& stamp) const noexcept {
+  return {static_cast<std::uint32_t>(bytes), stamp.timestamp_ns, stamp.meta_version, &layout, layouts_.id()};
+}
+
+[[gnu::always_inline]] inline ProducerCore::Place ProducerCore::place(std::size_t bytes) noexcept {
+  if (!pick_up_attached()) [[unlikely]] {
     not_attached_.add();
     return {PublishStatus::not_attached, -1};
   }
   const int pool = current_->writer.pool_for(bytes);
-  if (pool < 0) {
+  if (pool < 0) [[unlikely]] {
     too_large_.add();
     return {PublishStatus::too_large, -1};
-  }
-  if (!current_->claims.has_room()) {
-    claims_refused_.add();
-    return {PublishStatus::claims_exhausted, -1};
   }
   return {PublishStatus::ok, pool};
 }
 
+// Behind claims that are open: true if one more sequence would come too close to the oldest.
+inline bool ProducerCore::is_crowded() noexcept {
+  if (current_->claims.has_room()) return false;
+  claims_refused_.add();
+  return true;
+}
+
 PublishStatus ProducerCore::publish(const TensorLayout& layout, std::span<const std::byte> payload,
                                     const FrameInfo& info) noexcept {
-  if (layouts_.check(layout, payload.size()) != LayoutFault::none) {
+  if (layouts_.check(layout, payload.size()) != LayoutFault::none) [[unlikely]] {
     invalid_layout_.add();
     return PublishStatus::invalid_layout;
   }
   const Place at = place(payload.size());
-  if (at.status != PublishStatus::ok) return at.status;
+  if (at.status != PublishStatus::ok) [[unlikely]]
+    return at.status;
   ProducerSession& session = *current_;
-  const bool nothing_open = session.claims.idle();
-  const std::uint64_t seq = nothing_open ? session.claims.pass() : session.claims.open();
-  const std::span<std::byte> slot = session.writer.begin(seq, at.pool, shm::FilledBy::copy_in);
-  session.writer.copy_in(at.pool, slot, payload);
-  const FrameInfo stamped = complete(info, metadata);
-  session.writer.commit(seq, at.pool, meta_of(layout, payload.size(), stamped), shm::FilledBy::copy_in);
-  published_.add();
-  payload_bytes_.add(payload.size());
-  const protocol::FrameDescriptor descriptor = describe(seq, stamped);
-  PublishStatus status = PublishStatus::ok;
-  if (nothing_open) {
-    status = send(descriptor);
-  } else {
-    session.claims.ready(seq, descriptor);
-    status = flush(seq);
+  if (session.claims.idle()) [[likely]] {
+    const std::uint64_t seq = session.claims.pass();
+    const Stamp stamp = fill(session, seq, at.pool, layout, payload, info);
+    next_seq_.set(seq + 1);
+    return send(session, seq, stamp, info.trace_id);
   }
+  if (is_crowded()) return PublishStatus::claims_exhausted;
+  const std::uint64_t seq = session.claims.open();
+  const Stamp stamp = fill(session, seq, at.pool, layout, payload, info);
+  session.claims.ready(seq, {stamp.timestamp_ns, stamp.meta_version, info.trace_id});
+  const PublishStatus status = flush(session, seq);
   note_progress(session);
   return status;
 }
 
-Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes) noexcept {
-  const Place at = place(bytes);
-  if (at.status != PublishStatus::ok) return at.status;
-  ProducerSession& session = *current_;
-  SlotClaim claim;
-  claim.core_ = shared_from_this();
-  claim.session_ = &session;
-  claim.seq_ = session.claims.open();
-  claim.epoch_ = session.regions->epoch();
-  claim.payload_ = session.writer.begin(claim.seq_, at.pool);
-  claim.pool_ = at.pool;
-  claim.pool_id_ = session.regions->pools()[static_cast<std::size_t>(at.pool)].pool_id;
-  note_progress(session);
-  return claim;
+// Copies the payload into the slot of `seq` and commits it.
+[[gnu::always_inline]] inline ProducerCore::Stamp ProducerCore::fill(ProducerSession& session, std::uint64_t seq,
+                                                                     int pool, const TensorLayout& layout,
+                                                                     std::span<const std::byte> payload,
+                                                                     const FrameInfo& info) noexcept {
+  const std::span<std::byte> slot = session.writer.begin(seq, pool, shm::FilledBy::copy_in);
+  if (!payload.empty()) session.writer.copy_in(pool, slot, payload);
+  const Stamp stamp = stamp_of(info);
+  session.writer.commit(seq, pool, meta_of(layout, payload.size(), stamp), shm::FilledBy::copy_in);
+  published_.add();
+  payload_bytes_.add(payload.size());
+  return stamp;
 }
 
-PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout, std::size_t bytes,
-                                   const FrameInfo& info) noexcept {
-  if (!pick_up_attached() || claim.session_ != current_) {
+Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes) noexcept {
+  const Place at = place(bytes);
+  if (at.status != PublishStatus::ok) [[unlikely]]
+    return at.status;
+  if (is_crowded()) [[unlikely]]
+    return PublishStatus::claims_exhausted;
+  ProducerSession& session = *current_;
+  const std::uint64_t seq = session.claims.open();
+  ++claims_out_;
+  note_progress(session);
+  return SlotClaim(this, &session, session.writer.begin(seq, at.pool), seq, session.regions->epoch(), at.pool,
+                   session.regions->pools()[static_cast<std::size_t>(at.pool)].pool_id);
+}
+
+PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
+                                   std::optional<std::size_t> payload_bytes, const FrameInfo& info) noexcept {
+  if (!pick_up_attached() || claim.session_ != current_) [[unlikely]] {
     // The epoch is over. The slot keeps its in-progress word: the old epoch's readers see a sequence that was given up.
     abandon(claim);
     return PublishStatus::stale_claim;
   }
   ProducerSession& session = *current_;
-  if (!fits_its_claim(claim, layout, bytes)) {
+  const LayoutFault fault = layouts_.check(layout, payload_bytes.value_or(claim.payload_.size()));
+  const std::size_t bytes = payload_bytes.value_or(layouts_.extent_bytes());
+  if (fault != LayoutFault::none || !fits_its_claim(claim, layout, bytes)) [[unlikely]] {
     invalid_layout_.add();
     abandon(claim);
     return PublishStatus::invalid_layout;
   }
-  const FrameInfo stamped = complete(info, metadata);
-  session.writer.commit(claim.seq_, claim.pool_, meta_of(layout, bytes, stamped));
+  const Stamp stamp = stamp_of(info);
+  session.writer.commit(claim.seq_, claim.pool_, meta_of(layout, bytes, stamp));
   published_.add();
   payload_bytes_.add(bytes);
   const std::uint64_t seq = claim.seq_;
-  session.claims.ready(seq, describe(seq, stamped));
-  const PublishStatus status = flush(seq);
+  PublishStatus status;
+  if (session.claims.complete_alone(seq)) {
+    status = send(session, seq, stamp, info.trace_id);
+  } else {
+    session.claims.ready(seq, {stamp.timestamp_ns, stamp.meta_version, info.trace_id});
+    status = flush(session, seq);
+  }
   if (claim.described_) progress.completed(key_of(claim), in_flight(claim), bytes);
   settle(claim);
   return status;
@@ -181,11 +208,12 @@ void ProducerCore::abandon(SlotClaim& claim) noexcept {
   session.writer.abandon(claim.seq_);
   session.claims.abandon(claim.seq_);
   abandoned_.add();
-  if (!session.superseded) flush(claim.seq_);
+  if (!session.superseded) static_cast<void>(flush(session, claim.seq_));
   settle(claim);
 }
 
-// The claim is done; an epoch that is over goes back with its last claim.
+// The claim is done; an epoch that is over goes back with its last claim, and so does a core whose handle is gone. Not
+// to be used after this.
 void ProducerCore::settle(SlotClaim& claim) noexcept {
   auto* const session = static_cast<ProducerSession*>(std::exchange(claim.session_, nullptr));
   claim.payload_ = {};
@@ -194,12 +222,8 @@ void ProducerCore::settle(SlotClaim& claim) noexcept {
   } else if (session->claims.open_claims() == 0) {
     sessions.retire(session);
   }
-}
-
-void ProducerCore::note_progress(const ProducerSession& session) noexcept {
-  next_seq_.set(session.claims.next_seq());
-  open_claims_.set(session.claims.open_claims());
-  oldest_open_.set(session.claims.open_claims() == 0 ? none_open : session.claims.oldest_open());
+  if (--claims_out_ == 0 && kept_by_claims_) [[unlikely]]
+    std::exchange(kept_by_claims_, nullptr).reset();
 }
 
 // --- Progress ---
@@ -212,7 +236,7 @@ Expected<SlotClaim, PublishStatus> ProducerCore::claim(std::size_t bytes, const 
   auto claimed = claim(bytes);
   if (!claimed) return claimed;
   // Its time stamp is not known yet. Before STARTED: whoever hears of the frame finds its header.
-  current_->writer.write_header(claimed->seq_, claimed->pool_, meta_of(layout, bytes, {}));
+  current_->writer.write_header(claimed->seq_, claimed->pool_, meta_of(layout, bytes, {0, 0}));
   claimed->described_ = true;
   progress.started(key_of(*claimed), in_flight(*claimed), layout, bytes);
   return claimed;
@@ -226,17 +250,12 @@ ProgressStatus ProducerCore::tell_progress(const SlotClaim& claim, std::size_t b
 }
 
 bool ProducerCore::fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept {
-  if (bytes > claim.payload_.size() || layouts_.check(layout, bytes) != LayoutFault::none) return false;
+  if (bytes > claim.payload_.size()) return false;
   if (!claim.described_) return true;
   // Readers of a frame in flight copied the header that the claim wrote; another one now could reach them in half. And
   // what was said to be final stays in the frame.
   const FrameInFlight& told = in_flight(claim);
   return told.layout == layout && bytes >= told.filled_bytes;
-}
-
-shm::SlotMeta ProducerCore::meta_of(const TensorLayout& layout, std::size_t bytes,
-                                    const FrameInfo& info) const noexcept {
-  return {static_cast<std::uint32_t>(bytes), info.timestamp_ns, info.meta_version, &layout, layouts_.id()};
 }
 
 FrameInFlight& ProducerCore::in_flight(const SlotClaim& claim) noexcept {
@@ -250,25 +269,22 @@ FrameKey ProducerCore::key_of(const SlotClaim& claim) noexcept {
 
 // --- Descriptors ---
 
-protocol::FrameDescriptor ProducerCore::describe(std::uint64_t seq, const FrameInfo& info) const noexcept {
-  protocol::FrameDescriptor descriptor;
-  descriptor.stream_id = current_->regions->stream_id();
-  descriptor.epoch = current_->regions->epoch();
-  descriptor.seq = seq;
-  descriptor.timestamp_ns = static_cast<std::uint64_t>(info.timestamp_ns);
-  descriptor.meta_version = info.meta_version;
-  descriptor.trace_id = info.trace_id;
-  return descriptor;
-}
-
-PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) noexcept {
-  const auto fill = [&](std::span<std::byte> out) { static_cast<void>(protocol::encode(descriptor, out)); };
+[[gnu::always_inline]] inline PublishStatus ProducerCore::send(ProducerSession& session, std::uint64_t seq,
+                                                               const Stamp& stamp,
+                                                               const std::optional<std::uint64_t>& trace_id) noexcept {
+  const auto write = [&](std::byte* to) {
+    session.descriptor.write(to, seq, static_cast<std::uint64_t>(stamp.timestamp_ns), stamp.meta_version, trace_id);
+  };
   const transport::OfferResult result =
-      current_->publication->try_claim(protocol::fixed_length<protocol::FrameDescriptor>, fill);
+      session.publication->try_claim(protocol::descriptor_bytes, [&](std::span<std::byte> out) { write(out.data()); });
   // After the shared stream, always: a consumer that changes over relies on it (ConsumerCore::prove).
-  if (own_ != nullptr) own_streams_full_.add(own_->send(descriptor));
-  if (options_.wake_consumers) wake_consumers(descriptor.seq);
-  if (result == transport::OfferResult::ok) {
+  if (own_ != nullptr) [[unlikely]] {
+    protocol::DescriptorBytes descriptor;
+    write(descriptor.data());
+    own_streams_full_.add(own_->send(descriptor, stamp.timestamp_ns));
+  }
+  if (options_.wake_consumers) wake_consumers(session, seq);
+  if (result == transport::OfferResult::ok) [[likely]] {
     return consumers_seen_.load(std::memory_order_relaxed) ? PublishStatus::ok : PublishStatus::no_consumer;
   }
   if (result == transport::OfferResult::not_connected) return PublishStatus::no_consumer;  // nobody to be told
@@ -279,19 +295,18 @@ PublishStatus ProducerCore::send(const protocol::FrameDescriptor& descriptor) no
 
 // After the descriptor of `seq` went out. Also those who wait for a sequence that was given up before it: they can not
 // tell it from one that is still being filled.
-void ProducerCore::wake_consumers(std::uint64_t seq) noexcept {
-  const std::uint64_t nslots = current_->regions->nslots();
-  if (seq - current_->wake_next >= nslots) current_->wake_next = seq - std::min(seq, nslots - 1);
-  while (current_->wake_next <= seq) current_->writer.wake(current_->wake_next++);
+void ProducerCore::wake_consumers(ProducerSession& session, std::uint64_t seq) noexcept {
+  const std::uint64_t nslots = session.regions->nslots();
+  if (seq - session.wake_next >= nslots) session.wake_next = seq - std::min(seq, nslots - 1);
+  while (session.wake_next <= seq) session.writer.wake(session.wake_next++);
 }
 
 // Sends what no open claim holds back. The status is that of `seq`; ok if it stays queued.
-PublishStatus ProducerCore::flush(std::uint64_t seq) noexcept {
+PublishStatus ProducerCore::flush(ProducerSession& session, std::uint64_t seq) noexcept {
   PublishStatus status = PublishStatus::ok;
-  if (current_ == nullptr) return status;
-  current_->claims.flush([&](const protocol::FrameDescriptor& descriptor) {
-    const PublishStatus sent = send(descriptor);
-    if (descriptor.seq == seq) status = sent;
+  session.claims.flush([&](std::uint64_t next, const FrameInfo& info) {
+    const PublishStatus sent = send(session, next, {info.timestamp_ns, info.meta_version}, info.trace_id);
+    if (next == seq) status = sent;
   });
   return status;
 }

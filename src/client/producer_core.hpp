@@ -16,6 +16,7 @@
 #include "client/metadata_book.hpp"
 #include "client/own_streams.hpp"
 #include "client/progress_reporter.hpp"
+#include "protocol/descriptor_bytes.hpp"
 #include "shm/region_set.hpp"
 #include "shm/slot_writer.hpp"
 #include "tensorpool/producer.hpp"
@@ -34,6 +35,7 @@ struct ProducerSession {
       : regions(std::move(mapped)),
         publication(std::move(published)),
         writer(*regions),
+        descriptor(regions->stream_id(), regions->epoch()),
         claims(regions->nslots(), claim_span(regions->nslots(), min_readable)),
         in_flight(std::make_unique<FrameInFlight[]>(regions->nslots())) {}
 
@@ -42,6 +44,7 @@ struct ProducerSession {
   // Shared with the sessions before and after it, of which one may still be in use; an epoch ends, the stream goes on.
   std::shared_ptr<transport::Publication> publication;
   shm::SlotWriter writer;
+  protocol::DescriptorTemplate descriptor;
   ClaimLedger claims;
   std::uint64_t wake_next = 0;                 // the lowest sequence whose slot nobody was woken on yet
   std::unique_ptr<FrameInFlight[]> in_flight;  // by slot; of claims that were made with a layout
@@ -61,7 +64,9 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   Expected<SlotClaim, PublishStatus> claim(std::size_t bytes) noexcept;
   Expected<SlotClaim, PublishStatus> claim(std::size_t bytes, const TensorLayout& layout) noexcept;
   ProgressStatus tell_progress(const SlotClaim& claim, std::size_t bytes_filled) noexcept;
-  PublishStatus commit(SlotClaim& claim, const TensorLayout& layout, std::size_t bytes, const FrameInfo& info) noexcept;
+  // Without `payload_bytes` as many as the layout extends over.
+  PublishStatus commit(SlotClaim& claim, const TensorLayout& layout, std::optional<std::size_t> payload_bytes,
+                       const FrameInfo& info) noexcept;
   void abandon(SlotClaim& claim) noexcept;
   [[nodiscard]] ProducerSession* current() noexcept;
   // The handle is gone: gives back what no claim holds, and lets the conductor detach.
@@ -101,20 +106,28 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
     int pool;
   };
   Place place(std::size_t bytes) noexcept;
+  // Time and version of a frame: the application's, else the clock's and the metadata's.
+  struct Stamp {
+    Nanos timestamp_ns;
+    std::uint32_t meta_version;
+  };
+  [[nodiscard]] Stamp stamp_of(const FrameInfo& info) const noexcept;
+  bool is_crowded() noexcept;
+  Stamp fill(ProducerSession& session, std::uint64_t seq, int pool, const TensorLayout& layout,
+             std::span<const std::byte> payload, const FrameInfo& info) noexcept;
   void pick_up() noexcept;
   void pick_up_own_streams() noexcept;
   bool pick_up_attached() noexcept;
   void supersede(ProducerSession* session) noexcept;
   void settle(SlotClaim& claim) noexcept;
   void note_progress(const ProducerSession& session) noexcept;
-  protocol::FrameDescriptor describe(std::uint64_t seq, const FrameInfo& info) const noexcept;
-  PublishStatus send(const protocol::FrameDescriptor& descriptor) noexcept;
-  void wake_consumers(std::uint64_t seq) noexcept;
-  PublishStatus flush(std::uint64_t seq) noexcept;
+  PublishStatus send(ProducerSession& session, std::uint64_t seq, const Stamp& stamp,
+                     const std::optional<std::uint64_t>& trace_id) noexcept;
+  static void wake_consumers(ProducerSession& session, std::uint64_t seq) noexcept;
+  PublishStatus flush(ProducerSession& session, std::uint64_t seq) noexcept;
   [[nodiscard]] bool fits_its_claim(const SlotClaim& claim, const TensorLayout& layout, std::size_t bytes) noexcept;
   // Of a frame whose layout was the last to be checked.
-  [[nodiscard]] shm::SlotMeta meta_of(const TensorLayout& layout, std::size_t bytes,
-                                      const FrameInfo& info) const noexcept;
+  [[nodiscard]] shm::SlotMeta meta_of(const TensorLayout& layout, std::size_t bytes, const Stamp& stamp) const noexcept;
   static FrameInFlight& in_flight(const SlotClaim& claim) noexcept;
   static FrameKey key_of(const SlotClaim& claim) noexcept;
 
@@ -128,7 +141,9 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
 
   // The application's thread only; counters may be read anywhere.
   ProducerSession* current_ = nullptr;
-  OwnStreams* own_ = nullptr;  // null while no consumer has a stream of its own
+  OwnStreams* own_ = nullptr;                     // null while no consumer has a stream of its own
+  std::uint32_t claims_out_ = 0;                  // open, of every epoch
+  std::shared_ptr<ProducerCore> kept_by_claims_;  // itself, once the handle is gone before its claims
   CheckedLayout layouts_;
   CounterCell published_, payload_bytes_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
       claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_, open_claims_, own_streams_full_;

@@ -243,12 +243,8 @@ TEST_F(ProducerTest, RefreshesTheActivityOfItsRegionsEachPeriod) {
 TEST(ClaimLedger, SendsOnlyWhatNoOpenClaimHoldsBack) {
   ClaimLedger ledger(8, 4);
   std::vector<std::uint64_t> sent;
-  const auto flush = [&] { ledger.flush([&](const protocol::FrameDescriptor& d) { sent.push_back(d.seq); }); };
-  const auto ready = [&](std::uint64_t seq) {
-    protocol::FrameDescriptor descriptor;
-    descriptor.seq = seq;
-    ledger.ready(seq, descriptor);
-  };
+  const auto flush = [&] { ledger.flush([&](std::uint64_t seq, const FrameInfo&) { sent.push_back(seq); }); };
+  const auto ready = [&](std::uint64_t seq) { ledger.ready(seq, {}); };
   EXPECT_EQ(ledger.pass(), 0u);
   EXPECT_TRUE(ledger.idle());
   for (std::uint64_t seq = 1; seq <= 4; ++seq) EXPECT_EQ(ledger.open(), seq);
@@ -266,6 +262,18 @@ TEST(ClaimLedger, SendsOnlyWhatNoOpenClaimHoldsBack) {
   flush();
   EXPECT_EQ(sent, (std::vector<std::uint64_t>{1, 3}));
   EXPECT_EQ(ledger.open_claims(), 1u);
+  EXPECT_TRUE(ledger.complete_alone(4));
+  EXPECT_TRUE(ledger.idle());
+  EXPECT_EQ(ledger.open_claims(), 0u);
+}
+
+TEST(ClaimLedger, CompletesAloneOnlyWhatNothingComesBeforeOrAfter) {
+  ClaimLedger ledger(8, 4);
+  EXPECT_EQ(ledger.open(), 0u);
+  EXPECT_EQ(ledger.open(), 1u);
+  EXPECT_FALSE(ledger.complete_alone(0));
+  EXPECT_FALSE(ledger.complete_alone(1));
+  EXPECT_EQ(ledger.open_claims(), 2u);
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST_F(SlotReaderOpen, GivesBackWhatWasCommitted) {
   EXPECT_EQ(view.fields.payload_slot, 1U);
   EXPECT_EQ(view.fields.timestamp_ns, 105U);
   EXPECT_EQ(view.fields.meta_version, 3U);
-  EXPECT_EQ(view.layout, TensorLayout::raw_bytes(1001));
+  EXPECT_EQ(*view.layout, TensorLayout::raw_bytes(1001));
   ASSERT_EQ(view.payload.size(), 1001U);
   for (const CopyMode mode : {CopyMode::words, CopyMode::opaque}) {
     std::vector<std::byte> copy(1003, std::byte{0xEE});
@@ -192,7 +192,7 @@ TEST_F(SlotReaderOpen, KeepsAHostileHeaderWithinTheMapping) {
     ASSERT_EQ(view.payload.data(), whole.data());
     ASSERT_LE(view.payload.size(), whole.size());
     ASSERT_EQ(reinterpret_cast<const std::byte*>(view.commit_word), mapped + 256);
-    ASSERT_LE(view.layout.extent_bytes(), view.payload.size());
+    ASSERT_LE(view.layout->extent_bytes(), view.payload.size());
   }
   EXPECT_GT(accepted, 0U) << "some changes touch padding only";
   EXPECT_LT(accepted, 500'000U);
@@ -246,7 +246,7 @@ TEST_F(SlotWriterTest, ZeroesWhatItsCallersLayoutHoldsBeyondItsDimensions) {
   ASSERT_EQ(reader_.open(0, view), SlotFault::none);
   TensorLayout expected = TensorLayout::raw_bytes(16);
   expected.strides[0] = 1;
-  EXPECT_EQ(view.layout, expected);
+  EXPECT_EQ(*view.layout, expected);
 }
 
 // Slots keep what is said to be alike; so each must be told anew when it is not.
@@ -259,7 +259,7 @@ TEST_F(SlotWriterTest, TellsEachSlotWhichLayoutItHolds) {
     SlotView view;
     EXPECT_EQ(reader_.open(seq, view), SlotFault::none);
     EXPECT_EQ(view.fields.timestamp_ns, seq);
-    return view.layout == layout;
+    return *view.layout == layout;
   };
   std::uint64_t seq = 0;
   for (; seq < 6; ++seq) EXPECT_TRUE(write(writer_, seq, one, 1)) << seq;

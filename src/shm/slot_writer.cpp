@@ -21,17 +21,16 @@ void zero_beyond_ndims(TensorLayout& layout) noexcept {
 }  // namespace
 
 void SlotWriter::copy_in(int pool, std::span<std::byte> slot, std::span<const std::byte> payload) noexcept {
-  copy_into_slot(slot, payload, regions_->pools()[static_cast<std::size_t>(pool)].copy_mode);
+  copy_into_slot(slot, payload, pool_at(pool).copy_mode);
 }
 
-void SlotWriter::write_layout(std::uint64_t seq, const SlotMeta& meta) noexcept {
-  layouts_in_slots_[protocol::header_index(seq, regions_->nslots())] = meta.layout_id;
+void SlotWriter::put_layout(std::uint64_t* slot, const TensorLayout& layout) noexcept {
   protocol::SlotHeader header;
-  header.layout = *meta.layout;
+  header.layout = layout;
   zero_beyond_ndims(header.layout);
   protocol::TensorSlotHeader256 encoded;
   protocol::encode_slot_header(header, encoded.bytes);
-  Seqlock::store_words(regions_->header_words(seq) + protocol::layout_words_at,
+  Seqlock::store_words(slot + protocol::layout_words_at,
                        encoded.bytes.data() + protocol::layout_words_at * sizeof(std::uint64_t),
                        protocol::layout_words);
 }
@@ -41,11 +40,8 @@ void SlotWriter::expose() noexcept {
   order_foreign_stores();
 }
 
-void SlotWriter::abandon(std::uint64_t seq) noexcept { Seqlock::begin(*regions_->header_words(seq), seq); }
+void SlotWriter::abandon(std::uint64_t seq) noexcept { Seqlock::begin(*words(seq), seq); }
 
-void SlotWriter::wake(std::uint64_t seq) const noexcept {
-  const RegionSet& regions = *regions_;
-  wake_parked(regions.header_words(seq));
-}
+void SlotWriter::wake(std::uint64_t seq) const noexcept { wake_parked(words(seq)); }
 
 }  // namespace tensorpool::shm

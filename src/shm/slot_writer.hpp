@@ -38,7 +38,12 @@ class SlotWriter {
  public:
   // REQUIRES: regions.access() == read_write; regions outlives the writer.
   explicit SlotWriter(RegionSet& regions)
-      : regions_(&regions), layouts_in_slots_(std::make_unique<std::uint32_t[]>(regions.nslots())) {}
+      : slots_(regions.header_words(0)),
+        slot_mask_(regions.nslots() - 1),
+        pools_(regions.pools()),
+        layouts_in_slots_(std::make_unique<std::uint32_t[]>(regions.nslots())) {
+    assert(regions.access() == Access::read_write);
+  }
 
   // Index of the smallest pool whose slots take `bytes`, or -1.
   [[nodiscard]] int pool_for(std::uint64_t bytes) const noexcept;
@@ -68,48 +73,69 @@ class SlotWriter {
   void wake(std::uint64_t seq) const noexcept;
 
  private:
-  void write_layout(std::uint64_t seq, const SlotMeta& meta) noexcept;
+  void put_header(std::uint64_t* slot, std::uint32_t index, int pool, const SlotMeta& meta) noexcept;
+  static void put_layout(std::uint64_t* slot, const TensorLayout& layout) noexcept;
+  [[nodiscard]] std::uint32_t index_of(std::uint64_t seq) const noexcept {
+    return static_cast<std::uint32_t>(seq) & slot_mask_;
+  }
+  [[nodiscard]] std::uint64_t* words(std::uint64_t seq) const noexcept {
+    return slots_ + std::size_t{index_of(seq)} * protocol::header_slot_words;
+  }
+  [[nodiscard]] const MappedPool& pool_at(int pool) const noexcept { return pools_[static_cast<std::size_t>(pool)]; }
 
-  RegionSet* regions_;
+  // The regions', at hand: these are read several times for each frame.
+  std::uint64_t* slots_;
+  std::uint32_t slot_mask_;
+  std::span<const MappedPool> pools_;
   std::unique_ptr<std::uint32_t[]> layouts_in_slots_;  // their ids
 };
 
 // --- Each frame passes here, so these are for the compiler to see ---
 
 inline int SlotWriter::pool_for(std::uint64_t bytes) const noexcept {
-  const auto pools = regions_->pools();
-  for (std::size_t i = 0; i < pools.size(); ++i) {
-    if (bytes <= pools[i].stride_bytes) return static_cast<int>(i);
+  if (bytes <= pools_.front().stride_bytes) [[likely]]
+    return 0;  // there is at least one
+  for (std::size_t i = 1; i < pools_.size(); ++i) {
+    if (bytes <= pools_[i].stride_bytes) return static_cast<int>(i);
   }
   return -1;
 }
 
-inline std::span<std::byte> SlotWriter::begin(std::uint64_t seq, int pool, FilledBy by) noexcept {
-  assert(regions_->access() == Access::read_write);
-  Seqlock::begin(*regions_->header_words(seq), seq);
+[[gnu::always_inline]] inline std::span<std::byte> SlotWriter::begin(std::uint64_t seq, int pool,
+                                                                     FilledBy by) noexcept {
+  Seqlock::begin(*words(seq), seq);
   if (by == FilledBy::others) order_foreign_stores();
-  return regions_->payload_slot(seq, pool);
+  const MappedPool& from = pool_at(pool);
+  return {from.slots + std::size_t{index_of(seq)} * from.stride_bytes, from.stride_bytes};
+}
+
+[[gnu::always_inline]] inline void SlotWriter::put_header(std::uint64_t* slot, std::uint32_t index, int pool,
+                                                          const SlotMeta& meta) noexcept {
+  // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
+  Seqlock::store_words(slot + 1, protocol::pack({.values_len_bytes = meta.values_len_bytes,
+                                                 .payload_slot = index,
+                                                 .pool_id = pool_at(pool).pool_id,
+                                                 .payload_offset = 0,
+                                                 .timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns),
+                                                 .meta_version = meta.meta_version}));
+  // Frames are mostly alike, and what is not written need not travel to the readers' caches.
+  if (meta.layout_id == 0 || meta.layout_id != layouts_in_slots_[index]) [[unlikely]] {
+    layouts_in_slots_[index] = meta.layout_id;
+    put_layout(slot, *meta.layout);
+  }
 }
 
 inline void SlotWriter::write_header(std::uint64_t seq, int pool, const SlotMeta& meta) noexcept {
-  const std::uint32_t index = protocol::header_index(seq, regions_->nslots());
-  // All but the commit word: it says "in progress" already, and only commit() may say otherwise.
-  Seqlock::store_words(regions_->header_words(seq) + 1,
-                       protocol::pack({.values_len_bytes = meta.values_len_bytes,
-                                       .payload_slot = index,
-                                       .pool_id = regions_->pools()[static_cast<std::size_t>(pool)].pool_id,
-                                       .payload_offset = 0,
-                                       .timestamp_ns = static_cast<std::uint64_t>(meta.timestamp_ns),
-                                       .meta_version = meta.meta_version}));
-  // Frames are mostly alike, and what is not written need not travel to the readers' caches.
-  if (meta.layout_id == 0 || meta.layout_id != layouts_in_slots_[index]) write_layout(seq, meta);
+  put_header(words(seq), index_of(seq), pool, meta);
 }
 
-inline void SlotWriter::commit(std::uint64_t seq, int pool, const SlotMeta& meta, FilledBy by) noexcept {
-  assert(meta.values_len_bytes <= regions_->pools()[static_cast<std::size_t>(pool)].stride_bytes);
-  write_header(seq, pool, meta);
+[[gnu::always_inline]] inline void SlotWriter::commit(std::uint64_t seq, int pool, const SlotMeta& meta,
+                                                      FilledBy by) noexcept {
+  assert(meta.values_len_bytes <= pool_at(pool).stride_bytes);
+  std::uint64_t* const slot = words(seq);
+  put_header(slot, index_of(seq), pool, meta);
   if (by == FilledBy::others) expose();
-  Seqlock::commit(*regions_->header_words(seq), seq);
+  Seqlock::commit(*slot, seq);
 }
 
 }  // namespace tensorpool::shm

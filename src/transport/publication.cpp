@@ -23,13 +23,25 @@ OfferResult result_of(std::int64_t position) noexcept {
 
 // Once per term Aeron pads out the log and sends nothing; the same call right after it goes through.
 template <class Attempt>
-OfferResult with_one_retry(Publication::Impl& impl, Attempt&& attempt) noexcept {
-  std::int64_t position = attempt();
+OfferResult after_refusal(std::int64_t position, Publication::Impl& impl, Attempt&& attempt) noexcept {
   if (position == AERON_PUBLICATION_ADMIN_ACTION) {
     ++impl.admin_retries;
     position = attempt();
   }
   return result_of(position);
+}
+
+std::int64_t offer_once(Publication::Impl& impl, const std::uint8_t* bytes, std::size_t length) noexcept {
+  return aeron_exclusive_publication_offer(impl.publication, bytes, length, nullptr, nullptr);
+}
+
+std::int64_t claim_once(Publication::Impl& impl, std::size_t length) noexcept {
+  return aeron_exclusive_publication_try_claim(impl.publication, length, &impl.buffer_claim);
+}
+
+[[gnu::noinline]] OfferResult after_refused_claim(std::int64_t position, Publication::Impl& impl,
+                                                  std::size_t length) noexcept {
+  return after_refusal(position, impl, [&] { return claim_once(impl, length); });
 }
 
 }  // namespace
@@ -45,20 +57,23 @@ OfferResult Publication::offer(std::span<const std::byte> message) noexcept {
   if (message.size() > impl_->max_message_length) return OfferResult::too_long;
   static constexpr std::byte nothing{};  // Aeron refuses a null pointer even for no bytes
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(message.empty() ? &nothing : message.data());
-  return with_one_retry(*impl_, [&] {
-    return aeron_exclusive_publication_offer(impl_->publication, bytes, message.size(), nullptr, nullptr);
-  });
+  const std::int64_t position = offer_once(*impl_, bytes, message.size());
+  return after_refusal(position, *impl_, [&] { return offer_once(*impl_, bytes, message.size()); });
 }
 
-OfferResult Publication::claim(std::size_t length, std::byte*& data) noexcept {
+Publication::Claimed Publication::claim(std::size_t length) noexcept {
   // Aeron says itself whether it closed the publication, but a publication of a connection that is gone must not be
   // asked.
-  if (impl_ == nullptr || impl_->core->closed.load(std::memory_order_acquire)) return OfferResult::closed;
-  if (length > impl_->max_payload_length) return OfferResult::too_long;
-  const OfferResult result = with_one_retry(
-      *impl_, [&] { return aeron_exclusive_publication_try_claim(impl_->publication, length, &impl_->buffer_claim); });
-  data = reinterpret_cast<std::byte*>(impl_->buffer_claim.data);
-  return result;
+  Impl* const impl = impl_.get();
+  if (impl == nullptr || impl->core->closed.load(std::memory_order_acquire)) [[unlikely]]
+    return {OfferResult::closed, nullptr};
+  if (length > impl->max_payload_length) [[unlikely]]
+    return {OfferResult::too_long, nullptr};
+  const std::int64_t position = claim_once(*impl, length);
+  OfferResult result = OfferResult::ok;
+  if (position < 0) [[unlikely]]
+    result = after_refused_claim(position, *impl, length);
+  return {result, reinterpret_cast<std::byte*>(impl->buffer_claim.data)};
 }
 
 void Publication::commit() noexcept { (void)aeron_buffer_claim_commit(&impl_->buffer_claim); }

@@ -38,13 +38,12 @@ class Publication {
   // Gives `fill` (void(std::span<std::byte>), not throwing) `length` bytes of the log to write, then publishes them.
   template <class Fill>
   OfferResult try_claim(std::size_t length, Fill&& fill) noexcept {
-    std::byte* data = nullptr;
-    const OfferResult result = claim(length, data);
-    if (result == OfferResult::ok) {
-      fill(std::span<std::byte>(data, length));
+    const Claimed claimed = claim(length);
+    if (claimed.result == OfferResult::ok) [[likely]] {
+      fill(std::span<std::byte>(claimed.data, length));
       commit();
     }
-    return result;
+    return claimed.result;
   }
 
   [[nodiscard]] std::size_t max_payload_length() const noexcept;  // the longest try_claim
@@ -60,7 +59,11 @@ class Publication {
   explicit Publication(std::unique_ptr<Impl> impl) noexcept;
 
  private:
-  OfferResult claim(std::size_t length, std::byte*& data) noexcept;
+  struct Claimed {
+    OfferResult result;
+    std::byte* data;
+  };
+  Claimed claim(std::size_t length) noexcept;
   void commit() noexcept;
 
   std::unique_ptr<Impl> impl_;

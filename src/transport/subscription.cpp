@@ -39,7 +39,6 @@ void assemble(void* target, const std::uint8_t* data, std::size_t length, aeron_
 }
 
 int poll_with(Subscription::Impl& impl, aeron_fragment_handler_t handler, Target target, int limit) noexcept {
-  if (limit <= 0) return 0;
   const int fragments = aeron_subscription_poll(impl.subscription, handler, &target, static_cast<std::size_t>(limit));
   return fragments < 0 ? 0 : fragments;
 }
@@ -53,12 +52,13 @@ Subscription::~Subscription() = default;
 Subscription::Subscription(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 
 int Subscription::poll_erased(Handler handler, void* context, int limit) noexcept {
-  if (is_closed()) return 0;
-  return poll_with(*impl_, &pass_on, {handler, context, impl_.get()}, limit);
+  Impl* const impl = impl_.get();
+  if (impl == nullptr || limit <= 0 || impl->core->closed.load(std::memory_order_acquire)) return 0;
+  return poll_with(*impl, &pass_on, {handler, context, impl}, limit);
 }
 
 int Subscription::poll_assembled_erased(Handler handler, void* context, int limit) noexcept {
-  if (is_closed()) return 0;
+  if (is_closed() || limit <= 0) return 0;
   const int fragments = poll_with(*impl_, &assemble, {handler, context, impl_.get()}, limit);
   impl_->too_long.store(impl_->assembly.too_long(), std::memory_order_relaxed);
   return fragments;

@@ -27,18 +27,17 @@ OfferResult Publication::offer(std::span<const std::byte> message) noexcept {
 }
 
 // Asks first, so that `fill` runs only for a claim that succeeds; the message itself is offered by commit().
-OfferResult Publication::claim(std::size_t length, std::byte*& data) noexcept {
-  if (is_closed()) return OfferResult::closed;
-  if (length > impl_->log->max_payload) return OfferResult::too_long;
+Publication::Claimed Publication::claim(std::size_t length) noexcept {
+  if (is_closed()) return {OfferResult::closed, nullptr};
+  if (length > impl_->log->max_payload) return {OfferResult::too_long, nullptr};
   OfferResult result = impl_->core->bus->ask(*impl_->log);
   if (result == OfferResult::admin_action) {
     ++impl_->admin_retries;
     result = impl_->core->bus->ask(*impl_->log);
   }
-  if (result != OfferResult::ok) return result;
+  if (result != OfferResult::ok) return {result, nullptr};
   impl_->claimed.assign(length, std::byte{0});
-  data = impl_->claimed.data();
-  return OfferResult::ok;
+  return {OfferResult::ok, impl_->claimed.data()};
 }
 
 void Publication::commit() noexcept { impl_->core->bus->put(impl_->log, impl_->claimed); }
