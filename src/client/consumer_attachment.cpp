@@ -11,6 +11,8 @@ namespace tensorpool::detail {
 namespace {
 
 constexpr Nanos latency_sample_interval_ns = 10 * nanos_per_milli;
+// A frame that is older should be in the books.
+constexpr Nanos starvation_ns = nanos_per_second;
 
 }  // namespace
 
@@ -31,8 +33,9 @@ Result<std::shared_ptr<shm::RegionSet>> ConsumerAttachment::map(const shm::Regio
 Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
   if (generation_ != context().plane.generation()) {
     shared_.reset();
+    one_.reset();
     regions_.reset();
-    own_offered_ = false;
+    source_ = ConsumerSession::Source::shared_stream;
     generation_ = context().plane.generation();
   }
   core_->set_ids(grant.layout.stream_id, client_id());
@@ -40,7 +43,7 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
   if (regions_ && grant.layout.epoch <= mapped_epoch_) {
     // A later epoch was announced already, or nothing changed: a lease again, but nothing to map. A stream of our own
     // went with the old lease.
-    if (own_offered_) {
+    if (source_ == ConsumerSession::Source::own_stream) {
       if (auto handed = read_shared_stream(regions_); !handed) return handed;
     }
   } else {
@@ -73,8 +76,10 @@ Status ConsumerAttachment::read_shared_stream(std::shared_ptr<shm::RegionSet> re
     if (!added) return added.error();
     shared_ = *std::move(added);
   }
+  may_narrow_ = may_narrow_ || regions != regions_;
   regions_ = std::move(regions);
-  own_offered_ = false;
+  one_.reset();
+  source_ = ConsumerSession::Source::shared_stream;
   core_->offer(std::make_unique<ConsumerSession>(regions_, shared_));
   return {};
 }
@@ -126,7 +131,7 @@ void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
 int ConsumerAttachment::each_cycle(Nanos now) {
   if (const auto early = std::exchange(early_announce_, std::nullopt)) on_epoch_announced(*early, now);
   if (std::exchange(own_granted_, false)) subscribe_own_streams();
-  const int work = follow_own_stream() + follow_own_control();
+  const int work = follow_source(now) + follow_own_control();
   // A host loop fetches the clock once per turn; this turn's time serves the frames that it polls.
   if (context().options.invoker) {
     core_->ask_latency(now);
@@ -223,19 +228,57 @@ std::shared_ptr<transport::Subscription> ConsumerAttachment::subscribe(const cha
   return nullptr;
 }
 
+// --- Where descriptors come from ---
+
 // One change at a time: the next one waits until the application has made the last.
-int ConsumerAttachment::follow_own_stream() {
+int ConsumerAttachment::follow_source(Nanos now) {
+  using Source = ConsumerSession::Source;
   if (!regions_ || !core_->reads_newest()) return 0;
-  if (own_offered_ && shared_) shared_.reset();
-  const bool fed = own_ && own_->is_connected();
-  if (fed == own_offered_) return 0;
-  if (fed) {
-    own_offered_ = true;
-    core_->offer(std::make_unique<ConsumerSession>(regions_, own_, ConsumerSession::Source::own_stream));
-  } else if (auto handed = read_shared_stream(regions_); !handed) {
-    complain(mapped_epoch_, handed.error().message);
+  if (source_ != Source::shared_stream) shared_.reset();
+  if (source_ == Source::own_stream) one_.reset();
+  if (own_ && own_->is_connected()) return read_from(Source::own_stream, own_);
+  if (one_ && one_->is_connected() && !is_starved(now)) return read_from(Source::one_publication, one_);
+  if (source_ == Source::shared_stream) return narrow();
+  if (auto handed = read_shared_stream(regions_); !handed) complain(mapped_epoch_, handed.error().message);
+  return 1;
+}
+
+int ConsumerAttachment::read_from(ConsumerSession::Source source,
+                                  const std::shared_ptr<transport::Subscription>& subscription) {
+  if (source == source_) return 0;
+  source_ = source;
+  core_->offer(std::make_unique<ConsumerSession>(regions_, subscription, source));
+  return 1;
+}
+
+// Every consumer of a shared descriptor stream reads what all its producers send. Once the publication of ours is known
+// by the frames that it told of, a subscription to that one alone will do. Tried once in an epoch.
+int ConsumerAttachment::narrow() {
+  if (!may_narrow_ || own_ || !shared_ || shared_->image_count() < 2) return 0;
+  const std::optional<std::int32_t> carrier = core_->carrier();
+  if (!carrier || !context().plane.take_turn()) return 0;
+  may_narrow_ = false;
+  newest_due_ = 0;
+  auto added = context().plane.add_descriptor_subscription(*carrier);
+  if (added) {
+    one_ = *std::move(added);
+  } else {
+    emit(EventKind::log, fmt::format("consumer {} of stream {} goes on reading all that is sent on the shared "
+                                     "descriptor stream: {}",
+                                     client_id(), stream_id(), added.error().message));
   }
   return 1;
+}
+
+// Whether the publication that is read does not tell of the producer's frames: somebody else told of the first. An
+// application that does not poll looks the same, and loses nothing by the shared stream.
+bool ConsumerAttachment::is_starved(Nanos now) {
+  if (now < next_starvation_look_) return false;
+  next_starvation_look_ = now + starvation_ns;
+  const auto range = shm::committed_range(*regions_);
+  const std::uint64_t due = std::exchange(newest_due_, range ? range->newest : 0);
+  const ConsumerStats stats = core_->stats();
+  return stats.epoch == mapped_epoch_ && stats.last_seq < due;
 }
 
 // --- QoS ---

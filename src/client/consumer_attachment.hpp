@@ -40,7 +40,10 @@ class ConsumerAttachment final : public Attachment {
   [[nodiscard]] Status check_activity(const shm::RegionSet& regions, Nanos now) const;
   void subscribe_own_streams();
   std::shared_ptr<transport::Subscription> subscribe(const char* kind, const ChannelOptions& where);
-  int follow_own_stream();
+  int follow_source(Nanos now);
+  int read_from(ConsumerSession::Source source, const std::shared_ptr<transport::Subscription>& subscription);
+  int narrow();
+  [[nodiscard]] bool is_starved(Nanos now);
   void listen_for_progress();
   int follow_own_control();
   void apply_terms();
@@ -53,12 +56,16 @@ class ConsumerAttachment final : public Attachment {
   Nanos next_latency_sample_ = 0;
   Nanos next_refusal_report_ = 0;
 
-  std::shared_ptr<shm::RegionSet> regions_;               // the newest that were mapped
-  std::shared_ptr<transport::Subscription> shared_;       // null while our own stream is read
-  std::shared_ptr<transport::Subscription> own_;          // null unless granted
-  std::uint64_t generation_ = 0;                          // of the connection that both are of
-  bool own_granted_ = false;                              // streams, not subscribed to yet
-  bool own_offered_ = false;                              // the newest session reads our own stream
+  std::shared_ptr<shm::RegionSet> regions_;          // the newest that were mapped
+  std::shared_ptr<transport::Subscription> shared_;  // null while another source is read
+  std::shared_ptr<transport::Subscription> one_;     // to our producer's publication there, where there are more
+  std::shared_ptr<transport::Subscription> own_;     // null unless granted
+  std::uint64_t generation_ = 0;                     // of the connection that all are of
+  bool own_granted_ = false;                         // streams, not subscribed to yet
+  ConsumerSession::Source source_ = ConsumerSession::Source::shared_stream;  // of the session that was offered last
+  bool may_narrow_ = false;                                                  // to one publication, in this epoch
+  Nanos next_starvation_look_ = 0;
+  std::uint64_t newest_due_ = 0;                          // was committed at the last look
   std::shared_ptr<transport::Subscription> own_control_;  // null unless granted
   bool own_control_heard_ = false;         // progress is heard on it, and not on the shared control stream
   std::uint64_t progress_generation_ = 0;  // of the connection that progress is heard on; 0: on none

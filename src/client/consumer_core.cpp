@@ -200,7 +200,7 @@ inline void ConsumerCore::drain() noexcept {
   if (next_ != nullptr || current_->subscription->images_joined() != images_joined_) [[unlikely]] {
     return drain_and_follow();
   }
-  drain(*current_->subscription);
+  static_cast<void>(drain(*current_->subscription));
 }
 
 void ConsumerCore::drain_and_follow() noexcept {
@@ -209,19 +209,20 @@ void ConsumerCore::drain_and_follow() noexcept {
   // Before the descriptors: what comes with one of them was not missed.
   const auto committed = back ? shm::committed_range(*current_->regions) : std::nullopt;
   if (look_first) resynchronise(committed);
-  drain(*current_->subscription);
+  static_cast<void>(drain(*current_->subscription));
   drain_next();
   if (!look_first) resynchronise(committed);
 }
 
 void ConsumerCore::drain_next() noexcept {
   if (next_ == nullptr || next_->subscription == current_->subscription) return;
-  if (next_->source == ConsumerSession::Source::own_stream && !next_->proven) prove(*next_);
-  if (can_switch()) drain(*next_->subscription);
+  if (next_->source != ConsumerSession::Source::shared_stream && !next_->proven) prove(*next_);
+  if (can_switch()) static_cast<void>(drain(*next_->subscription));
 }
 
-// The producer sends each descriptor on the shared stream first. So what the shared stream has brought after the first
-// one came on ours is all that was before it, and from there on ours suffices: nothing is missed, and nothing twice.
+// The producer sends each descriptor on the shared stream first, or there alone. So what the shared stream has brought
+// after the first one came on ours is all that was before it, and from there on ours suffices: nothing is missed, and
+// nothing twice.
 void ConsumerCore::prove(ConsumerSession& own) noexcept {
   std::optional<protocol::DescriptorFields> first;
   std::int32_t carrier = 0;
@@ -233,26 +234,43 @@ void ConsumerCore::prove(ConsumerSession& own) noexcept {
   };
   for (int taken = 0; taken < drain_limit && own.subscription->poll(on_fragment, 1) == 1; ++taken) {
     if (!first || first->stream_id != own.regions->stream_id() || first->epoch != own.regions->epoch()) continue;
-    drain(*current_->subscription);
+    drain_whole(*current_->subscription);
     if (current_->pending.judge(first->seq) == PendingFrames::Verdict::implausible) return ledger_.malformed();
     static_cast<void>(on_descriptor(*first));
-    own.carrier = carrier;
+    note_carrier(own, carrier);
     own.proven = true;
     return;
   }
 }
 
-void ConsumerCore::drain(transport::Subscription& subscription) noexcept {
+bool ConsumerCore::drain(transport::Subscription& subscription) noexcept {
   const auto on_fragment = [this, &subscription](std::span<const std::byte> bytes) {
     protocol::DescriptorFields descriptor;
     if (!protocol::read_descriptor(bytes, descriptor)) return ledger_.malformed();
     ConsumerSession* const session = on_descriptor(descriptor);
-    if (session != nullptr && !session->carrier) [[unlikely]]
-      session->carrier = subscription.fragment_session_id();
+    if (session != nullptr && !session->carrier) [[unlikely]] {
+      note_carrier(*session, subscription.fragment_session_id());
+    }
   };
   for (int taken = 0; taken < drain_limit; taken += drain_batch) {
-    if (subscription.poll(on_fragment, drain_batch) < drain_batch) return;
+    if (subscription.poll(on_fragment, drain_batch) < drain_batch) return true;
   }
+  return false;
+}
+
+// All that has come so far, however many streams it is of. What comes meanwhile must not keep us here for ever.
+void ConsumerCore::drain_whole(transport::Subscription& subscription) noexcept {
+  for (int rounds = 0; rounds < 64 && !drain(subscription); ++rounds) {
+  }
+}
+
+void ConsumerCore::note_carrier(ConsumerSession& session, std::int32_t session_id) noexcept {
+  session.carrier = session_id;
+  if (&session == current_) tell_carrier();
+}
+
+void ConsumerCore::tell_carrier() noexcept {
+  carrier_.store(current_->carrier ? *current_->carrier : no_carrier, std::memory_order_relaxed);
 }
 
 // --- Frames ---

@@ -29,8 +29,12 @@ namespace tensorpool::detail {
 // One epoch of a stream, mapped for reading, and where its descriptors come from. Built and destroyed by the conductor,
 // used by the application's thread.
 struct ConsumerSession {
-  // A stream of the consumer's own begins somewhere in an epoch that is being read already.
-  enum class Source : std::uint8_t { shared_stream, own_stream };
+  // The last two begin somewhere in an epoch that is being read already.
+  enum class Source : std::uint8_t {
+    shared_stream,
+    one_publication,  // of the shared stream: that of the producer
+    own_stream,       // the consumer's own
+  };
 
   ConsumerSession(std::shared_ptr<shm::RegionSet> mapped, std::shared_ptr<transport::Subscription> subscribed,
                   Source comes_from = Source::shared_stream)
@@ -46,7 +50,8 @@ struct ConsumerSession {
   // Shared with the sessions before and after it, of which one may still be in use; an epoch ends, the stream goes on.
   std::shared_ptr<transport::Subscription> subscription;
   Source source;
-  bool proven = false;       // own stream: a descriptor of this epoch came, and what was before it is in the books
+  bool proven =
+      false;  // not the shared stream: a descriptor of this epoch came, and what was before it is in the books
   std::uint64_t number = 0;  // of the offer
   shm::SlotReader reader;
   PendingFrames pending;
@@ -82,6 +87,11 @@ class ConsumerCore {
   void offer(std::unique_ptr<ConsumerSession> session);
   // Whether the application reads from the session that was offered last.
   [[nodiscard]] bool reads_newest() const noexcept { return reading_.load(std::memory_order_acquire) == offers_; }
+  // The publication that brings the descriptors of the session that is read.
+  [[nodiscard]] std::optional<std::int32_t> carrier() const noexcept {
+    const std::int64_t known = carrier_.load(std::memory_order_relaxed);
+    return known == no_carrier ? std::nullopt : std::optional(static_cast<std::int32_t>(known));
+  }
   void set_terms(const ConsumerTerms& terms);
   void count_refused_config() noexcept { configs_refused_.add(); }
   // The next frame that is delivered has its latency taken, at `now` or by the clock. A clock read for each frame would
@@ -108,10 +118,13 @@ class ConsumerCore {
   void pass_by(ConsumerSession& ended, ConsumerSession& successor) noexcept;
   void drain() noexcept;
   void drain_and_follow() noexcept;
-  void drain(transport::Subscription& subscription) noexcept;
+  bool drain(transport::Subscription& subscription) noexcept;  // true: there was no more
+  void drain_whole(transport::Subscription& subscription) noexcept;
   void drain_next() noexcept;
   void prove(ConsumerSession& own) noexcept;
   [[nodiscard]] bool can_switch() const noexcept;
+  void note_carrier(ConsumerSession& session, std::int32_t session_id) noexcept;
+  void tell_carrier() noexcept;
   [[nodiscard]] ConsumerSession* session_of(std::uint64_t epoch) const noexcept;
   ConsumerSession* on_descriptor(const protocol::DescriptorFields& descriptor) noexcept;
   [[nodiscard]] bool came_back() noexcept;
@@ -137,6 +150,8 @@ class ConsumerCore {
   std::atomic<Nanos> latency_asked_{0};    // 0 = not asked
   std::atomic<std::uint32_t> rate_hz_{0};  // the limit in force; 0 = none
   std::atomic<std::uint64_t> reading_{0};  // the number of the current session
+  static constexpr std::int64_t no_carrier = std::int64_t{1} << 32;
+  std::atomic<std::int64_t> carrier_{no_carrier};  // of the current session
   mutable std::mutex terms_mutex_;
   ConsumerTerms terms_;
   std::atomic<std::uint32_t> stream_id_{0};

@@ -45,7 +45,8 @@ void ConsumerCore::pick_up() noexcept {
   sessions.retire(std::exchange(replaced_, nullptr));
 }
 
-// A stream of our own takes over only once it has brought something: until then its producer may not have opened it.
+// Another source than the shared stream takes over only once it has brought something: until then its producer may not
+// have opened it.
 bool ConsumerCore::can_switch() const noexcept {
   return next_ != nullptr && (next_->source == ConsumerSession::Source::shared_stream || next_->proven);
 }
@@ -66,9 +67,13 @@ void ConsumerCore::switch_over() noexcept {
   if (!same_epoch) selection_.begin_epoch();
   ledger_.begin_epoch(current_->regions->epoch());
   note_images();
+  tell_carrier();
   reading_.store(current_->number, std::memory_order_release);
-  // Nothing was missed between the two streams; and the producer, who paces this one, begins with a frame.
-  if (current_->proven) return selection_.gate.restart(RateGate::Budget::full);
+  if (current_->proven) {
+    // Nothing was missed between the two; and the producer, who paces our own stream, begins with a frame.
+    if (current_->source == ConsumerSession::Source::own_stream) selection_.gate.restart(RateGate::Budget::full);
+    return;
+  }
   const auto committed = shm::committed_range(*current_->regions);
   const bool look_first = options_.start == StartAt::oldest;
   const auto look = [&] {

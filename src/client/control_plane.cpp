@@ -115,6 +115,7 @@ Result<bool> ControlPlane::outcome_of_metadata(transport::OfferResult result) co
 }
 
 ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
+  turn_taken_ = false;
   if (up()) {
     work += wires_->connection.do_work();
     work += counter_requests_.step(wires_->connection);
@@ -174,6 +175,12 @@ Result<std::shared_ptr<transport::Publication>> ControlPlane::add_descriptor_pub
 
 Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_subscription() {
   return add_subscription("descriptor subscription", options_.descriptor);
+}
+
+Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_descriptor_subscription(std::int32_t session_id) {
+  auto channel = transport::descriptor_subscription_channel(options_.descriptor.channel, session_id);
+  if (!channel) return channel.error();
+  return add_subscription("descriptor subscription", {*std::move(channel), options_.descriptor.stream_id});
 }
 
 Result<std::shared_ptr<transport::Publication>> ControlPlane::add_own_publication(const ChannelOptions& own) {

@@ -92,6 +92,11 @@ class ControlPlane {
   [[nodiscard]] std::size_t max_announce_length() const noexcept;
   Result<std::shared_ptr<transport::Publication>> add_descriptor_publication();
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
+  // To what one publication sends there alone.
+  Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription(std::int32_t session_id);
+  // Whether something may be added that could as well be added later: once per duty cycle, since each addition takes as
+  // long as the media driver naps.
+  [[nodiscard]] bool take_turn() noexcept { return up() && !std::exchange(turn_taken_, true); }
   // The two ends of a stream of a consumer's own.
   Result<std::shared_ptr<transport::Publication>> add_own_publication(const ChannelOptions& own);
   Result<std::shared_ptr<transport::Subscription>> add_own_subscription(const ChannelOptions& own);
@@ -155,6 +160,7 @@ class ControlPlane {
   bool listens_to_metadata_ = false;
   Nanos listening_since_ = 0;
   std::uint64_t generation_ = 0;
+  bool turn_taken_ = false;
   std::optional<Nanos> reconnect_at_;
   Backoff backoff_{50 * nanos_per_milli, 500 * nanos_per_milli};
   std::string trouble_;

@@ -300,4 +300,12 @@ Result<std::string> descriptor_subscription_channel(std::string_view user_uri) {
   return with_settings(user_uri, evictable);
 }
 
+Result<std::string> descriptor_subscription_channel(std::string_view user_uri, std::int32_t session_id) {
+  auto shared = descriptor_subscription_channel(user_uri);
+  if (!shared) return shared;
+  auto uri = ChannelUri::parse(*shared);
+  if (!uri) return uri.error();
+  return uri->set("session-id", std::to_string(session_id)).str();
+}
+
 }  // namespace tensorpool::transport

@@ -2,6 +2,7 @@
 // every channel of ours is built here, and tests pin the strings.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,5 +46,7 @@ class ChannelUri {
 [[nodiscard]] Result<std::string> own_descriptor_publication_channel(std::string_view user_uri);
 // tether=false: this subscriber may be evicted. One that always drains must exist beside it, see media_driver.hpp.
 [[nodiscard]] Result<std::string> descriptor_subscription_channel(std::string_view user_uri);
+// The same, to what one publication sends alone.
+[[nodiscard]] Result<std::string> descriptor_subscription_channel(std::string_view user_uri, std::int32_t session_id);
 
 }  // namespace tensorpool::transport

@@ -130,6 +130,7 @@ std::shared_ptr<Inbox> Bus::add_inbox(const std::string& channel, std::int32_t s
   inbox->channel_key = key_of(*uri);
   inbox->stream_id = stream_id;
   inbox->tethered = tether == nullptr || *tether == "true";
+  if (const std::string* const session_id = uri->find("session-id")) inbox->session_id = std::stoi(*session_id);
   const std::lock_guard guard(mutex_);
   inboxes_.push_back(inbox);
   for (const auto& log : logs_) link(*inbox, log);
@@ -138,6 +139,7 @@ std::shared_ptr<Inbox> Bus::add_inbox(const std::string& channel, std::int32_t s
 
 void Bus::link(Inbox& inbox, const std::shared_ptr<Log>& log) {
   if (log->stream_id != inbox.stream_id || log->channel_key != inbox.channel_key) return;
+  if (inbox.session_id && *inbox.session_id != log->session_id) return;
   Image image;
   image.log = log;
   const bool replay = faults_[log->stream_id].replay && !log->frames.empty();

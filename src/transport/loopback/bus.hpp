@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,6 +71,7 @@ struct Inbox {
   std::string channel_key;
   std::int32_t stream_id = 0;
   bool tethered = true;
+  std::optional<std::int32_t> session_id;  // of the only publication that it is linked to
   std::vector<Image> images;
   std::size_t next_image = 0;  // where the next poll begins
   std::atomic<std::uint64_t> joined{0};
