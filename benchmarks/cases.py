@@ -199,7 +199,10 @@ def scale():
     for side in ("publish", "consume"):
         for streams in (8, 64):
             yield Case(f"streams/{side} on {streams}", run("tensorpool", "streams", streams=streams, side=side),
-                       (Row(against="1 stream", bar=at_most(1.25)),), {"1 stream": run("tensorpool", "streams", side=side)},
+                       (Row(against="1 stream", bar=at_most(1.25)), Row(against="raw Aeron on as many", compare="difference")),
+                       {"1 stream": run("tensorpool", "streams", side=side),
+                        "raw Aeron on as many": run("aeron", "offer" if side == "publish" else "poll", streams=streams,
+                                                    burst=256)},
                        (1 if streams == 64 else 0, 5))
     for gib in (1, 16):
         pool = lambda measure, size: run("tensorpool", measure, bytes=size, slots=1024, on_touch=1,

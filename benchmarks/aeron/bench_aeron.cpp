@@ -1,6 +1,7 @@
 // Baselines of raw Aeron IPC: its C API over the product's media driver and on its descriptor channels.
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "aeron_client.hpp"
 #include "support/loops.hpp"
@@ -34,15 +35,38 @@ int poll(const Subscription& subscription, Handler& handler, std::size_t limit) 
   return aeron_subscription_poll(subscription.get(), call, &handler, limit);
 }
 
+// Of `streams` streams from stream_there on.
+std::vector<Publication> publications_of(AeronClient& client, std::size_t streams) {
+  std::vector<Publication> publications;
+  for (std::size_t i = 0; i < streams; ++i) {
+    publications.push_back(client.publication(stream_there + static_cast<std::int32_t>(i)));
+    await_subscriber(publications.back().get());
+  }
+  return publications;
+}
+std::vector<Subscription> subscriptions_of(AeronClient& client, std::size_t streams) {
+  std::vector<Subscription> subscriptions;
+  for (std::size_t i = 0; i < streams; ++i) {
+    subscriptions.push_back(client.subscription(stream_there + static_cast<std::int32_t>(i)));
+  }
+  return subscriptions;
+}
+template <class Handler>
+int poll(const std::vector<Subscription>& subscriptions, Handler& handler, std::size_t limit) {
+  int taken = 0;
+  for (const Subscription& subscription : subscriptions) taken += poll(subscription, handler, limit);
+  return taken;
+}
+
 // A reader that naps a millisecond at a time, as the product's driver reads descriptors.
-Process start_drain(const Scratch& scratch, Progress& progress) {
-  return {"reader", [&] {
+Process start_drain(const Scratch& scratch, Progress& progress, std::size_t streams) {
+  return {"reader", [&scratch, &progress, streams] {
             AeronClient client(scratch.aeron_dir());
-            const Subscription subscription = client.subscription(stream_there);
+            const auto subscriptions = subscriptions_of(client, streams);
             progress.ready.fetch_add(1);
             auto handler = [](const std::uint8_t* data) { use(*data); };
             while (!progress.stop.load(std::memory_order_relaxed)) {
-              if (poll(subscription, handler, 256) == 0) sleep_ns(nanos_per_milli);
+              if (poll(subscriptions, handler, 256) == 0) sleep_ns(nanos_per_milli);
             }
             return Json();
           }};
@@ -51,26 +75,31 @@ Process start_drain(const Scratch& scratch, Progress& progress) {
 Json measure_offer(Arguments& arguments) {
   const std::size_t bytes = message_bytes(arguments);
   const bool claim = arguments.flag("claim", false);
+  const std::size_t streams = arguments.number("streams", 1);  // in turns
   const Bursts bursts{arguments.number("samples", 300), arguments.number("burst", 500), drain_pause_ns};
   arguments.check();
 
   const Scratch scratch;
   const Process media = start_media_driver(scratch);
   const Shared<Progress> progress(scratch, "progress");
-  Process reader = start_drain(scratch, *progress);
+  Process reader = start_drain(scratch, *progress, streams);
   Process writer("writer", [&] {
     AeronClient client(scratch.aeron_dir());
-    const Publication publication = client.publication(stream_there);
-    await_subscriber(publication.get());
+    const auto publications = publications_of(client, streams);
     pin_to_core(producer_core);
     Message message{};
     std::uint64_t refused = 0;
+    std::size_t turn = 0;
+    const auto next = [&] {
+      turn = turn + 1 == streams ? 0 : turn + 1;
+      return publications[turn].get();
+    };
     const auto* const data = reinterpret_cast<const std::uint8_t*>(message.data());
     Json figures;
     if (claim) {
       aeron_buffer_claim_t buffer{};
       figures = time_bursts(bursts, [&] {
-                  if (aeron_exclusive_publication_try_claim(publication.get(), bytes, &buffer) < 0) {
+                  if (aeron_exclusive_publication_try_claim(next(), bytes, &buffer) < 0) {
                     ++refused;
                   } else {
                     std::memcpy(buffer.data, data, bytes);
@@ -79,8 +108,7 @@ Json measure_offer(Arguments& arguments) {
                 }).summary();
     } else {
       figures = time_bursts(bursts, [&] {
-                  if (aeron_exclusive_publication_offer(publication.get(), data, bytes, nullptr, nullptr) < 0)
-                    ++refused;
+                  if (aeron_exclusive_publication_offer(next(), data, bytes, nullptr, nullptr) < 0) ++refused;
                 }).summary();
     }
     figures["refused"] = refused;
@@ -95,6 +123,7 @@ Json measure_offer(Arguments& arguments) {
 Json measure_poll(Arguments& arguments) {
   const std::size_t bytes = message_bytes(arguments);
   const std::size_t limit = arguments.number("limit", 64);
+  const std::size_t streams = arguments.number("streams", 1);  // in turns
   const Bursts bursts{arguments.number("samples", 1000), arguments.number("burst", 256), 0};
   arguments.check();
 
@@ -103,19 +132,20 @@ Json measure_poll(Arguments& arguments) {
   const Shared<Progress> progress(scratch, "progress");
   Process reader("reader", [&] {
     AeronClient client(scratch.aeron_dir());
-    const Subscription subscription = client.subscription(stream_there);
+    const auto subscriptions = subscriptions_of(client, streams);
     pin_to_core(consumer_core);
     auto handler = [](const std::uint8_t* data) { use(*data); };
-    return receive_bursts(*progress, bursts, [&] { return poll(subscription, handler, limit); }).summary();
+    return receive_bursts(*progress, bursts, [&] { return poll(subscriptions, handler, limit); }).summary();
   });
   Process writer("writer", [&] {
     AeronClient client(scratch.aeron_dir());
-    const Publication publication = client.publication(stream_there);
-    await_subscriber(publication.get());
+    const auto publications = publications_of(client, streams);
     pin_to_core(producer_core);
     Message message{};
+    std::size_t turn = 0;
     send_bursts(*progress, bursts, [&] {
-      offer(publication.get(), message.data(), bytes);
+      offer(publications[turn].get(), message.data(), bytes);
+      turn = turn + 1 == streams ? 0 : turn + 1;
       return true;
     });
     return Json();
