@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
-#include <algorithm>
 #include <ctime>
 
 namespace tensorpool {
@@ -23,41 +22,37 @@ void pause_cpu() noexcept {
 void Idle::idle(int work) noexcept {
   if (work > 0) {
     rounds_ = 0;
+    next_ns_ = first_ns_;
     return;
   }
   switch (mode_) {
     case IdleMode::spin:
-      pause_cpu();
-      return;
+      return pause_cpu();
     case IdleMode::yield:
       ::sched_yield();
       return;
     case IdleMode::sleep:
-      nap(sleep_ns_);
-      return;
+      return nap();
     case IdleMode::backoff:
       break;
   }
-  const unsigned round = rounds_++;
-  if (round < backoff_spins) {
+  if (rounds_ == backoff_spins + backoff_yields) return nap();
+  if (rounds_++ < backoff_spins) {
     pause_cpu();
-  } else if (round < backoff_spins + backoff_yields) {
-    ::sched_yield();
   } else {
-    const unsigned doublings = std::min(round - backoff_spins - backoff_yields, 20U);
-    nap(std::min(nanos_per_micro << doublings, sleep_ns_));
-    rounds_ = std::min(rounds_, backoff_spins + backoff_yields + 20U);
+    ::sched_yield();
   }
 }
 
-void Idle::nap(Nanos duration) noexcept {
+void Idle::nap() noexcept {
   if (!slack_set_) {
     ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     slack_set_ = true;
   }
-  const timespec interval{static_cast<time_t>(duration / nanos_per_second),
-                          static_cast<long>(duration % nanos_per_second)};
+  const timespec interval{static_cast<time_t>(next_ns_ / nanos_per_second),
+                          static_cast<long>(next_ns_ % nanos_per_second)};
   ::nanosleep(&interval, nullptr);
+  next_ns_ = next_ns_ > longest_ns_ / 2 ? longest_ns_ : 2 * next_ns_;
 }
 
 }  // namespace tensorpool

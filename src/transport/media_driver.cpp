@@ -16,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
+#include "tensorpool/idle.hpp"
 #include "transport/cnc.hpp"
 #include "transport/context_init.hpp"
 #include "transport/error_text.hpp"
@@ -25,6 +26,9 @@
 namespace tensorpool::transport {
 namespace {
 
+// A nap is at most about as long as it was quiet before. Producers are not refused meanwhile: after quiet their window,
+// of 2 MiB of descriptors at our term length, is open.
+constexpr Nanos longest_nap_ns = 4 * nanos_per_milli;
 constexpr Nanos error_log_interval = 200 * nanos_per_milli;
 constexpr int lock_attempts = 20;
 constexpr std::chrono::milliseconds lock_pause{5};
@@ -90,7 +94,6 @@ Result<DriverContext> make_context(const MediaDriverOptions& options) {
   const bool set =
       aeron_driver_context_set_dir(raw, options.aeron_dir.c_str()) >= 0 &&
       aeron_driver_context_set_threading_mode(raw, AERON_THREADING_MODE_SHARED) >= 0 &&
-      aeron_driver_context_set_shared_idle_strategy(raw, "backoff") >= 0 &&
       aeron_driver_context_set_dir_warn_if_exists(raw, false) >= 0 &&
       aeron_driver_context_set_dir_delete_on_start(raw, true) >= 0 &&  // safe: our lock, after our probe
       aeron_driver_context_set_dir_delete_on_shutdown(raw, true) >= 0 &&
@@ -170,10 +173,19 @@ Status EmbeddedMediaDriver::Impl::start_driver(DriverContext& context, Driver& d
 
 void EmbeddedMediaDriver::Impl::serve(aeron_driver_t* driver) noexcept {
   Result<Cnc> cnc = open_cnc(options.aeron_dir);
-  Nanos next_look = monotonic_now() + error_log_interval;
-  while (!stop.load(std::memory_order_acquire)) {
-    aeron_driver_main_idle_strategy(driver, aeron_driver_main_do_work(driver));
-    if (const Nanos now = monotonic_now(); cnc && now >= next_look) {
+  Idle idle(IdleMode::backoff, longest_nap_ns);
+  Nanos now = monotonic_now();
+  Nanos ticked = now;
+  Nanos next_look = now + error_log_interval;
+  for (; !stop.load(std::memory_order_acquire); now = monotonic_now()) {
+    int work = aeron_driver_main_do_work(driver);
+    // Its own timers are one of the work that it tells of. Nobody waits for what they do: they end no quiet.
+    if (work > 0 && now - ticked >= options.timer_interval_ns) {
+      ticked = now;
+      --work;
+    }
+    idle.idle(work);
+    if (cnc && now >= next_look) {
       next_look = now + error_log_interval;
       report_errors(cnc->get());
     }

@@ -9,7 +9,7 @@
 namespace tensorpool::apps {
 namespace {
 
-constexpr Nanos idle_ns = nanos_per_milli;
+constexpr Nanos longest_nap_ns = 4 * nanos_per_milli;
 
 bool is_finished(const std::unique_ptr<HostedRole>& role) { return role->finished(); }
 
@@ -23,7 +23,7 @@ void tell_of_the_first(std::span<const std::unique_ptr<HostedRole>> roles, Log& 
 
 Status run_roles(std::span<const std::unique_ptr<HostedRole>> roles, const LogSink& sink) {
   Log log(sink);
-  Idle idle(IdleMode::backoff, idle_ns);
+  Idle idle(IdleMode::backoff, longest_nap_ns);
   bool asked = false;
   while (!std::all_of(roles.begin(), roles.end(), is_finished)) {
     if (!asked && (stop_requested() || std::any_of(roles.begin(), roles.end(), is_finished))) {
