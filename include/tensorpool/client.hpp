@@ -63,7 +63,9 @@ struct ClientOptions {
   Nanos qos_interval_ns = nanos_per_second;
   // The driver's, or a standalone producer's; freshness and silence are 3 periods.
   Nanos announce_period_ns = nanos_per_second;
-  Nanos conductor_nap_ns = nanos_per_milli;  // how long the conductor's thread naps when there is nothing to do
+  // How long the conductor's thread naps at most when there is nothing to do. It begins with a millisecond, if that is
+  // shorter, and each nap in a row is twice as long as the one before.
+  Nanos conductor_nap_ns = 4 * nanos_per_milli;
   // Shows the figures of its producers and consumers as Aeron counters, written once per qos_interval_ns: at most 512
   // counters for a client; the attachments beyond that go without.
   bool counters = true;
@@ -86,8 +88,9 @@ class ClientCore;
 // One that was moved from may only be destroyed or assigned to.
 class Client {
  public:
-  // Connects to the media driver in aeron_dir. Errors: no media driver (after its time-out), no permission, a time
-  // in `options` out of range.
+  // Connects to the media driver in aeron_dir. Of many who start at once one does so at a time; all of that takes at
+  // most attach_timeout and a half of it. Errors: no media driver (after its time-out), no permission, a time in
+  // `options` out of range.
   [[nodiscard]] static Result<Client> connect(ClientOptions options);
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

@@ -231,7 +231,9 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
     return back_off(now);
   }
   const bool draining = rejected && response.error_message == protocol::refusal_draining;
-  if (!attached_once_ && !draining) {
+  // It was granted once, and the lease ran out before we heard of it: a question for another time.
+  const bool expired = rejected && response.error_message == protocol::refusal_unknown_lease;
+  if (!attached_once_ && !draining && !expired) {
     const bool unsupported = response.code == protocol::ResponseCode::unsupported;
     return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}",
                                 name(), last_refusal_));
@@ -306,7 +308,10 @@ void AttachSession::on_mapped(Nanos now) {
 
 void AttachSession::on_mapping_failed(const Error& error, Nanos now) {
   end_lease(true);
-  if (!attached_once_) return fail(now, error);
+  if (!attached_once_) {
+    if (error.code != ErrorCode::timed_out) return fail(now, error);
+    last_refusal_ = error.message;  // the media driver was too busy: until our own time-out
+  }
   back_off(now);
 }
 

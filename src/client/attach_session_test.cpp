@@ -214,6 +214,36 @@ TEST_F(AttachSessionTest, DropsABrokenResponseGivesItsLeaseBackAndAsksAgain) {
   EXPECT_EQ(next_notice(session), NoticeKind::granted);
 }
 
+TEST_F(AttachSessionTest, AsksAnewWhenTheLeaseRanOutBeforeItsGrantWasHeard) {
+  auto session = make({});
+  session.start(now_);
+  run(session, 3100 * ms);
+  session.on(refusal("unknown lease"), now_);
+  const std::size_t asked = attaches_.size();
+  run_until_asked(session, asked + 1);
+  EXPECT_NE(attaches_.back().correlation_id, attaches_.front().correlation_id);
+  session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+}
+
+TEST_F(AttachSessionTest, TriesAgainWhenAnAddTimedOut) {
+  auto session = make({.attach_timeout_ns = 5 * second});
+  session.start(now_);
+  pump(session);
+  session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+  session.on_mapping_failed({ErrorCode::timed_out, "too busy"}, now_);
+  EXPECT_FALSE(next_notice(session));
+  run_until_asked(session, 2);
+  session.on(ok(200), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+  session.on_mapping_failed({ErrorCode::timed_out, "too busy"}, now_);
+  run(session, 5 * second);
+  EXPECT_EQ(next_notice(session), NoticeKind::failed);
+  EXPECT_EQ(code_, ErrorCode::timed_out);
+  EXPECT_NE(text_.find("too busy"), std::string::npos) << text_;
+}
+
 TEST_F(AttachSessionTest, FailsTheFirstAttachWhenItsRegionsCannotBeMapped) {
   auto session = make({});
   session.start(now_);

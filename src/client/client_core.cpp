@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "client/conductor_idle.hpp"
 #include "client/consumer_attachment.hpp"
 #include "client/producer_attachment.hpp"
 #include "client/standalone_attachment.hpp"
@@ -25,6 +26,9 @@ constexpr int closing_cycles = 2000;
 constexpr Nanos question_interval_ns = 100 * nanos_per_milli;
 // Whose metadata is silent for so long may be succeeded by anybody.
 constexpr int metadata_silence_periods = 5;
+constexpr int small_company = 16;
+constexpr Nanos rest_per_other_ns = nanos_per_milli / 4;
+constexpr Nanos longest_rest_ns = 64 * nanos_per_milli;
 constexpr Nanos shortest_stall_ns = 250 * nanos_per_milli;
 constexpr Nanos longest_period_ns = 3600 * nanos_per_second;
 
@@ -51,7 +55,7 @@ Status check(const ClientOptions& options) {
 Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, RandomSource random) {
   if (auto good = check(options); !good) return good.error();
   const bool invoker = options.invoker;
-  const Idle idle(IdleMode::sleep, options.conductor_nap_ns);
+  const Idle idle = conductor_idle(options);
   std::unique_ptr<ClientCore> core(
       new ClientCore(std::move(options), random ? std::move(random) : RandomSource(random_u64)));
   if (auto opened = core->plane_.open(core->options_.wait && invoker ? core->options_.wait() : monotonic_now());
@@ -59,8 +63,11 @@ Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, Ra
     return opened.error();
   }
   if (!invoker) {
-    core->runner_ = std::make_unique<AgentRunner>(core->options_.name, idle,
-                                                  [raw = core.get()](Nanos now) { return raw->do_work(now); });
+    core->runner_ = std::make_unique<AgentRunner>(core->options_.name, idle, [raw = core.get()](Nanos now) {
+      const int work = raw->do_work(now);
+      if (work == 0) raw->make_room();
+      return work;
+    });
   }
   return core;
 }
@@ -90,7 +97,7 @@ void ClientCore::close() noexcept {
 
 Nanos ClientCore::pause() {
   if (options_.invoker && options_.wait) return options_.wait();
-  std::this_thread::sleep_for(std::chrono::nanoseconds(options_.conductor_nap_ns));
+  std::this_thread::sleep_for(std::chrono::nanoseconds(first_conductor_nap_ns(options_)));
   return monotonic_now();
 }
 
@@ -111,6 +118,14 @@ int ClientCore::do_work(Nanos now) noexcept {
     malformed_told_ = malformed_;
   }
   return work;
+}
+
+// The conductor of each of a host's clients looks at what every other client publishes: the cost of all grows with the
+// square of their number. The more they are, the longer they rest, or a hundred leave nothing of two cores to others.
+void ClientCore::make_room() const {
+  const int others = plane_.company() - small_company;
+  if (others > 0)
+    std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(others * rest_per_other_ns, longest_rest_ns)));
 }
 
 // A host loop that stood still. A lease lives through it or not by its grace; the events that follow tell which.

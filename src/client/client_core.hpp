@@ -47,6 +47,7 @@ class ClientCore {
   ClientCore(ClientOptions options, RandomSource random);
   void close() noexcept;
   Nanos pause();
+  void make_room() const;
   void note_stall(Nanos now);
   int take_new(Nanos now);
   void follow_connection(Nanos now, int& work);

@@ -1,5 +1,9 @@
 #include "client/control_plane.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <thread>
 #include <utility>
 
 #include "base/error.hpp"
@@ -19,8 +23,10 @@ Status assign(Made& place, Result<Made> made, std::string_view what, const Chann
   return {};
 }
 
+// What is there already stays.
 Status publish_on(transport::Connection& connection, transport::Publication& place, std::string_view what,
                   const ChannelOptions& channel, ControlPlane::ChannelBuilder build) {
+  if (!place.is_closed()) return {};
   auto uri = build(channel.channel);
   if (!uri) return uri.error();
   return assign(place, connection.add_publication(*uri, channel.stream_id), what, channel);
@@ -28,10 +34,17 @@ Status publish_on(transport::Connection& connection, transport::Publication& pla
 
 Status subscribe_to(transport::Connection& connection, transport::Subscription& place, std::string_view what,
                     const ChannelOptions& channel, ControlPlane::ChannelBuilder build) {
+  if (!place.is_closed()) return {};
   auto uri = build(channel.channel);
   if (!uri) return uri.error();
   return assign(place, connection.add_subscription(*uri, channel.stream_id), what, channel);
 }
+
+// Held by who connects; no control stream has this number.
+constexpr std::uint32_t turn_number = std::numeric_limits<std::uint32_t>::max();
+constexpr std::chrono::milliseconds longest_turn_pause{16};
+constexpr Nanos reconnect_turn_pause_ns = 4 * nanos_per_milli;
+constexpr int most_turns_passed = 1000;
 
 bool same_stream(const ChannelOptions& announce, const ChannelOptions& control) {
   return announce.stream_id == 0 || (announce.stream_id == control.stream_id && announce.channel == control.channel);
@@ -45,7 +58,27 @@ ControlPlane::~ControlPlane() = default;
 
 Status ControlPlane::open(Nanos now) { return connect(now, true); }
 
+// One at a time: each client that connects is linked with all who are there, and one whose first request is not
+// answered soon searches all of Aeron's counters for its own, again and again. A hundred at once would leave the media
+// driver no time to answer. Nobody has to be waited for for ever: one that was stopped may hold the turn.
+Result<std::optional<transport::MediaDriverClaim>> ControlPlane::take_turn(bool wait) {
+  const Nanos deadline = monotonic_now() + options_.attach_timeout_ns / 2;
+  for (std::chrono::milliseconds pause{1};; pause = std::min(2 * pause, longest_turn_pause)) {
+    auto turn = transport::MediaDriverClaim::take(aeron_dir(), turn_number);
+    if (turn) return std::optional(*std::move(turn));
+    if (turn.error().code != ErrorCode::already_exists) break;  // connecting tells what is wrong
+    if (!wait && ++turns_passed_ <= most_turns_passed) {
+      return Error{ErrorCode::unavailable, "other clients connect first"};
+    }
+    if (!wait || monotonic_now() >= deadline) break;
+    std::this_thread::sleep_for(pause);
+  }
+  return std::optional<transport::MediaDriverClaim>();
+}
+
 Status ControlPlane::connect(Nanos now, bool wait_for_driver) {
+  const auto turn = take_turn(wait_for_driver);
+  if (!turn) return turn.error();
   transport::ConnectionOptions wanted;
   wanted.wait_for_driver = wait_for_driver;
   wanted.aeron_dir = options_.aeron_dir;
@@ -53,12 +86,20 @@ Status ControlPlane::connect(Nanos now, bool wait_for_driver) {
   auto connection = transport::Connection::open(wanted);
   if (!connection) return connection.error();
   auto wires = std::make_unique<Wires>(*std::move(connection));
-  if (auto subscribed = subscribe(*wires); !subscribed) return subscribed.error();
+  auto subscribed = subscribe(*wires);
+  // A media driver with too much to do, as when many clients start at once, gets to it later.
+  const Nanos deadline = monotonic_now() + options_.attach_timeout_ns;
+  while (wait_for_driver && !subscribed && subscribed.error().code == ErrorCode::timed_out &&
+         monotonic_now() < deadline && (!options_.keep_waiting || options_.keep_waiting())) {
+    subscribed = subscribe(*wires);
+  }
+  if (!subscribed) return subscribed.error();
   wires_ = std::move(wires);
   listening_since_ = now;
   ++generation_;
   backoff_.reset();
   reconnect_at_.reset();
+  turns_passed_ = 0;
   trouble_.clear();
   return {};
 }
@@ -128,7 +169,12 @@ ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
   }
   if (reconnect_at_ && now < *reconnect_at_) return Change::none;
   ++work;
+  const int passed = turns_passed_;
   auto connected = connect(now, false);  // a duty cycle does not wait
+  if (turns_passed_ > passed) {
+    reconnect_at_ = now + reconnect_turn_pause_ns / 2 + static_cast<Nanos>(random_() % reconnect_turn_pause_ns);
+    return Change::none;
+  }
   if (connected) return Change::back;
   trouble_ = connected.error().message;
   reconnect_at_ = now + backoff_.next(random_());
@@ -219,9 +265,12 @@ Result<std::shared_ptr<transport::Subscription>> ControlPlane::add_progress_subs
   return add_subscription("progress subscription", options_.control);
 }
 
+std::string ControlPlane::aeron_dir() const {
+  return options_.aeron_dir.empty() ? transport::default_aeron_dir() : options_.aeron_dir;
+}
+
 std::string ControlPlane::describe() const {
-  const std::string dir = options_.aeron_dir.empty() ? transport::default_aeron_dir() : options_.aeron_dir;
-  return fmt::format("aeron directory {}, control channel {} stream {}", dir, options_.control.channel,
+  return fmt::format("aeron directory {}, control channel {} stream {}", aeron_dir(), options_.control.channel,
                      options_.control.stream_id);
 }
 

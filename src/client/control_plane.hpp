@@ -16,6 +16,7 @@
 #include "tensorpool/client.hpp"
 #include "transport/connection.hpp"
 #include "transport/counter_requests.hpp"
+#include "transport/media_driver_claim.hpp"
 
 namespace tensorpool::detail {
 
@@ -32,7 +33,8 @@ class ControlPlane {
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;
 
-  // Connects now; the error is for the caller of Client::connect.
+  // Connects now, with at most attach_timeout of patience with a media driver that is there and slow; the error is for
+  // the caller of Client::connect.
   Status open(Nanos now);
   // Runs the Aeron client, and reconnects with back-off when it was lost.
   Change tick(Nanos now, int& work);
@@ -76,6 +78,9 @@ class ControlPlane {
 
   // Whether anybody at all subscribes to the control stream beside us.
   [[nodiscard]] bool control_connected() const noexcept { return up() && wires_->control_out.is_connected(); }
+
+  // How many publish on the control stream: the driver and the clients, ourselves included.
+  [[nodiscard]] int company() const noexcept { return up() ? wires_->control_in.image_count() : 0; }
 
   // Calls on_message(bytes) for what has arrived on the control, announce and QoS streams.
   template <class F>
@@ -135,9 +140,11 @@ class ControlPlane {
                                                                   ChannelBuilder build);
   Result<std::shared_ptr<transport::Subscription>> add_subscription(std::string_view what,
                                                                     const ChannelOptions& channel);
+  Result<std::optional<transport::MediaDriverClaim>> take_turn(bool wait);
   Status connect(Nanos now, bool wait_for_driver);
   Status subscribe(Wires& wires);
   [[nodiscard]] bool announces_apart() const noexcept;
+  [[nodiscard]] std::string aeron_dir() const;
 
   Status subscribe_to_metadata(Wires& wires);
   Status open_metadata_out();
@@ -162,6 +169,7 @@ class ControlPlane {
   std::uint64_t generation_ = 0;
   bool turn_taken_ = false;
   std::optional<Nanos> reconnect_at_;
+  int turns_passed_ = 0;  // of reconnecting
   Backoff backoff_{50 * nanos_per_milli, 500 * nanos_per_milli};
   std::string trouble_;
   std::vector<std::byte> scratch_;

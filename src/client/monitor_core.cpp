@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "client/conductor_idle.hpp"
 #include "protocol/dispatch.hpp"
 
 namespace tensorpool::detail {
@@ -40,7 +41,7 @@ Lookout::Settings settings_of(const MonitorOptions& options) {
 Result<std::unique_ptr<MonitorCore>> MonitorCore::create(ClientOptions where, MonitorOptions options) {
   if (auto good = check(where, options); !good) return good.error();
   const bool invoker = where.invoker;
-  const Idle idle(IdleMode::sleep, where.conductor_nap_ns);
+  const Idle idle = conductor_idle(where);
   std::unique_ptr<MonitorCore> core(new MonitorCore(std::move(where), std::move(options)));
   core->now_ = invoker && core->where_.wait ? core->where_.wait() : monotonic_now();
   if (auto opened = core->lookout_.open(core->now_); !opened) return opened.error();

@@ -74,7 +74,8 @@ int StandaloneOwner::take_down(Nanos now) {
 
 void StandaloneOwner::give_up(Error error, Nanos now) {
   error.message = fmt::format("standalone producer {}: {}", client_id_, error.message);
-  if (attached_once_) {
+  const bool too_early = error.code == ErrorCode::timed_out && now < deadline_;  // the media driver was too busy
+  if (attached_once_ || too_early) {
     notify(NoticeKind::refused, std::move(error));
     regions_.begin_anew();
     state_ = State::backoff;

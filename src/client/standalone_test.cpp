@@ -85,6 +85,17 @@ TEST_F(Standalone, CarriesFramesWithoutADriver) {
   expect_balance(consumer->stats());
 }
 
+TEST_F(Standalone, AttachesThoughTheFirstAddTimesOut) {
+  auto client = connect();
+  transport::loopback::time_out_next_adds(bus_, 1);
+  auto producer = client.attach_producer(producing());
+  ASSERT_TRUE(producer) << producer.error().message;
+  transport::loopback::time_out_next_adds(bus_, 1);
+  auto consumer = client.attach_consumer(consuming());
+  ASSERT_TRUE(consumer) << consumer.error().message;
+  EXPECT_EQ(count(EventKind::mapping_failed), 2);
+}
+
 TEST_F(Standalone, ConsumerMayComeFirstAndStaysForHours) {
   auto client = connect();
   auto other = connect();

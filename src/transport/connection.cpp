@@ -15,13 +15,28 @@
 namespace tensorpool::transport {
 namespace {
 
-constexpr std::chrono::microseconds add_pause{50};
+constexpr std::chrono::microseconds shortest_add_pause{50};
+constexpr std::chrono::microseconds longest_add_pause{4000};
 constexpr Nanos link_time_ns = 100 * nanos_per_milli;
 constexpr std::chrono::milliseconds open_pause{10};
+constexpr int messages_per_cycle = 64;
 constexpr std::uint64_t conductor_check_ns = 2'000'000;  // how often do_work looks at time-outs, at most
 constexpr std::size_t max_client_name = 100;
 constexpr std::size_t max_key_bytes = 112;
 constexpr std::size_t max_label_bytes = 380;
+
+// Between looks at an answer: longer and longer, for the media driver needs the cores too when many start at once.
+class AddPause {
+ public:
+  void after(int work) {
+    if (work > 0) return;
+    std::this_thread::sleep_for(next_);
+    next_ = std::min(2 * next_, longest_add_pause);
+  }
+
+ private:
+  std::chrono::microseconds next_ = shortest_add_pause;
+};
 
 bool is_terminal(int code) noexcept {
   return code == AERON_CLIENT_ERROR_DRIVER_TIMEOUT || code == AERON_CLIENT_ERROR_CLIENT_TIMEOUT ||
@@ -110,10 +125,11 @@ template <class Resource, class Async>
 Result<Resource*> await(Connection::Core& core, const Registration<Resource, Async>& kind, Async* async,
                         const std::string& label) {
   const Nanos begun = monotonic_now();
+  AddPause pause;
   for (;;) {
     Result<Resource*> seen = look_in_time(core, kind, async, label, begun);
     if (!seen || *seen != nullptr) return seen;
-    if (core.do_work() == 0) std::this_thread::sleep_for(add_pause);
+    pause.after(core.do_work());
   }
 }
 
@@ -122,12 +138,13 @@ Result<Resource*> await(Connection::Core& core, const Registration<Resource, Asy
 // machine is busy, so who is not linked soon is taken not to be there.
 void await_subscribers(Connection::Core& core, aeron_exclusive_publication_t* publication) {
   const Nanos begun = monotonic_now();
+  AddPause pause;
   const auto can_send = [&] {
     return aeron_exclusive_publication_is_connected(publication) &&
            aeron_exclusive_publication_position_limit(publication) > aeron_exclusive_publication_position(publication);
   };
   while (!can_send() && !core.closed.load(std::memory_order_acquire) && monotonic_now() - begun < link_time_ns) {
-    if (core.do_work() == 0) std::this_thread::sleep_for(add_pause);
+    pause.after(core.do_work());
   }
 }
 
@@ -180,12 +197,18 @@ Connection::Core::~Core() {
 int Connection::Core::do_work() noexcept {
   const std::lock_guard guard(conductor);
   if (closed.load(std::memory_order_relaxed)) return 0;
-  const int work = aeron_main_do_work(client);
-  if (aeron_is_closed(client)) {
-    closed.store(true, std::memory_order_release);
-    return 0;
+  // Aeron takes one message of its media driver at a time; who takes them slower than they come is dropped.
+  int work = 0;
+  for (int messages = 0; messages < messages_per_cycle; ++messages) {
+    const int done = aeron_main_do_work(client);
+    if (aeron_is_closed(client)) {
+      closed.store(true, std::memory_order_release);
+      return 0;
+    }
+    if (done <= 0) break;
+    work += done;
   }
-  return std::max(work, 0);
+  return work;
 }
 
 void Connection::Core::on_error(int code, const char* message) noexcept {
@@ -291,11 +314,12 @@ Result<Subscription> Connection::add_subscription(const std::string& channel, st
 Result<Counter> Connection::add_counter(std::int32_t type_id, std::span<const std::byte> key, std::string_view label) {
   Result<PendingCounter> pending = begin_counter(type_id, key, label);
   if (!pending) return std::move(pending).error();
+  AddPause pause;
   for (;;) {
     Result<std::optional<Counter>> seen = pending->poll();
     if (!seen) return std::move(seen).error();
     if (*seen) return **std::move(seen);
-    if (core_->do_work() == 0) std::this_thread::sleep_for(add_pause);
+    pause.after(core_->do_work());
   }
 }
 

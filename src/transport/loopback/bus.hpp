@@ -146,6 +146,7 @@ class Bus {
   }
   void release_delayed(std::int32_t stream_id);
   std::atomic<bool> counters_held{false};
+  std::atomic<int> adds_to_time_out{0};
 
  private:
   void link(Inbox& inbox, const std::shared_ptr<Log>& log);

@@ -26,6 +26,15 @@ Status check(const Connection::Core* core, const std::string& channel, const std
   return {};
 }
 
+// What a test asked for.
+Status answer(loopback::Bus& bus, const std::string& label) {
+  int left = bus.adds_to_time_out.load();
+  while (left > 0 && !bus.adds_to_time_out.compare_exchange_weak(left, left - 1)) {
+  }
+  if (left == 0) return {};
+  return make_error(ErrorCode::timed_out, "cannot add {}: the test lets it time out", label);
+}
+
 }  // namespace
 
 Result<Connection> Connection::open(const ConnectionOptions& options) {
@@ -94,12 +103,14 @@ const std::string& Connection::aeron_dir() const noexcept {
 Result<Publication> Connection::add_publication(const std::string& channel, std::int32_t stream_id) {
   const std::string label = fmt::format("publication on {} stream {}", channel, stream_id);
   if (Status possible = check(core_.get(), channel, label); !possible) return possible.error();
+  if (Status answered = answer(*core_->bus, label); !answered) return answered.error();
   return Publication(std::make_unique<Publication::Impl>(core_, core_->bus->add_log(channel, stream_id)));
 }
 
 Result<Subscription> Connection::add_subscription(const std::string& channel, std::int32_t stream_id) {
   const std::string label = fmt::format("subscription on {} stream {}", channel, stream_id);
   if (Status possible = check(core_.get(), channel, label); !possible) return possible.error();
+  if (Status answered = answer(*core_->bus, label); !answered) return answered.error();
   auto inbox = core_->bus->add_inbox(channel, stream_id);
   {
     const std::lock_guard guard(core_->mutex);

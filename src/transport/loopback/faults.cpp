@@ -45,6 +45,8 @@ void set_replay(const std::string& dir, std::int32_t stream_id, bool replay) {
 
 Resources resources_of(const std::string& dir) { return Bus::of(dir)->resources(); }
 
+void time_out_next_adds(const std::string& dir, int count) { Bus::of(dir)->adds_to_time_out.store(count); }
+
 void hold_counters(const std::string& dir, bool held) { Bus::of(dir)->counters_held.store(held); }
 
 }  // namespace tensorpool::transport::loopback

@@ -47,6 +47,9 @@ struct Resources {
 };
 [[nodiscard]] Resources resources_of(const std::string& dir);
 
+// The next `count` publications and subscriptions that are asked for answer timed_out at once.
+void time_out_next_adds(const std::string& dir, int count);
+
 // While held, no counter that is asked for is granted; add_counter answers timed_out at once.
 void hold_counters(const std::string& dir, bool held);
 
