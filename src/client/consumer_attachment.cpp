@@ -256,7 +256,7 @@ int ConsumerAttachment::read_from(ConsumerSession::Source source,
 int ConsumerAttachment::narrow() {
   if (!may_narrow_ || own_ || !shared_ || shared_->image_count() < 2) return 0;
   const std::optional<std::int32_t> carrier = core_->carrier();
-  if (!carrier || !context().plane.take_turn()) return 0;
+  if (!carrier || !context().plane.may_add_now()) return 0;
   may_narrow_ = false;
   newest_due_ = 0;
   auto added = context().plane.add_descriptor_subscription(*carrier);

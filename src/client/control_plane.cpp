@@ -156,7 +156,7 @@ Result<bool> ControlPlane::outcome_of_metadata(transport::OfferResult result) co
 }
 
 ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
-  turn_taken_ = false;
+  added_now_ = false;
   if (up()) {
     work += wires_->connection.do_work();
     work += counter_requests_.step(wires_->connection);

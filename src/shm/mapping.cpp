@@ -25,6 +25,13 @@ Result<Mapping> Mapping::map(int fd, std::uint64_t length, Access access) {
   return Mapping(address, static_cast<std::size_t>(length));
 }
 
+void Mapping::populate(Access access) const noexcept {
+#if defined(MADV_POPULATE_READ)
+  static_cast<void>(
+      ::madvise(address_, length_, access == Access::read_write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ));
+#endif
+}
+
 Mapping::~Mapping() {
   if (address_ != nullptr) ::munmap(address_, length_);
 }

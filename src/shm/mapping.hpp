@@ -26,6 +26,10 @@ class Mapping {
   }
   ~Mapping();
 
+  // Enters all of it into this process's page tables, so that the first lap of a ring takes no page faults. A hint: a
+  // kernel before 5.14 knows it not. Of a sparse file it would take blocks: ask for it only where they are reserved.
+  void populate(Access access) const noexcept;
+
   [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(address_); }
   [[nodiscard]] std::size_t size() const noexcept { return length_; }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,48 @@ TEST(RegionSet, PlacesEverySlotWithinItsMappingAndAlignsIt) {
     EXPECT_EQ(slot.data(), set->pools()[1].slots + (seq % 4) * 4096);
     EXPECT_EQ(set->header_words(seq), set->header_words(0) + (seq % 4) * 32);
   }
+}
+
+long page_faults_of_reading(const RegionSet& set) {
+  const auto faults = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt;
+  };
+  const long before = faults();
+  for (std::uint64_t seq = 0; seq < set.nslots(); ++seq) {
+    for (int pool = 0; pool < static_cast<int>(set.pools().size()); ++pool) {
+      static_cast<void>(*static_cast<const volatile std::byte*>(set.payload_slot(seq, pool).data()));
+    }
+  }
+  return faults() - before;
+}
+
+std::int64_t blocks_of(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? std::int64_t{status.st_blocks} : -1;
+}
+
+TEST(RegionSet, TakesNoPageFaultsInTheFirstLap) {
+  RegionFiles files;
+  RegionSpec spec = small_spec(7, 64);
+  spec.pools = {{1, 65536}};
+  const RegionLayout layout = files.make(spec);
+  for (const Access access : {Access::read_only, Access::read_write}) {
+    EXPECT_LT(page_faults_of_reading(*files.map(layout, access)), 4);
+  }
+}
+
+TEST(RegionSet, LeavesSparsePoolsSparse) {
+  RegionFiles files;
+  RegionSpec spec = small_spec(7, 64);
+  spec.pools = {{1, 65536}};
+  spec.reserve = Reserve::on_touch;
+  const RegionLayout layout = files.make(spec);
+  const std::int64_t before = blocks_of(layout.pools[0].path);
+  const auto set = files.map(layout, Access::read_write);
+  EXPECT_EQ(blocks_of(layout.pools[0].path), before);
+  EXPECT_LT(before * 512, 64 * 65536);
 }
 
 TEST(RegionSet, TakesItsActivityFromEveryRegion) {
