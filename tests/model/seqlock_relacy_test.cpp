@@ -7,9 +7,9 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <ostream>
 #include <streambuf>
-#include <string>
 
 #include "shm/seqlock.hpp"
 
@@ -175,14 +175,17 @@ template <template <rl::test_result_e> class Model>
 bool never_fails() {
   std::uint64_t iterations = 0;
   const bool passed = search<Model<rl::test_result_success>>(&iterations);
-  ::testing::Test::RecordProperty("interleavings", std::to_string(iterations));
+  std::printf("seen: %llu interleavings, %s\n", static_cast<unsigned long long>(iterations),
+              passed ? "0 torn" : "1 torn");
   return passed && iterations > 1000;
 }
 
 template <template <rl::test_result_e> class Model>
 bool fails() {
   std::uint64_t iterations = 0;
-  return search<Model<rl::test_result_user_assert_failed>>(&iterations);
+  const bool caught = search<Model<rl::test_result_user_assert_failed>>(&iterations);
+  std::printf("seen: 1 mutants %s\n", caught ? "caught" : "missed");
+  return caught;
 }
 
 template <class Atomics>
