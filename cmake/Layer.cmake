@@ -65,7 +65,7 @@ endfunction()
 
 # tensorpool_fuzz(<name> <file> LINK <layer or target>...)
 # <file> defines LLVMFuzzerTestOneInput. Always: the test fuzz.<name>, which feeds it every file of tests/fuzz/corpus/<name>/
-# and truncations of each. With TENSORPOOL_FUZZ also the libFuzzer executable <name>_fuzz.
+# and truncations of each. With TENSORPOOL_FUZZ also the libFuzzer executable <name>_fuzz, part of the target `fuzzers`.
 function(tensorpool_fuzz name file)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINK")
   set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name}")
@@ -78,6 +78,10 @@ function(tensorpool_fuzz name file)
   endif()
   if(TENSORPOOL_FUZZ)
     add_executable(${name}_fuzz "${file}")
+    if(NOT TARGET fuzzers)
+      add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${name}_fuzz)
     target_link_libraries(${name}_fuzz PRIVATE tensorpool_options -fsanitize=fuzzer)
     tensorpool_link(${name}_fuzz PRIVATE ${arg_LINK})
   endif()

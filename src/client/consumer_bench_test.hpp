@@ -10,6 +10,8 @@ class ConsumerBench : public StreamBench {
  protected:
   static constexpr std::int32_t descriptor_stream = 1100;
 
+  explicit ConsumerBench(ScriptedDriver::Settings settings = {}) : StreamBench(std::move(settings)) {}
+
   // Says something on the descriptor stream that no producer of ours would say.
   template <class Bytes>
   void inject(const Bytes& bytes) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -93,7 +94,7 @@ class Peer {
 
 class DriverFixture : public ::testing::Test {
  protected:
-  DriverFixture() {
+  explicit DriverFixture(std::string_view parent = "/tmp") : dir("tp-driver", parent) {
     config.driver.aeron_dir = bus;
     config.shm.base_dir = dir.path();
     config.profiles.push_back({"camera", 8, 256, 8, {{1, 4096}, {2, 65536}}});
@@ -198,7 +199,7 @@ class DriverFixture : public ::testing::Test {
     return std::any_of(log.begin(), log.end(), [&](const auto& line) { return line.find(words) != std::string::npos; });
   }
 
-  TempDir dir{"tp-driver"};
+  TempDir dir;
   std::string bus = dir.path() + "/aeron";
   DriverConfig config;
   Nanos now = 1'000 * nanos_per_second;

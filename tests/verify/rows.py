@@ -1,0 +1,143 @@
+"""The table of what is verified: a row is one claim, and the programs that try to break it.
+
+S the seqlock, K kills at every instruction or system call, L the model of leases and epochs, Z fuzzing; the others are
+faults: P producer, C consumer, D driver, M media driver, F files, H slot headers, W messages, E epochs, T time.
+"""
+
+from dataclasses import dataclass, field
+
+# Settings of a long run, by environment variable.
+LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1"}
+
+
+@dataclass(frozen=True)
+class Tests:
+    """GoogleTests of a program. `filter` is GoogleTest's own; each of its parts must name a test. `long` is set for --full."""
+
+    program: str
+    filter: str
+    long: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ctest:
+    """A test that is no GoogleTest, by its name in ctest."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Fuzz:
+    """A libFuzzer target: its corpus, then mutations of it for the time that the run is given."""
+
+    target: str
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str
+    claim: str
+    runs: tuple
+
+
+def tests(program, *names, **long):
+    return Tests(f"{program}_test", ":".join(names), {variable: LONG[variable] for variable in long})
+
+
+def row(identifier, claim, *runs):
+    return Row(identifier, claim, runs)
+
+
+ROWS = [
+    row("S1", "every interleaving of writer and reader: no torn frame; without A, B, C or D there is one",
+        tests("seqlock_model", "SeqlockModel.*", "InFlightModel.*")),
+    row("S2", "the barriers of the seqlock in ARM's machine code; a missing one is found", Ctest("model.barriers")),
+    row("S3", "two threads over one mapping, the writer lapping: no torn frame",
+        tests("shm", "*Overwrite.NeverLetsATornFrameThrough*")),
+    row("S4", "a ring of 4, frames up to 1 MiB, readers held back at random, all ways to read: no torn frame",
+        tests("integration", "Overwrite.NoTornFrameIsEverAccepted", TENSORPOOL_TORN_FRAMES=True)),
+    row("K1", "a producer that dies after any instruction of publish or claim: the old frame, the new one, or none",
+        tests("crash", "PublishKill*")),
+    row("K2", "a driver that dies before any system call of its life: nothing half-made, the next one clears up",
+        tests("crash", "DriverKill.*", TENSORPOOL_EVERY_NTH=True)),
+
+    row("P1", "a killed producer: consumers go on, its lease ends in time, the next one is followed",
+        tests("integration", "Kill.OfAProducerEndsItsLeaseAndTheNextOneIsFollowed")),
+    row("P2", "a producer stopped beyond its lease: it writes into its old files only, and learns that it lost",
+        tests("integration", "Stop.OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly")),
+    row("P3", "a producer killed in mid-flight does not disturb other streams, with the books balanced",
+        tests("integration", "OwnStreams.BalanceWhileANeighbourIsKilledAndComesBack",
+              "Seeds/Balance.HoldsInEveryEpochByTheProducersFigures*")),
+    row("C1", "a killed or stopped consumer holds up nobody",
+        tests("integration", "Kill.OfAConsumerIsNoticedByTheDriverAlone",
+              "Stop.OfALoneConsumerNeverHoldsUpTheProducerAndEveryMissedFrameIsCounted")),
+    row("C2", "a view held longer than the ring's period is told to be invalid, and counted",
+        tests("client", "ConsumerTest.CountsAFrameThatWasOverwrittenDuringTheCallbackAsLate",
+              "ProgressReadingTest.TellsThatTheSlotWasGivenToAnotherFrameDuringUse")),
+    row("C3", "a consumer slower than its producer: valid frames keep flowing, each lost one has a cause",
+        tests("client", "ConsumerTest.KeepsUpWithAProducerThatIsFasterThanItsCallback",
+              "ConsumerTest.SkipsToTheNewestFrameWhenItLagsByMoreThanHalfTheRing",
+              "Seeds/Balance.HoldsUnderRandomDropsClaimsStallsAndEpochs*")),
+    row("D1", "a killed driver: nobody stops, half-made epochs go, its successor serves higher ones, nothing is left",
+        tests("integration", "Kill.OfTheDriverStopsNobodyAndItsSuccessorTakesAllBackInALaterEpoch", "Leftovers.*"),
+        tests("driver", "DriverFaults.RemovesWhatAKilledDriverLeftHalfMade")),
+    row("D2", "a driver stopped beyond its leases expires nobody whose keepalives wait",
+        tests("integration", "Stop.OfTheDriverForLongerThanALeaseExpiresNobody"),
+        tests("driver", "DriverFaults.ExpiresNobodyForKeepalivesThatWaitedWhileItWasStopped")),
+    row("D3", "two drivers on a namespace, or on a control stream: the second says why and ends",
+        tests("integration", "Attach.LetsOneDriverServeANamespace", "Attach.LetsOneDriverAnswerOnAControlStream"),
+        tests("driver", "DriverTest.RefusesASecondDriver*")),
+    row("M1", "a killed media driver, external or embedded, and its successor: all come back",
+        tests("integration", "Kill.OfTheMediaDriverIsSurvivedByAll", "Kill.OfADriverWithAnEmbeddedMediaDriverIsSurvivedToo")),
+    row("M2", "a stopped media driver is told from a dead one",
+        tests("integration", "MediaDriver.OneThatIsStoppedIsCalledSilent", "MediaDriver.ADeadOneIsCalledDead")),
+    row("F1", "no space at an attach: a refusal that says what to change, nothing half-made",
+        tests("integration", "FullDisk.*-FullDisk.ThatFillsLater*"), tests("driver", "DriverSpace.*"),
+        tests("shm", "RegionCreator.LeavesNothingWhicheverSystemCallFails")),
+    row("F2", "a file system that fills up later harms nobody attached",
+        tests("integration", "FullDisk.ThatFillsLaterHarmsNobodyAttached")),
+    row("F3", "a region shorter than it says is refused",
+        tests("integration", "HostileFiles.ARegionShorterThanDeclaredIsRefused"),
+        tests("shm", "RegionSet.RefusesAFileThatIsShorterThanItsSlots", "RegionSet.ComputesSizesWithoutOverflow")),
+    row("F4", "every field of a superblock is checked before anything is mapped for use",
+        tests("integration", "HostileFiles.EachFieldOfASuperblockIsHeldAgainstTheAnswer"),
+        tests("shm", "SuperblockField.*")),
+    row("F5", "links, pipes, devices, directories, second names, paths that lead elsewhere: refused",
+        tests("integration", "HostileFiles.OnlyRegularFilesBelowAnAllowedDirectoryAreOpened"),
+        tests("shm", "OpenRegion.*", "EpochStore.NeverFollowsALinkWhenItRemoves")),
+    row("F6", "files and directories of others, or open to others: refused",
+        tests("integration", "SeveralUsers.*", "MediaDriver.AnUnprivilegedUserCannotTakeADirectoryOfAnother"),
+        tests("shm", "EpochStore.Refuses*")),
+    row("H1", "broken slot headers: dropped, counted by cause, nothing outside the mapping is read",
+        tests("shm", "SlotReaderOpen.RefusesEachBrokenHeaderFieldByItsCause", "SlotReaderOpen.KeepsAHostileHeaderWithinTheMapping"),
+        tests("client", "ConsumerTest.CountsABrokenSlotHeader")),
+    row("W1", "garbage on every stream, every message cut at every length: counted, and nobody is harmed",
+        tests("integration", "HostileMessages.AreCountedAndHarmNobody"),
+        tests("driver", "DriverHostile.GrantsNoLeaseToARequestCutAtAnyLength",
+              "DriverHostile.SurvivesEveryControlMessageCutAndStretchedAndFilledWithNoise",
+              "DriverHostile.BelievesNoLengthField")),
+    row("W2", "repeated, replayed and misdirected messages: the first answer counts, nothing is granted twice",
+        tests("driver", "AttachDesk.NeverGrantsAReplayedRequestASecondLease",
+              "AttachDesk.TellsTheSameCorrelationIdOfTwoClientsApart", "DriverHostile.AnswersARepeatedRequestOncePerEpochItMade"),
+        tests("client", "AttachSessionTest.KeepsTheFirstOkAgainstDuplicatesAndLaterRefusals",
+              "AttachSessionTest.IgnoresResponsesThatItDidNotAskFor")),
+    row("W3", "forged keepalives, detaches, revokes, tokens, and floods of them: no effect but on counters",
+        tests("driver", "DriverHostile.*Forged*", "DriverHostile.*Flood*", "DriverHostile.IgnoresTenThousandWrongTokensInAHandfulOfLines",
+              "DriverHostile.TakesNoOrdersFromWhoOnlySpeaksLikeADriverOrSupervisor"),
+        tests("client", "LeaseOfASession.IgnoresRevokesOfOtherLeases")),
+    row("E1", "epochs announced early, late, twice, forged: a consumer maps one, never a lower one, and comes through",
+        tests("client", "ConsumerEpochs.*", "ClientTest.IsNotMovedByAForgedAnnounceOfAHigherEpoch",
+              "ClientTest.IgnoresAnnouncesThatAreOldForeignOrCannotBeMapped", "LeaseOfASession.IgnoresALowerEpoch"),
+        tests("integration", "HostileFiles.AForgedAnnounceDoesNotTakeAwayWhatTheConsumerHas")),
+    row("E2", "a process that cannot be seen, of another container: its heartbeat decides, not its number",
+        tests("integration", "MediaDriver.DoesNotTakeOverFromAnUnseenProcessBeforeItsHeartbeatRanOut",
+              "Containers.FindTheSuccessorOfADriverThatWasKilledWithItsContainer")),
+    row("T1", "a wall clock that steps back: epochs still grow",
+        tests("shm", "EpochNumber.GrowsThoughTheClockStepsBack"),
+        tests("driver", "DriverTest.PicksAHigherEpochAfterARestartThoughTheClockSteppedBack")),
+
+    row("Z1", "fuzz: every message decoder", Fuzz("message")),
+    row("Z2", "fuzz: superblocks", Fuzz("superblock")),
+    row("Z3", "fuzz: slot headers", Fuzz("slot_header")),
+    row("Z4", "fuzz: region URIs", Fuzz("region_uri")),
+]

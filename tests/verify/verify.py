@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Nothing torn, nothing hung, nothing left behind: every claim that can be tried, tried, with what was seen of each.
+
+Prints one line per row; of one that failed all that its programs said. Exit status 1 means that one failed. docs/verify.md
+says what the rows are.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+import running  # noqa: E402
+from rows import ROWS  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+TIMEOUT_S = (300, 7200)  # of one program: quick, full
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./run verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--quick", action="store_true", help="every row, in its short form (default)")
+    kind.add_argument("--full", action="store_true", help="a million accepted frames by each way to read; hours of fuzzing if told so")
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT",
+                        help="rows whose id begins so, or with this text in their claim; may be repeated")
+    parser.add_argument("--list", action="store_true", help="names the rows and ends")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything that is random (default 1)")
+    parser.add_argument("--fuzz-seconds", type=int, metavar="N", help="for each fuzz target: 5, with --full 60")
+    parser.add_argument("--build", type=Path, default=REPOSITORY / "build/release", metavar="DIRECTORY", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def is_wanted(row, wanted):
+    return not wanted or any(row.id.startswith(text) or text.lower() in row.claim.lower() for text in wanted)
+
+
+def describe(outcome):
+    return ", ".join(f"{number:,} {what}" for what, number in outcome.seen.items())
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def main():
+    wanted = arguments()
+    rows = [row for row in ROWS if is_wanted(row, wanted.only)]
+    if wanted.list:
+        say("\n".join(f"{row.id:<4}{row.claim}" for row in rows))
+        return 0
+    if not rows:
+        print("no row has such an id or text; --list names them", file=sys.stderr)
+        return 2
+    setting = running.Setting(wanted.build, REPOSITORY / "build/fuzz", REPOSITORY, wanted.full, wanted.seed,
+                              wanted.fuzz_seconds or (60 if wanted.full else 5), TIMEOUT_S[wanted.full])
+    as_text = wanted.format == "text"
+    outcomes, begun = [], time.monotonic()
+    for row in rows:
+        outcome = running.verify(row, setting)
+        outcomes.append((row, outcome))
+        if as_text:
+            say(f"{row.id:<4}{'passed' if outcome.passed else 'FAILED'} {outcome.seconds:6.1f} s  {row.claim}: {describe(outcome)}")
+            if not outcome.passed:
+                say(outcome.output)
+    failed = [row.id for row, outcome in outcomes if not outcome.passed]
+    seconds = time.monotonic() - begun
+    if as_text:
+        say(f"{len(rows) - len(failed)} of {len(rows)} rows passed in {seconds:.0f} s, seed {wanted.seed}"
+            + (f"; FAILED: {' '.join(failed)}" if failed else ""))
+    else:
+        say(json.dumps({"kind": "full" if wanted.full else "quick", "seed": wanted.seed, "seconds": round(seconds, 1),
+                        "failed": failed, "rows": [
+                            {"id": row.id, "claim": row.claim, "passed": outcome.passed, "seconds": round(outcome.seconds, 1),
+                             "seen": outcome.seen, **({} if outcome.passed else {"output": outcome.output})}
+                            for row, outcome in outcomes]}, indent=1))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
