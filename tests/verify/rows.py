@@ -7,7 +7,7 @@ faults: P producer, C consumer, D driver, M media driver, F files, H slot header
 from dataclasses import dataclass, field
 
 # Settings of a long run, by environment variable.
-LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1"}
+LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1", "TENSORPOOL_MODEL_EPOCHS": "4"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Ctest:
     """A test that is no GoogleTest, by its name in ctest."""
 
     name: str
+    long: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,12 @@ class Row:
     runs: tuple
 
 
-def tests(program, *names, **long):
-    return Tests(f"{program}_test", ":".join(names), {variable: LONG[variable] for variable in long})
+def long_form(*variables):
+    return {variable: LONG[variable] for variable in variables}
+
+
+def tests(program, *names, long=()):
+    return Tests(f"{program}_test", ":".join(names), long_form(*long))
 
 
 def row(identifier, claim, *runs):
@@ -55,11 +60,14 @@ ROWS = [
     row("S3", "two threads over one mapping, the writer lapping: no torn frame",
         tests("shm", "*Overwrite.NeverLetsATornFrameThrough*")),
     row("S4", "a ring of 4, frames up to 1 MiB, readers held back at random, all ways to read: no torn frame",
-        tests("integration", "Overwrite.NoTornFrameIsEverAccepted", TENSORPOOL_TORN_FRAMES=True)),
+        tests("integration", "Overwrite.NoTornFrameIsEverAccepted", long=("TENSORPOOL_TORN_FRAMES",))),
     row("K1", "a producer that dies after any instruction of publish or claim: the old frame, the new one, or none",
         tests("crash", "PublishKill*")),
     row("K2", "a driver that dies before any system call of its life: nothing half-made, the next one clears up",
-        tests("crash", "DriverKill.*", TENSORPOOL_EVERY_NTH=True)),
+        tests("crash", "DriverKill.*", long=("TENSORPOOL_EVERY_NTH",))),
+
+    row("L1", "every order of leases, epochs, deaths and late messages, in a model: each rule that is taken away is missed",
+        Ctest("model.leases", long_form("TENSORPOOL_MODEL_EPOCHS"))),
 
     row("P1", "a killed producer: consumers go on, its lease ends in time, the next one is followed",
         tests("integration", "Kill.OfAProducerEndsItsLeaseAndTheNextOneIsFollowed")),

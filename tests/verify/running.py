@@ -84,7 +84,8 @@ def run_tests(run, setting, outcome):
 
 
 def run_ctest(run, setting, outcome):
-    execute(["ctest", "--test-dir", str(setting.build), "--no-tests=error", "-V", "-R", f"^{re.escape(run.name)}$"], setting, outcome)
+    execute(["ctest", "--test-dir", str(setting.build), "--no-tests=error", "-V", "-R", f"^{re.escape(run.name)}$"], setting, outcome,
+            run.long)
 
 
 def run_fuzz(run, setting, outcome):
