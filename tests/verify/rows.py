@@ -148,4 +148,9 @@ ROWS = [
     row("Z2", "fuzz: superblocks", Fuzz("superblock")),
     row("Z3", "fuzz: slot headers", Fuzz("slot_header")),
     row("Z4", "fuzz: region URIs", Fuzz("region_uri")),
+    row("Z5", "fuzz: configuration files and environments", Fuzz("config")),
+    row("Z6", "fuzz: command lines of tp and of the published tool", Fuzz("arguments")),
+    row("Z7", "fuzz: a driver and what strangers say: one producer, growing epochs, an honest client is served", Fuzz("driver")),
+    row("Z8", "fuzz: a consumer, hostile messages and a hostile ring: nothing outside it is read, the books balance",
+        Fuzz("consumer")),
 ]

@@ -5,10 +5,12 @@ A test tells what it saw in lines "seen: <number> <what>[, <number> <what>]...";
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rows import Ctest, Fuzz, Tests
 
@@ -46,6 +48,14 @@ def environment(setting, more):
     return {**os.environ, "TENSORPOOL_SEED": str(setting.seed), **(more if setting.full else {})}
 
 
+def is_alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def execute(command, setting, outcome, more=None):
     """Its output, also added to the outcome. What it leaves running is killed with it, and is a failure."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -59,6 +69,11 @@ def execute(command, setting, outcome, more=None):
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         raise
+    if is_alive(process.pid):
+        os.killpg(process.pid, signal.SIGKILL)
+        outcome.fail("it left a process behind")
+    for left in Path("/dev/shm").glob(f"tp-fuzz-{process.pid}-*"):  # of a target that crashed
+        shutil.rmtree(left, ignore_errors=True)
     outcome.output += f"$ {' '.join(map(str, command))}\n{output}"
     if process.returncode != 0:
         outcome.fail(f"exit status {process.returncode}")
