@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "roles/driver/driver_fixture.hpp"
+#include "shm/epoch_store.hpp"
 #include "shm/region_set.hpp"
 #include "support/killed_child.hpp"
 
@@ -133,8 +134,51 @@ TEST_F(DriverKill, LeavesNothingHalfMadeThatAnybodyMayUse) {
     ended = killed.ended;
     EXPECT_EQ(run_in_copy([this] { return judge(); }), 0) << "killed after " << calls << " system calls";
   }
-  std::printf("seen: %ld kills at system calls, %ld system calls in a life\n", kills, calls);
+  std::printf("seen: %ld kills at system calls\n", kills);
   EXPECT_GT(kills, 20);
+}
+
+// Gives an epoch its name from the start, and not when it is whole.
+class NamesAtOnce : public shm::SystemCalls {
+ public:
+  int make_directory_at(int directory, const char* path, mode_t mode) override {
+    return SystemCalls::make_directory_at(directory, final_name(path), mode);
+  }
+  int open_at(int directory, const char* path, int flags, mode_t mode) override {
+    return SystemCalls::open_at(directory, final_name(path), flags, mode);
+  }
+  int rename_at(int directory, const char* from, const char* to) override {
+    return final_name(from) != from ? 0 : SystemCalls::rename_at(directory, from, to);
+  }
+
+ private:
+  static const char* final_name(const char* path) {
+    const std::string_view name(path);
+    return name.starts_with(shm::making_prefix) ? path + shm::making_prefix.size() : path;
+  }
+};
+
+class DriverKillOfAMutant : public DriverKill {
+ protected:
+  shm::SystemCalls& calls() override { return calls_; }
+
+ private:
+  NamesAtOnce calls_;
+};
+
+TEST_F(DriverKillOfAMutant, FindsTheHalfMadeEpochOfADriverThatNamesItAtOnce) {
+  bool found = false;
+  for (long calls = 0; !found && calls < 200; ++calls) {
+    clear();
+    const Killed killed = run_and_kill([this] { live(); }, Step::system_call, calls);
+    ASSERT_EQ(killed.failure, "");
+    found = run_in_copy([this] {
+              static_cast<void>(std::freopen("/dev/null", "w", stdout));  // it is to fail
+              return judge();
+            }) == 1;
+  }
+  EXPECT_TRUE(found);
+  std::printf("seen: 1 mutants %s\n", found ? "caught" : "missed");
 }
 
 }  // namespace

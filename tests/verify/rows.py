@@ -64,7 +64,7 @@ ROWS = [
     row("K1", "a producer that dies after any instruction of publish or claim: the old frame, the new one, or none",
         tests("crash", "PublishKill*")),
     row("K2", "a driver that dies before any system call of its life: nothing half-made, the next one clears up",
-        tests("crash", "DriverKill.*", long=("TENSORPOOL_EVERY_NTH",))),
+        tests("crash", "DriverKill*", long=("TENSORPOOL_EVERY_NTH",))),
 
     row("L1", "every order of leases, epochs, deaths and late messages, in a model: each rule that is taken away is missed",
         Ctest("model.leases", long_form("TENSORPOOL_MODEL_EPOCHS"))),
