@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "apps/config/test_environment.hpp"
+#include "support/expect_says.hpp"
 
 namespace tensorpool::apps {
 namespace {
@@ -203,6 +204,14 @@ TEST(Loader, SaysWhereTheTomlIsBroken) {
   EXPECT_EQ(load_error("[driver\n").substr(0, 31), "node.toml:1:8: not valid TOML: ");
   EXPECT_NE(load_error("[driver]\nqos_stream_id = 1\nqos_stream_id = 2\n"), "");
   EXPECT_NE(load_error(std::string("a = \"\xff\xfe\"\n")), "");
+}
+
+// These led the library into undefined behaviour, which the sanitizers' builds see.
+TEST(Loader, SaysThatACharacterStandsWhereItMeansNothing) {
+  for (const char* const text : {"\uFE0F", "a\uFEF7 = 1", "a = 1\uFEFE", "a = [\uFB26]", "a = 1 \uFDFA\n"}) {
+    expect_says(load_error(text), "node.toml:1:");
+    expect_says(load_error(text), "not valid TOML");
+  }
 }
 
 TEST(Loader, SaysWhatIsWrongWithTheFileItself) {
