@@ -15,6 +15,7 @@ from pathlib import Path
 from rows import Ctest, Fuzz, Tests
 
 SEEN = re.compile(r"^(?:\d+: )?seen: (.*)$", re.MULTILINE)
+GRACE_S = 5
 FIGURE = re.compile(r"(\d+) ([^,]+)")
 
 
@@ -48,11 +49,15 @@ def environment(setting, more):
     return {**os.environ, "TENSORPOOL_SEED": str(setting.seed), **(more if setting.full else {})}
 
 
-def is_alive(group):
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
+def outlives(group):
+    """Whether anybody of a process group is there GRACE_S after its leader. A sanitizer's symbolizer ends a moment later."""
+    until = time.monotonic() + GRACE_S
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.02)
     return True
 
 
@@ -69,7 +74,7 @@ def execute(command, setting, outcome, more=None):
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-    if is_alive(process.pid):
+    if outlives(process.pid):
         os.killpg(process.pid, signal.SIGKILL)
         outcome.fail("it left a process behind")
     for left in Path("/dev/shm").glob(f"tp-fuzz-{process.pid}-*"):  # of a target that crashed
