@@ -8,10 +8,10 @@
 namespace tensorpool::detail {
 namespace {
 
-constexpr std::int32_t shared_stream = 1100;
-
 class OnePublicationTest : public StreamBench {
  protected:
+  static constexpr std::int32_t shared_stream = 1100;
+
   OnePublicationTest()
       : connection_(transport::Connection::open({.aeron_dir = bus_}).value()),
         stranger_(connection_.add_publication("aeron:ipc", shared_stream).value()) {}
@@ -44,10 +44,6 @@ class OnePublicationTest : public StreamBench {
   transport::Connection connection_;
   transport::Publication stranger_;
 };
-
-void expect_consecutive(const std::vector<std::uint64_t>& seqs) {
-  for (std::size_t i = 1; i < seqs.size(); ++i) ASSERT_EQ(seqs[i], seqs[i - 1] + 1);
-}
 
 TEST_F(OnePublicationTest, ReadsItsProducersAloneAndLosesNothing) {
   attach();

@@ -56,10 +56,6 @@ class OwnStreamTest : public StreamBench {
   std::optional<transport::Connection> watcher_;
 };
 
-void expect_consecutive(const std::vector<std::uint64_t>& seqs) {
-  for (std::size_t i = 1; i < seqs.size(); ++i) ASSERT_EQ(seqs[i], seqs[i - 1] + 1);
-}
-
 TEST_F(OwnStreamTest, ChangesOverToItsOwnStreamWithoutLosingOrDoublingAFrame) {
   attach({}, wishes());
   const Seqs taken = flow(200);

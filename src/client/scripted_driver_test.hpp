@@ -308,6 +308,10 @@ inline std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
+inline void expect_consecutive(const std::vector<std::uint64_t>& seqs) {
+  for (std::size_t i = 1; i < seqs.size(); ++i) ASSERT_EQ(seqs[i], seqs[i - 1] + 1);
+}
+
 // One client with a producer and a consumer of stream 5, both at work.
 class StreamBench : public ClientBench {
  protected:
