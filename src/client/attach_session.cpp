@@ -165,6 +165,7 @@ void AttachSession::begin_attempt(Nanos now, bool probe) {
 
 void AttachSession::back_off(Nanos now) {
   attempt_.reset();
+  way_is_free_ = false;
   retry_at_ = now + backoff_.next(random_());
 }
 
@@ -245,7 +246,7 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
 void AttachSession::on(const protocol::ShmDetachResponse& response) {
   const auto answered =
       std::erase_if(partings_, [&](const Parting& p) { return p.request.correlation_id == response.correlation_id; });
-  if (answered > 0 && retry_at_) retry_at_ = 0;  // what may have been in the way is gone
+  if (answered > 0 && retry_at_ && !way_is_free_) retry_at_ = 0;  // what may have been in the way is gone
   close_if_done();
 }
 
@@ -313,6 +314,7 @@ void AttachSession::on_mapping_failed(const Error& error, Nanos now) {
     last_refusal_ = error.message;  // the media driver was too busy: until our own time-out
   }
   back_off(now);
+  way_is_free_ = true;
 }
 
 void AttachSession::on_connection_lost() {

@@ -256,6 +256,29 @@ TEST_F(AttachSessionTest, FailsTheFirstAttachWhenItsRegionsCannotBeMapped) {
   EXPECT_EQ(detaches_.size(), 1u);
 }
 
+// Nothing was in the way that the answer to the detach could have removed.
+TEST_F(AttachSessionTest, AsksEverMoreRarelyForRegionsThatCannotBeMapped) {
+  auto session = make({});
+  attach(session);
+  session.on_mapping_failed({ErrorCode::io_error, "truncated"}, now_);
+  const std::size_t before = attaches_.size();
+  std::size_t answered_attaches = before;
+  std::size_t answered_detaches = 0;
+  for (const Nanos end = now_ + 20 * second; now_ < end; now_ += 10 * ms) {
+    pump(session);
+    for (; answered_detaches < detaches_.size(); ++answered_detaches) {
+      session.on(protocol::ShmDetachResponse{detaches_[answered_detaches].correlation_id, ResponseCode::ok, {}});
+    }
+    if (answered_attaches == attaches_.size()) continue;
+    answered_attaches = attaches_.size();
+    session.on(ok(100 + answered_attaches), now_);
+    ASSERT_EQ(next_notice(session), NoticeKind::granted);
+    session.on_mapping_failed({ErrorCode::io_error, "truncated"}, now_);
+  }
+  EXPECT_GE(attaches_.size() - before, 10U);  // every 2 s at the latest
+  EXPECT_LE(attaches_.size() - before, 25U);  // every second, after the first few
+}
+
 TEST_F(AttachSessionTest, DetachesUntilItIsAnsweredOrTimeIsUp) {
   auto session = make({});
   attach(session);
