@@ -81,6 +81,14 @@ struct ClientOptions {
   std::function<void(const Event&)> on_event{};
 };
 
+// A region file that is truncated under its mapping kills whoever touches it next, by SIGBUS. With this guard the
+// process lives: zeros take the place of the lost memory, which no frame is read from; producer and consumer give that
+// epoch up (event mapping_failed, `regions_lost` in their statistics) and attach anew. For the whole process and for
+// good, so it is the application's to ask for: call it once, after installing handlers of your own and before
+// connecting. A SIGBUS that is not of a region goes to the handler that was there before. Nothing is paid per frame.
+// Any thread; a second call does nothing. Error: what sigaction answers (not on a Linux that we know).
+[[nodiscard]] Status install_sigbus_guard();
+
 namespace detail {
 class ClientCore;
 }

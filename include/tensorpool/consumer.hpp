@@ -116,6 +116,7 @@ struct ConsumerStats {
   std::uint64_t wrong_epoch = 0;      // descriptors of another epoch, not part of the balance
   std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
+  std::uint64_t regions_lost = 0;     // epochs given up because a file was truncated under its mapping
   ProgressStats progress{};
   // From a frame's time stamp, where that is of CLOCK_MONOTONIC, until it is handed over; of about a hundred frames a
   // second, in invoker mode of the first frame after each do_work and until that began. The mean is sum / samples.

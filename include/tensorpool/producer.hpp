@@ -87,6 +87,7 @@ struct ProducerStats {
   std::uint64_t invalid_layout = 0;
   std::uint64_t claims_refused = 0;
   std::uint64_t not_attached = 0;  // calls while there was no lease
+  std::uint64_t regions_lost = 0;  // epochs given up because a file was truncated under its mapping
   std::uint64_t progress_sent = 0;
   std::uint64_t progress_dropped = 0;  // back-pressured, or the connection was gone
   std::uint64_t progress_refused = 0;

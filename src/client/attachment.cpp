@@ -53,7 +53,7 @@ int Attachment::do_work(Nanos now) {
     handle(*std::move(notice), now);
     ++work;
   }
-  work += run_timers(now);
+  work += check_regions(now) + run_timers(now);
   return work + (reclaim() ? 1 : 0);
 }
 
@@ -71,6 +71,25 @@ int Attachment::send_due(Nanos now) {
     ++sent;
   }
   return sent;
+}
+
+// What zeros were laid over (shm/sigbus_guard.hpp) is given up; the lease goes back, and the next one is for other
+// files or for files that are whole again.
+int Attachment::check_regions(Nanos now) {
+  if (tenancy_->state() != Tenancy::State::attached || regions() == nullptr) return 0;
+  const std::string* const region = regions()->lost_region();
+  if (region == nullptr) return 0;
+  const Error error = make_error(
+      ErrorCode::io_error,
+      "stream {} epoch {} is given up and attached anew: region {} has lost its memory while it was mapped. Somebody "
+      "truncated the file, or it is not reserved and its file system is full: let nobody but the driver and its "
+      "producers write there, and reserve in full",
+      stream_id(), regions()->epoch(), *region);
+  lose_regions();
+  withdraw();
+  emit(EventKind::mapping_failed, error.message);
+  tenancy_->on_mapping_failed(error, now);
+  return 1;
 }
 
 int Attachment::run_timers(Nanos now) {

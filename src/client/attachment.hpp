@@ -13,6 +13,7 @@
 #include "client/control_plane.hpp"
 #include "client/tenancy.hpp"
 #include "shm/path_policy.hpp"
+#include "shm/region_set.hpp"
 #include "tensorpool/client.hpp"
 
 namespace tensorpool::detail {
@@ -89,6 +90,10 @@ class Attachment {
   // What is to be done once per announce period and once per QoS interval, while attached.
   virtual void each_period(Nanos now) = 0;
   virtual void report_qos() = 0;
+  // The newest regions that were mapped; null while there are none.
+  [[nodiscard]] virtual const shm::RegionSet* regions() const noexcept = 0;
+  // They are of no use any more: counts that, and maps anew whatever is granted next.
+  virtual void lose_regions() = 0;
   // Takes back and destroys what the application no longer uses.
   virtual bool reclaim() noexcept = 0;
 
@@ -110,6 +115,7 @@ class Attachment {
   void handle(AttachNotice notice, Nanos now);
   void map(const Grant& grant, Nanos now);
   int send_due(Nanos now);
+  int check_regions(Nanos now);
   int run_timers(Nanos now);
   [[nodiscard]] Error explain(Error error) const;
 

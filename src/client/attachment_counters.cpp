@@ -65,20 +65,21 @@ std::optional<CounterLabel> parse_counter_label(std::string_view label) {
 
 void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, const ProducerStats& stats,
                               std::uint64_t open_claims) {
-  show(
-      plane, owner,
-      std::array<std::uint64_t, producer_figures.size()>{
-          stats.published, stats.payload_bytes, stats.abandoned, stats.descriptors_dropped,
-          stats.too_large + stats.invalid_layout, stats.claims_refused, stats.not_attached, open_claims, stats.epoch,
-          stats.next_seq, stats.own_streams_full, stats.progress_sent, stats.progress_dropped, stats.progress_refused});
+  show(plane, owner,
+       std::array<std::uint64_t, producer_figures.size()>{
+           stats.published, stats.payload_bytes, stats.abandoned, stats.descriptors_dropped,
+           stats.too_large + stats.invalid_layout, stats.claims_refused, stats.not_attached, open_claims, stats.epoch,
+           stats.next_seq, stats.own_streams_full, stats.progress_sent, stats.progress_dropped, stats.progress_refused,
+           stats.regions_lost});
 }
 
 void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, const ConsumerStats& stats) {
   std::array<std::uint64_t, consumer_figure_count> values{stats.delivered, stats.accounted, stats.last_seq,
                                                           stats.epoch,     stats.abandoned, stats.wrong_epoch,
                                                           stats.malformed};
-  const std::array<std::uint64_t, later_consumer_figures.size()> later{
-      stats.payload_bytes, stats.latency_samples, stats.latency_sum_ns, stats.remaps, stats.configs_refused};
+  const std::array<std::uint64_t, later_consumer_figures.size()> later{stats.payload_bytes,   stats.latency_samples,
+                                                                       stats.latency_sum_ns,  stats.remaps,
+                                                                       stats.configs_refused, stats.regions_lost};
   const auto losses_end = std::copy(stats.lost.begin(), stats.lost.end(), values.begin() + consumer_figures.size());
   std::copy(later.begin(), later.end(), losses_end);
   show(plane, owner, values);

@@ -25,16 +25,27 @@ class ControlPlane;
 inline constexpr std::int32_t first_producer_counter_type = 1200;
 inline constexpr std::int32_t first_consumer_counter_type = 1250;
 
-inline constexpr std::array<std::string_view, 14> producer_figures{
-    "published",        "bytes",           "abandoned", "descriptors dropped", "frames refused",   "claims refused",
-    "not attached",     "claims open",     "epoch",     "next sequence",       "own streams full", "progress sent",
-    "progress dropped", "progress refused"};
+inline constexpr std::array<std::string_view, 15> producer_figures{"published",
+                                                                   "bytes",
+                                                                   "abandoned",
+                                                                   "descriptors dropped",
+                                                                   "frames refused",
+                                                                   "claims refused",
+                                                                   "not attached",
+                                                                   "claims open",
+                                                                   "epoch",
+                                                                   "next sequence",
+                                                                   "own streams full",
+                                                                   "progress sent",
+                                                                   "progress dropped",
+                                                                   "progress refused",
+                                                                   "regions lost"};
 // Between these two come the losses, in the order of LossCause ("lost gap", "lost skipped" and so on).
 inline constexpr std::array<std::string_view, 7> consumer_figures{"delivered", "accounted",   "last sequence", "epoch",
                                                                   "abandoned", "wrong epoch", "malformed"};
 
-inline constexpr std::array<std::string_view, 5> later_consumer_figures{"bytes", "latency samples", "latency sum ns",
-                                                                        "remaps", "configs refused"};
+inline constexpr std::array<std::string_view, 6> later_consumer_figures{"bytes",  "latency samples", "latency sum ns",
+                                                                        "remaps", "configs refused", "regions lost"};
 inline constexpr std::size_t consumer_figure_count =
     consumer_figures.size() + loss_causes + later_consumer_figures.size();
 

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "client/client_core.hpp"
 #include "protocol/constants.hpp"
+#include "shm/sigbus_guard.hpp"
 
 namespace tensorpool {
 namespace {
@@ -34,6 +35,8 @@ Status check_wishes(const ConsumerOptions& options) {
 }
 
 }  // namespace
+
+Status install_sigbus_guard() { return shm::install_sigbus_guard(); }
 
 std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {

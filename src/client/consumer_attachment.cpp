@@ -70,6 +70,11 @@ void ConsumerAttachment::withdraw() {
   apply_terms();
 }
 
+void ConsumerAttachment::lose_regions() {
+  core_->count_lost_regions();
+  regions_.reset();
+}
+
 Status ConsumerAttachment::read_shared_stream(std::shared_ptr<shm::RegionSet> regions) {
   if (!shared_) {
     auto added = context().plane.add_descriptor_subscription();

@@ -31,6 +31,8 @@ class ConsumerAttachment final : public Attachment {
   void each_period(Nanos) override {}
   int each_cycle(Nanos now) override;
   void report_qos() override;
+  [[nodiscard]] const shm::RegionSet* regions() const noexcept override { return regions_.get(); }
+  void lose_regions() override;
   bool reclaim() noexcept override;
 
  private:

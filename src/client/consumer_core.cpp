@@ -69,6 +69,7 @@ ConsumerStats ConsumerCore::stats() const noexcept {
   stats.accounted += frames + abandoned;
   stats.remaps += passed_by_epochs_.get();
   stats.configs_refused = configs_refused_.get();
+  stats.regions_lost = regions_lost_.get();
   return stats;
 }
 

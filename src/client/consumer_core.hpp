@@ -94,6 +94,7 @@ class ConsumerCore {
   }
   void set_terms(const ConsumerTerms& terms);
   void count_refused_config() noexcept { configs_refused_.add(); }
+  void count_lost_regions() noexcept { regions_lost_.add(); }
   // The next frame that is delivered has its latency taken, at `now` or by the clock. A clock read for each frame would
   // cost what reading costs.
   static constexpr Nanos by_the_clock = -1;
@@ -160,7 +161,7 @@ class ConsumerCore {
   // The conductor's thread only; the counters may be read anywhere.
   std::uint64_t offered_epoch_ = 0;
   std::uint64_t offers_ = 0;
-  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_, configs_refused_;
+  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_, configs_refused_, regions_lost_;
 
   // The application's thread only; the ledger and the counters may be read anywhere.
   LossLedger ledger_;

@@ -32,6 +32,8 @@ class ProducerAttachment : public Attachment {
   void each_period(Nanos now) override;
   int each_cycle(Nanos now) override;
   void report_qos() override;
+  [[nodiscard]] const shm::RegionSet* regions() const noexcept override { return regions_.get(); }
+  void lose_regions() override { core_->count_lost_regions(); }
   bool reclaim() noexcept override;
   // Where the regions may lie.
   [[nodiscard]] virtual const shm::PathPolicy& policy() const { return context().policy; }

@@ -348,6 +348,7 @@ ProducerStats ProducerCore::counted() const noexcept {
   stats.invalid_layout = invalid_layout_.get();
   stats.claims_refused = claims_refused_.get();
   stats.not_attached = not_attached_.get();
+  stats.regions_lost = regions_lost_.get();
   progress.add_to(stats);
   stats.epoch = epoch_.get();
   stats.first_seq = 0;

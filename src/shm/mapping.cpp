@@ -22,7 +22,7 @@ Result<Mapping> Mapping::map(int fd, std::uint64_t length, Access access) {
   const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
   void* address = ::mmap(nullptr, static_cast<std::size_t>(length), protection, MAP_SHARED, fd, 0);
   if (address == MAP_FAILED) return errno_error(errno, "cannot map {} bytes", length);
-  return Mapping(address, static_cast<std::size_t>(length));
+  return Mapping(address, static_cast<std::size_t>(length), access);
 }
 
 void Mapping::populate(Access access) const noexcept {
@@ -33,6 +33,7 @@ void Mapping::populate(Access access) const noexcept {
 }
 
 Mapping::~Mapping() {
+  guard_ = {};  // before somebody else's memory can lie there
   if (address_ != nullptr) ::munmap(address_, length_);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "protocol/shm_layout.hpp"
+#include "shm/sigbus_guard.hpp"
 #include "shm/space.hpp"
 
 namespace tensorpool::shm {
@@ -290,8 +291,14 @@ Status RegionCreator::Impl::write_superblock(Nanos now) {
 
   void* address = calls->map(file.get(), 0, page_bytes);
   if (address == nullptr) return errno_error(errno, "cannot map the superblock of {}", path());
-  std::memcpy(address, bytes.data(), bytes.size());
+  bool lost = false;
+  {
+    const GuardedRange guard(address, page_bytes, Access::read_write);
+    std::memcpy(address, bytes.data(), bytes.size());
+    lost = guard.is_lost();
+  }
   calls->unmap(address, page_bytes);
+  if (lost) return make_error(ErrorCode::io_error, "{} was truncated by somebody while it was made", path());
   file.reset();
   ++current;
   return enter(Stage::create);

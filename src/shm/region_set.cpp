@@ -173,6 +173,7 @@ Result<std::unique_ptr<RegionSet>> RegionSet::map(const RegionLayout& layout, Ac
     if (!mapping) return mapping.error();
     const CopyMode mode = copy_mode_for(std::uint64_t{layout.nslots} * pool.stride_bytes);
     set->pools_.push_back({pool.pool_id, pool.stride_bytes, mode, mapping->data() + protocol::superblock_bytes});
+    mapping->fall_after(set->mappings_.front());
     set->mappings_.push_back(*std::move(mapping));
   }
   return set;
@@ -190,6 +191,14 @@ Nanos RegionSet::activity() const noexcept {
     newest = std::max(newest, static_cast<Nanos>(NativeAtomics::load_relaxed(*activity_word(mapping))));
   }
   return newest;
+}
+
+// The pools first: a pool takes the ring with it.
+const std::string* RegionSet::lost_region() const noexcept {
+  for (std::size_t pool = 0; pool < pools_.size(); ++pool) {
+    if (mappings_[pool + 1].is_lost()) return &layout_.pools[pool].path;
+  }
+  return mappings_.front().is_lost() ? &layout_.header_path : nullptr;
 }
 
 }  // namespace tensorpool::shm

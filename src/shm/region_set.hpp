@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "shm/mapping.hpp"
@@ -72,6 +73,10 @@ class RegionSet {
   void touch_activity(Nanos now) noexcept;
   // The newest activity time of any region, in the producer's clock.
   [[nodiscard]] Nanos activity() const noexcept;
+
+  // The path of a region whose memory went away under its mapping (shm/sigbus_guard.hpp), or nullptr. From then on no
+  // slot of the set holds a committed frame, whichever region it was.
+  [[nodiscard]] const std::string* lost_region() const noexcept;
 
  private:
   static constexpr std::size_t words_per_header = 32;

@@ -2,7 +2,7 @@
 //   test_peer media AERON_DIR                              a media driver
 //   test_peer producer CONFIG [stream=N bytes=N rate=HZ burst=N wake=0|1]  publishes frames of known content
 //   test_peer consumer CONFIG [stream=N own=0|1]           checks every byte, and the order of sequences and epochs
-// Both take uid=N: what they do, they do as that user.
+// Both take uid=N: what they do, they do as that user; and guard=1: they outlive region files that are truncated.
 // It says "peer is up", then events as they happen and its figures every few milliseconds ("progress name=value ...").
 // Commands on standard input: "pause", "resume"; its end is a clean end.
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -40,7 +41,8 @@ int fail(const Error& error) {
 using Arguments = std::map<std::string, std::uint64_t>;
 
 Arguments arguments_of(const std::vector<std::string>& texts) {
-  Arguments out{{"stream", 1001}, {"bytes", 4000}, {"rate", 500}, {"burst", 1}, {"uid", 0}, {"own", 0}, {"wake", 0}};
+  Arguments out{{"stream", 1001}, {"bytes", 4000}, {"rate", 500}, {"burst", 1},
+                {"uid", 0},       {"own", 0},      {"wake", 0},   {"guard", 0}};
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     out[text.substr(0, equals)] = std::strtoull(text.c_str() + equals + 1, nullptr, 10);
@@ -193,6 +195,10 @@ int run(const std::vector<std::string>& words) {
   if (words[1] == "media") return serve_media(words[2]);
   const Arguments arguments = arguments_of({words.begin() + 3, words.end()});
   if (!become(arguments.at("uid"))) return 4;
+  std::signal(SIGBUS, SIG_DFL);  // a sanitizer's would report, and exit
+  if (arguments.at("guard") != 0) {
+    if (const Status guarded = install_sigbus_guard(); !guarded) return fail(guarded.error());
+  }
   auto client = connect(words[2], "test_peer " + words[1]);
   if (!client) return fail(client.error());
   return words[1] == "producer" ? produce(*client, arguments) : consume(*client, arguments);

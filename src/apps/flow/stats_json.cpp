@@ -31,6 +31,7 @@ constexpr Field<ProducerStats> producer_fields[] = {
     {"invalid_layout", &ProducerStats::invalid_layout},
     {"claims_refused", &ProducerStats::claims_refused},
     {"not_attached", &ProducerStats::not_attached},
+    {"regions_lost", &ProducerStats::regions_lost},
     {"progress_sent", &ProducerStats::progress_sent},
     {"progress_dropped", &ProducerStats::progress_dropped},
     {"progress_refused", &ProducerStats::progress_refused},
@@ -49,6 +50,7 @@ constexpr Field<ConsumerStats> consumer_fields[] = {
     {"last_seq", &ConsumerStats::last_seq},
     {"accounted", &ConsumerStats::accounted},
     {"configs_refused", &ConsumerStats::configs_refused},
+    {"regions_lost", &ConsumerStats::regions_lost},
     {"latency_samples", &ConsumerStats::latency_samples},
     {"latency_sum_ns", &ConsumerStats::latency_sum_ns},
 };

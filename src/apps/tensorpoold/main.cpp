@@ -11,6 +11,7 @@
 #include "apps/support/stop_signal.hpp"
 #include "apps/tensorpoold/node.hpp"
 #include "apps/tp/driver_validate.hpp"
+#include "tensorpool/client.hpp"
 
 namespace tensorpool::apps {
 namespace {
@@ -56,6 +57,7 @@ int run(const Arguments& arguments) {
   const auto roles = roles_of(*config, arguments.roles);
   if (!roles) return give_up("tensorpoold", roles.error());
   if (arguments.validate) return validate(*config, *roles);
+  if (Status guarded = install_sigbus_guard(); !guarded) return give_up("tensorpoold", guarded.error());
   const Status ran = run_node(*config, *roles, stderr_log());
   return ran ? exit_ok : give_up("tensorpoold", ran.error());
 }

@@ -2,6 +2,7 @@
 
 #include "apps/flow/stats_json.hpp"
 #include "apps/support/stop_signal.hpp"
+#include "tensorpool/client.hpp"
 
 namespace tensorpool::apps::tp {
 
@@ -23,6 +24,7 @@ void register_commands(Registry& registry) {
 
 int run_tp(const std::vector<std::string>& arguments) {
   install_stop_signal();
+  if (const Status guarded = install_sigbus_guard(); !guarded) return fail(guarded.error());
   std::vector<const char*> argv;
   for (const std::string& argument : arguments) {
     argv.push_back(argument.c_str());
