@@ -1,5 +1,6 @@
 // What a client sees of the driver while somebody else says what he likes on the control stream. spec: reliability §3
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <random>
 
@@ -399,6 +400,36 @@ TEST_F(DriverHostile, ServesOthersWhileOneClientAttachesWithoutEnd) {
   EXPECT_EQ(status.leases.size(), 2U);
   EXPECT_EQ(status.counts.unsent, 0U);
   EXPECT_LE(log.size(), 6U);
+}
+
+// One process under a hundred thousand names, each asked for once. What it is given ends with its leases.
+TEST_F(DriverHostile, KeepsNoMoreOfAHundredThousandAttachesThanOfTwentyThousand) {
+  config.limits.leases = 64;
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse held = attach(client, 1, 10, Role::producer);
+  log.clear();
+  std::size_t kept = 0;
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    client.say(request(1 + i % 2, 1000 + i, Role::consumer));
+    if (i % 25 == 0) {
+      client.say(keepalive(held, 10, Role::producer));
+      now += 10 * ms;
+      cycle();
+      client.all.clear();
+    }
+    if (i == 20'000) kept = ::mallinfo2().uordblks;
+  }
+  EXPECT_LE(::mallinfo2().uordblks, kept + (std::size_t{1} << 20));
+  EXPECT_LE(driver->status().leases.size(), 64U);
+  EXPECT_EQ(driver->status().streams[0].producer_id, 10U) << "its keepalives were heard";
+  EXPECT_EQ(attach(client, 2, 11, Role::producer).code, ResponseCode::rejected);
+  for (int periods = 0; periods < 10; ++periods) {
+    client.say(keepalive(held, 10, Role::producer));
+    advance(1000 * ms);
+  }
+  EXPECT_EQ(attach(client, 2, 11, Role::producer).code, ResponseCode::ok);
+  EXPECT_EQ(driver->status().streams[0].producer_id, 10U);
 }
 
 TEST_F(DriverHostile, WritesABoundedNumberOfLinesAboutAClientThatComesAndGoes) {
