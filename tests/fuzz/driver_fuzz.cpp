@@ -20,16 +20,21 @@ namespace {
 using fuzzing::Input;
 using fuzzing::require;
 
-constexpr const char* bus = "driver-fuzz";
+// The driver's own lock lies beside it.
+const std::string& bus() {
+  static const TempDir dir(fuzzing::scratch_prefix(), "/dev/shm");
+  static const std::string name = dir.path() + "/bus";
+  return name;
+}
 constexpr std::int32_t control_stream = 1000;
 constexpr std::uint32_t honest_client = 4242;
 
 struct Bus {
-  Bus() { transport::loopback::start_media_driver(bus); }
-  ~Bus() { transport::loopback::remove_bus(bus); }
+  Bus() { transport::loopback::start_media_driver(bus()); }
+  ~Bus() { transport::loopback::remove_bus(bus()); }
 };
 
-transport::Connection connect() { return transport::Connection::open({.aeron_dir = bus}).value(); }
+transport::Connection connect() { return transport::Connection::open({.aeron_dir = bus()}).value(); }
 
 // What every client of the driver hears, and what must be true of it.
 class Listener {
@@ -65,7 +70,7 @@ class World {
  public:
   explicit World(Input& input) : input_(input), dir_(fuzzing::scratch_prefix(), "/dev/shm") {
     DriverConfig config;
-    config.driver.aeron_dir = bus;
+    config.driver.aeron_dir = bus();
     config.driver.stream_id_range = StreamIdRange{100, 103};
     config.driver.descriptor_stream_id_range = StreamIdRange{2000, 2001};
     config.driver.control_stream_id_range = StreamIdRange{2100, 2101};
@@ -78,7 +83,7 @@ class World {
     config.profiles.push_back({"small", 4, 256, 8, {{1, 64}, {2, 128}}});
     config.streams.push_back({"one", 1, "small"});
     DriverDeps deps;
-    deps.connect = [] { return transport::Connection::open({.aeron_dir = bus}); };
+    deps.connect = [] { return transport::Connection::open({.aeron_dir = bus()}); };
     deps.realtime = [this] { return realtime_; };
     deps.space = [](const std::string&) -> Result<shm::Space> { return shm::Space{}; };
     deps.user = "fuzz";
