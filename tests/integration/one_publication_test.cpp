@@ -60,7 +60,7 @@ TEST_F(OnePublication, IsAllThatAConsumerReadsAndNothingIsLostByTheChange) {
     malformed = now;
     return quiet_rounds == 200;
   }));
-  EXPECT_GT(of_one.stats().delivered, 200U);
+  EXPECT_GE(of_one.stats().delivered, 200U);
   EXPECT_EQ(of_one.stats().lost_total(), 0U);
   EXPECT_EQ(of_other.stats().lost_total(), 0U);
   EXPECT_TRUE(balances(of_one) && balances(of_other));
