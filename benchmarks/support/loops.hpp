@@ -42,6 +42,10 @@ struct Progress {
 // Nothing is sent twice, so the end of a burst may be lost; what comes after it says so to the receiver.
 inline constexpr Nanos next_message_after_ns = 100 * nanos_per_milli;
 
+// Two processes that spin on two cores leave none to the media driver, which has to move the sender's window on: a few
+// milliseconds of small messages, and it is shut.
+inline constexpr Nanos burst_pause_ns = 100 * nanos_per_micro;
+
 // Sends bursts, each after the one before was received; false from `send` throws.
 template <class Send>
 void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
@@ -58,6 +62,7 @@ void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
         if (send()) progress.sent.store(++sent, std::memory_order_release);
       }
     }
+    sleep_ns(burst_pause_ns);
   }
 }
 
