@@ -45,7 +45,8 @@ class Runner:
 
     def figures(self, run):
         """The result of one run as a dict. Raises NotBuilt or Failed."""
-        command = [str(self.path_of(run.program)), *run.arguments()]
+        path = str(self.path_of(run.program))
+        command = [path, *run.arguments()]
         scratch = tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir="/dev/shm")
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
@@ -56,7 +57,8 @@ class Runner:
             shutil.rmtree(scratch, ignore_errors=True)
         if done.returncode != 0:
             lines = done.stderr.strip().split("\n")
-            raise Failed(lines[-1] or f"exit status {done.returncode}")
+            # By its name: what a run says goes into documents, and where it was built does not belong there.
+            raise Failed(lines[-1].replace(path, run.program) or f"exit status {done.returncode}")
         return json.loads(done.stdout)
 
 

@@ -138,7 +138,7 @@ bool ConsumerCore::wait(Nanos timeout) noexcept {
 // Whether a poll would deliver, book or change over.
 bool ConsumerCore::has_work() noexcept {
   if (current_ == nullptr) return false;
-  drain_and_follow();
+  drain();
   return !current_->pending.empty() || can_switch();
 }
 
