@@ -42,7 +42,8 @@ class Input {
   std::size_t choice(std::size_t count) { return number<std::uint8_t>() % count; }
   bool flag() { return choice(2) == 1; }
   std::string text() {
-    const std::size_t length = std::min<std::size_t>(choice(64), left_.size());
+    const std::size_t wanted = choice(64);  // takes from what is left
+    const std::size_t length = std::min(wanted, left_.size());
     std::string taken(reinterpret_cast<const char*>(left_.data()), length);
     left_ = left_.subspan(length);
     return taken;
