@@ -275,15 +275,18 @@ int ConsumerAttachment::narrow() {
   return 1;
 }
 
-// Whether the publication that is read does not tell of the producer's frames: somebody else told of the first. An
-// application that does not poll looks the same, and loses nothing by the shared stream.
+// Whether the publication that is read does not tell of the producer's frames: somebody else told of the first. Either
+// they stay unread, or they were all found in the ring. An application that does not poll looks the same, and loses
+// nothing by the shared stream.
 bool ConsumerAttachment::is_starved(Nanos now) {
   if (now < next_starvation_look_) return false;
   next_starvation_look_ = now + starvation_ns;
   const auto range = shm::committed_range(*regions_);
   const std::uint64_t due = std::exchange(newest_due_, range ? range->newest : 0);
   const ConsumerStats stats = core_->stats();
-  return stats.epoch == mapped_epoch_ && stats.last_seq < due;
+  const std::uint64_t taken = stats.accounted - std::exchange(accounted_, stats.accounted);
+  const std::uint64_t unannounced = stats.unannounced - std::exchange(unannounced_, stats.unannounced);
+  return stats.epoch == mapped_epoch_ && (stats.last_seq < due || (unannounced > 0 && unannounced >= taken));
 }
 
 // --- QoS ---

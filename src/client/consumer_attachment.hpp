@@ -68,6 +68,7 @@ class ConsumerAttachment final : public Attachment {
   bool may_narrow_ = false;                                                  // to one publication, in this epoch
   Nanos next_starvation_look_ = 0;
   std::uint64_t newest_due_ = 0;                          // was committed at the last look
+  std::uint64_t accounted_ = 0, unannounced_ = 0;         // of the books at the last look
   std::shared_ptr<transport::Subscription> own_control_;  // null unless granted
   bool own_control_heard_ = false;         // progress is heard on it, and not on the shared control stream
   std::uint64_t progress_generation_ = 0;  // of the connection that progress is heard on; 0: on none

@@ -14,6 +14,9 @@ namespace {
 constexpr int drain_batch = 64;
 constexpr int drain_limit = 4096;
 constexpr Nanos longest_wait_ns = 3600 * nanos_per_second;
+// From one look into the ring to the next, in polls that find nothing: a producer is done with a frame's descriptor
+// long before, and where polls are a millisecond apart it is still soon.
+constexpr unsigned polls_per_look = 64;
 // A frame that seems older has its time from another clock.
 constexpr Nanos longest_latency_ns = 60 * nanos_per_second;
 
@@ -62,6 +65,7 @@ ConsumerStats ConsumerCore::stats() const noexcept {
   stats.progress = progress.stats();
   stats.latency_samples = latency_samples_.get();
   stats.latency_sum_ns = latency_sum_.get();
+  stats.unannounced = unannounced_.get();
   const std::uint64_t frames = passed_by_frames_.get();
   const std::uint64_t abandoned = passed_by_abandoned_.get();
   stats.lost[static_cast<std::size_t>(LossCause::skipped)] += frames;
@@ -93,6 +97,8 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
   selection_.gate.set_rate(rate_hz_.load(std::memory_order_relaxed));
   drain();
   const bool readable = attached() && use_shm_.load(std::memory_order_relaxed);
+  if (readable && current_->pending.empty() && ++empty_polls_ % polls_per_look == 0) [[unlikely]]
+    look_for_unannounced();
   int calls = 0;
   // Frames that do not open count too, or a producer that sends nothing else would keep us here for ever.
   std::int64_t attempts = std::int64_t{limit} + current_->regions->nslots();
@@ -131,6 +137,7 @@ bool ConsumerCore::wait(Nanos timeout) noexcept {
       return true;
     } else {
       frame_wait_.sleep(*current_->regions, left);
+      look_for_unannounced();
     }
   }
 }

@@ -133,7 +133,8 @@ class ConsumerCore {
   void resynchronise(const std::optional<shm::CommittedRange>& committed) noexcept;
   void find_start(ConsumerSession& session) noexcept;
   void find_missed(ConsumerSession& session, std::uint64_t newest) noexcept;
-  void queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
+  std::uint64_t queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept;
+  void look_for_unannounced() noexcept;
   [[nodiscard]] bool lags() const noexcept;
   void skip_to_newest() noexcept;
   [[nodiscard]] bool may_lag() const noexcept;
@@ -165,13 +166,15 @@ class ConsumerCore {
 
   // The application's thread only; the ledger and the counters may be read anywhere.
   LossLedger ledger_;
-  CounterCell latency_samples_, latency_sum_;
+  CounterCell latency_samples_, latency_sum_, unannounced_;
   FrameSelection selection_;
   FrameWait frame_wait_;
   ConsumerSession* current_ = nullptr;
   ConsumerSession* next_ = nullptr;  // taken from the conductor; used once the current one has nothing left to deliver
   ConsumerSession* replaced_ = nullptr;  // the next one until a moment ago; null but for the time of a pick_up
   bool in_callback_ = false;             // a frame is lent, and with it the session that it lies in
+  unsigned empty_polls_ = 0;
+  std::uint64_t untold_seq_ = ~std::uint64_t{0};  // committed when it was last looked at, and its descriptor not there
   std::uint64_t images_joined_ = 0;
   std::uint64_t images_lost_ = 0;
 };

@@ -125,7 +125,8 @@ void ConsumerCore::find_start(ConsumerSession& session) noexcept {
     case StartAt::next:
       return session.pending.begin_at(range->newest + 1);
     case StartAt::oldest:
-      return queue_found(session, range->oldest, range->newest);
+      queue_found(session, range->oldest, range->newest);
+      return;
   }
 }
 
@@ -143,14 +144,38 @@ void ConsumerCore::find_missed(ConsumerSession& session, std::uint64_t newest) n
   }
 }
 
-// Every committed frame in [from, to] that leaves the skip threshold alone.
-void ConsumerCore::queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept {
+// Every committed frame in [from, to] that leaves the skip threshold alone. Returns how many.
+std::uint64_t ConsumerCore::queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept {
+  std::uint64_t queued = 0;
   const std::uint64_t lag = std::min({session.skip_threshold, to, std::uint64_t{session.regions->nslots()} - 1});
   for (std::uint64_t seq = std::max(from, to - lag); seq <= to; ++seq) {
     if (session.reader.commit_word_value(seq) != protocol::committed_word(seq)) continue;
-    if (session.pending.full()) return;
+    if (session.pending.full()) break;
     session.pending.on_found(seq);
+    ++queued;
   }
+  return queued;
+}
+
+// A frame whose descriptor was dropped is in the ring all the same. Behind it the next one usually tells of the hole;
+// where nothing comes any more, as when the producer waits for an answer to this very frame, it would never be read. So
+// what was committed at the last look already and still has no descriptor is taken without. Not from a stream of our
+// own: what that does not bring was not meant to be sent. Nor what an open claim holds back.
+void ConsumerCore::look_for_unannounced() noexcept {
+  const ConsumerSession& session = *current_;
+  const std::uint64_t seq = session.pending.expected();
+  if (next_ != nullptr || !session.pending.started() || !session.pending.empty() ||
+      session.source == ConsumerSession::Source::own_stream ||
+      session.reader.commit_word_value(seq) < protocol::committed_word(seq)) {
+    return;
+  }
+  if (std::exchange(untold_seq_, seq) != seq) return;
+  const auto committed = shm::committed_range(*session.regions);
+  static_cast<void>(drain(*session.subscription));  // what is announced by now comes first
+  if (!committed || session.pending.expected() != seq) return;
+  const std::uint64_t end = session.pending.first_unsettled(committed->newest + 1);
+  if (end <= seq) return;
+  unannounced_.add(queue_found(*current_, seq, end - 1));
 }
 
 void ConsumerCore::resynchronise(const std::optional<shm::CommittedRange>& committed) noexcept {

@@ -130,5 +130,27 @@ TEST_F(OnePublicationTest, FindsBackToItsProducerWhenAStrangerToldOfItsFirstFram
   expect_balance(consumer->stats());
 }
 
+// Its frames are found in the ring meanwhile, which is no reason to stay.
+TEST_F(OnePublicationTest, FindsBackAlsoWhereItPollsAllTheTime) {
+  attach();
+  transport::loopback::drop_next(bus_, shared_stream, 2);
+  publish(0);
+  forge(0);  // dropped likewise
+  forge(0);
+  Seqs taken = poll();
+  for (int i = 0; i < 500; ++i) {
+    run(client, 10 * ms);
+    publish(producer->stats().next_seq);
+    for (int polls = 0; polls < 200; ++polls) {
+      for (const std::uint64_t seq : poll()) taken.push_back(seq);
+    }
+  }
+  EXPECT_EQ(taken.size(), 501u);
+  expect_consecutive(taken);
+  EXPECT_TRUE(hears_stranger()) << "it stays on the shared stream in this epoch";
+  EXPECT_LT(consumer->stats().unannounced, 300u);
+  expect_balance(consumer->stats());
+}
+
 }  // namespace
 }  // namespace tensorpool::detail

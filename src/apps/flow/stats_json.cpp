@@ -43,6 +43,7 @@ constexpr Field<ConsumerStats> consumer_fields[] = {
     {"delivered", &ConsumerStats::delivered},
     {"payload_bytes", &ConsumerStats::payload_bytes},
     {"abandoned", &ConsumerStats::abandoned},
+    {"unannounced", &ConsumerStats::unannounced},
     {"wrong_epoch", &ConsumerStats::wrong_epoch},
     {"malformed", &ConsumerStats::malformed},
     {"remaps", &ConsumerStats::remaps},
