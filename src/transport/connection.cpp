@@ -9,6 +9,7 @@
 #include "transport/context_init.hpp"
 #include "transport/core.hpp"
 #include "transport/error_text.hpp"
+#include "transport/log_pages.hpp"
 #include "transport/media_driver.hpp"
 #include "transport/resources.hpp"
 
@@ -288,6 +289,7 @@ Result<Publication> Connection::add_publication(const std::string& channel, std:
   impl->max_message_length = constants.max_message_length;
   impl->session_id = constants.session_id;
   impl->stream_id = stream_id;
+  enter_log_pages(fmt::format("{}/publications/{}.logbuffer", core_->options.aeron_dir, constants.registration_id));
   await_subscribers(*core_, impl->publication);
   return Publication(std::move(impl));
 }
