@@ -11,21 +11,22 @@
 namespace tensorpool::bench {
 
 struct Bursts {
-  std::size_t count = 200;       // timed
-  std::size_t operations = 500;  // of one burst
-  Nanos pause_ns = 0;            // between bursts, for readers that nap to drain what was sent
+  std::size_t count = 200;               // timed
+  std::size_t operations = 500;          // of one burst
+  Nanos pause_ns = 0;                    // between bursts, for readers that nap to drain what was sent
+  std::size_t warm_up = count / 10 + 1;  // bursts before those, untimed
 };
 
-// Each sample is the time of one burst divided by its operations. The first tenth of the bursts warms up, untimed.
+// Each sample is the time of one burst divided by its operations.
 template <class Operation>
 Samples time_bursts(const Bursts& bursts, Operation&& operation) {
   Samples samples(bursts.count);
-  const std::size_t warm_up = bursts.count / 10 + 1;
-  for (std::size_t burst = 0; burst < warm_up + bursts.count; ++burst) {
+  for (std::size_t burst = 0; burst < bursts.warm_up + bursts.count; ++burst) {
     const Nanos begun = monotonic_now();
     for (std::size_t i = 0; i < bursts.operations; ++i) operation();
     const Nanos ended = monotonic_now();
-    if (burst >= warm_up) samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
+    if (burst >= bursts.warm_up)
+      samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
     if (bursts.pause_ns > 0) sleep_ns(bursts.pause_ns);
   }
   return samples;
@@ -50,7 +51,7 @@ inline constexpr Nanos burst_pause_ns = 100 * nanos_per_micro;
 template <class Send>
 void send_bursts(Progress& progress, const Bursts& bursts, Send&& send) {
   std::uint64_t sent = 0;
-  while (sent < bursts.count * bursts.operations) {
+  while (sent < (bursts.warm_up + bursts.count) * bursts.operations) {
     for (std::size_t i = 0; i < bursts.operations; ++i) {
       if (!send()) throw std::runtime_error("a message was refused");
     }
@@ -75,7 +76,7 @@ template <class Poll>
 Samples receive_bursts(Progress& progress, const Bursts& bursts, Poll&& poll) {
   Samples samples(bursts.count);
   std::uint64_t received = 0;
-  while (received < bursts.count * bursts.operations) {
+  for (std::size_t burst = 0; burst < bursts.warm_up + bursts.count; ++burst) {
     const std::uint64_t whole = received + bursts.operations;
     while (progress.sent.load(std::memory_order_acquire) < whole) pause_core();
     const Nanos begun = monotonic_now();
@@ -88,7 +89,8 @@ Samples receive_bursts(Progress& progress, const Bursts& bursts, Poll&& poll) {
       }
     }
     const Nanos ended = monotonic_now();
-    samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
+    if (burst >= bursts.warm_up)
+      samples.record(static_cast<double>(ended - begun) / static_cast<double>(bursts.operations));
     progress.received.store(received, std::memory_order_release);
   }
   return samples;

@@ -22,17 +22,21 @@ bool is_trouble(EventKind kind) {
 
 }  // namespace
 
-// Cost per frame of a process with --streams producers (--side publish), or consumers (--side consume), in turns.
+// Cost per frame of a process with --streams producers (--side publish), or consumers (--side consume), in turns. The
+// rings have --slots slots between them, so that what is compared is the number of streams, not of bytes.
 Json measure_streams(Arguments& arguments) {
   const std::size_t streams = arguments.number("streams", 1);
   const std::string side = arguments.text("side", "publish");
-  const std::size_t frames = arguments.number("burst", 256);  // over all streams
-  const Bursts bursts{arguments.number("samples", 200), frames, 1500 * nanos_per_micro};
+  const std::size_t frames = arguments.number("burst", 256);            // over all streams
+  const std::size_t slots = arguments.number("slots", 1024) / streams;  // of each ring
+  Bursts bursts{arguments.number("samples", 200), frames, 1500 * nanos_per_micro};
   arguments.check();
   if (side != "publish" && side != "consume") throw std::invalid_argument("--side is publish or consume");
   const bool consume = side == "consume";
 
-  World world({.streams = streams, .slots = 1024, .payload_bytes = 64});
+  if (consume) bursts.warm_up = 2000;  // half a second: until each consumer reads its producer's publication alone
+
+  World world({.streams = streams, .slots = slots, .payload_bytes = 64});
   Progress& progress = world.progress();
   const TensorLayout layout = bytes_layout(64);
   Process reader("consumer", [&] {

@@ -13,6 +13,8 @@
 namespace tensorpool::detail {
 namespace {
 
+constexpr Nanos adding_ns = 4 * nanos_per_milli;
+
 template <class Made>
 Status assign(Made& place, Result<Made> made, std::string_view what, const ChannelOptions& channel) {
   if (!made) {
@@ -155,8 +157,15 @@ Result<bool> ControlPlane::outcome_of_metadata(transport::OfferResult result) co
                     scratch_.size(), wires_->metadata_out->max_message_length());
 }
 
+bool ControlPlane::may_add_now() noexcept {
+  if (!up()) return false;
+  const Nanos now = monotonic_now();
+  if (!adding_since_) adding_since_ = now;
+  return now - *adding_since_ < adding_ns;
+}
+
 ControlPlane::Change ControlPlane::tick(Nanos now, int& work) {
-  added_now_ = false;
+  adding_since_.reset();
   if (up()) {
     work += wires_->connection.do_work();
     work += counter_requests_.step(wires_->connection);

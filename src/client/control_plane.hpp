@@ -99,9 +99,9 @@ class ControlPlane {
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription();
   // To what one publication sends there alone.
   Result<std::shared_ptr<transport::Subscription>> add_descriptor_subscription(std::int32_t session_id);
-  // Whether something may be added that could as well be added later: once per duty cycle, since each addition takes as
-  // long as the media driver naps.
-  [[nodiscard]] bool may_add_now() noexcept { return up() && !std::exchange(added_now_, true); }
+  // Whether something may be added that could as well be added later: for a few milliseconds of each duty cycle. The
+  // first addition takes as long as the media driver naps; it is awake for those behind it.
+  [[nodiscard]] bool may_add_now() noexcept;
   // The two ends of a stream of a consumer's own.
   Result<std::shared_ptr<transport::Publication>> add_own_publication(const ChannelOptions& own);
   Result<std::shared_ptr<transport::Subscription>> add_own_subscription(const ChannelOptions& own);
@@ -167,7 +167,7 @@ class ControlPlane {
   bool listens_to_metadata_ = false;
   Nanos listening_since_ = 0;
   std::uint64_t generation_ = 0;
-  bool added_now_ = false;
+  std::optional<Nanos> adding_since_;  // in this duty cycle
   std::optional<Nanos> reconnect_at_;
   int turns_passed_ = 0;  // of reconnecting
   Backoff backoff_{50 * nanos_per_milli, 500 * nanos_per_milli};
