@@ -153,8 +153,9 @@ int Driver::Impl::poll_inbox(Nanos now) {
   return fragments;
 }
 
+// Only a reader that falls behind has work to do: waking for each frame of a kilohertz costs a quarter of a core.
 int Driver::Impl::drain_descriptors() {
-  return link_->descriptors.poll(
+  const int fragments = link_->descriptors.poll(
       [this](std::span<const std::byte> bytes) {
         const auto header = protocol::peek(bytes);
         if (header && (header->schema_id != protocol::FrameDescriptor::schema_id ||
@@ -169,6 +170,7 @@ int Driver::Impl::drain_descriptors() {
         }
       },
       descriptor_fragments_per_cycle);
+  return fragments == descriptor_fragments_per_cycle ? fragments : 0;
 }
 
 // Nobody is blamed for silence before his messages were read; a flood may delay that by one lease at most.
