@@ -128,8 +128,8 @@ def latencies():
             rows = [Row(against="iceoryx2", bar=at_most(1.0 if touch else 0.5)), Row("p99", "iceoryx2"),
                     Row(against="iceoryx", bar=at_most(1.0 if touch else 0.2))]
             same = {"bytes": size, "touch": touch, "samples": exchanges(size, touch)}
-            slots = 2 if size > MIB else 4  # the rings of both ways stay in the cache as long as they can
-            text = f"written and read, {slots} slots" if touch else "untouched"
+            slots = 1 if size > MIB else 2 if size == MIB else 4  # the rings of both ways stay in the cache as long as they can
+            text = f"written and read, {slots} slot{'s' if slots > 1 else ''}" if touch else "untouched"
             baselines = {"iceoryx2": run("iceoryx2", "round-trip", **same), "iceoryx": run("iceoryx", "round-trip", **same)}
             if size == 64 and not touch:
                 baselines["raw Aeron"] = run("aeron", "round-trip")

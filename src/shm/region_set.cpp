@@ -171,7 +171,7 @@ Result<std::unique_ptr<RegionSet>> RegionSet::map(const RegionLayout& layout, Ac
                         pool.stride_bytes};
     Result<Mapping> mapping = map_region(layout, wanted, access, policy, budget);
     if (!mapping) return mapping.error();
-    const CopyMode mode = copy_mode_for(std::uint64_t{layout.nslots} * pool.stride_bytes);
+    const CopyMode mode = copy_mode_for(std::uint64_t{layout.nslots} * pool.stride_bytes, pool.stride_bytes);
     set->pools_.push_back({pool.pool_id, pool.stride_bytes, mode, mapping->data() + protocol::superblock_bytes});
     mapping->fall_after(set->mappings_.front());
     set->mappings_.push_back(*std::move(mapping));

@@ -8,14 +8,17 @@
 namespace tensorpool::shm {
 
 enum class CopyMode : std::uint8_t {
-  words,   // relaxed 64-bit atomics: within the memory model, and faster than memcpy once the pool outgrows the cache
-  opaque,  // memcpy behind a call that the compiler cannot see through: 1.5 times faster while the pool fits the cache
+  words,   // relaxed 64-bit atomics: within the memory model
+  opaque,  // memcpy behind a call that the compiler cannot see through
 };
 
-// A pool of at most this many bytes is taken to stay in the cache (measured: performance.md 5.6).
+// The faster one for slots of `stride` bytes in a pool of `pool_bytes`. While the pool stays in the cache memcpy is
+// (measured: 2 to 2.6 times); beyond it for frames of up to 256 KiB (1.1 times), while larger ones go better by words
+// (1.0 to 1.2 times).
 inline constexpr std::uint64_t cached_pool_bytes = 8ULL << 20;
-[[nodiscard]] constexpr CopyMode copy_mode_for(std::uint64_t pool_bytes) noexcept {
-  return pool_bytes <= cached_pool_bytes ? CopyMode::opaque : CopyMode::words;
+inline constexpr std::uint64_t small_stride = 512ULL << 10;
+[[nodiscard]] constexpr CopyMode copy_mode_for(std::uint64_t pool_bytes, std::uint64_t stride) noexcept {
+  return pool_bytes <= cached_pool_bytes || stride < small_stride ? CopyMode::opaque : CopyMode::words;
 }
 
 // Writes `from` to the start of `slot`, between begin and commit.

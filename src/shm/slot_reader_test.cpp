@@ -344,8 +344,10 @@ TEST(SlotCopy, MovesEveryLengthAtEveryAlignment) {
 }
 
 TEST(SlotCopy, TakesMemcpyOnlyWhereThePoolFitsTheCache) {
-  EXPECT_EQ(copy_mode_for(8ULL << 20), CopyMode::opaque);
-  EXPECT_EQ(copy_mode_for((8ULL << 20) + 1), CopyMode::words);
+  constexpr std::uint64_t large_frame = 1ULL << 20;
+  EXPECT_EQ(copy_mode_for(8ULL << 20, large_frame), CopyMode::opaque);
+  EXPECT_EQ(copy_mode_for((8ULL << 20) + 1, large_frame), CopyMode::words);
+  EXPECT_EQ(copy_mode_for(1ULL << 30, 256ULL << 10), CopyMode::opaque);
 }
 
 }  // namespace
