@@ -1,4 +1,5 @@
 // How many frames a second go through, and what a consumer gets when there are more than it can take.
+#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
@@ -13,7 +14,7 @@ Json measure_throughput(Arguments& arguments) {
   const std::string how = arguments.text("how", "copy");
   const std::size_t bytes = arguments.number("bytes", 655'360);
   const std::size_t slots = arguments.number("slots", 8);
-  const std::size_t window = arguments.number("window", slots / 2);
+  const std::size_t window = arguments.number("window", std::max<std::size_t>(2, slots / 2));
   const bool touch = arguments.flag("touch", true);
   const std::size_t count = arguments.number("samples", 5000);
   arguments.check();

@@ -65,7 +65,7 @@ struct ClientOptions {
   Nanos announce_period_ns = nanos_per_second;
   // How long the conductor's thread naps at most when there is nothing to do. It begins with a millisecond, if that is
   // shorter, and each nap in a row is twice as long as the one before.
-  Nanos conductor_nap_ns = 4 * nanos_per_milli;
+  Nanos conductor_nap_ns = 8 * nanos_per_milli;
   // Shows the figures of its producers and consumers as Aeron counters, written once per qos_interval_ns: at most 512
   // counters for a client; the attachments beyond that go without.
   bool counters = true;

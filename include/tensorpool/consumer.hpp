@@ -113,9 +113,9 @@ struct ConsumerStats {
   std::uint64_t payload_bytes = 0;  // of the delivered frames, not part of the balance
   std::uint64_t abandoned = 0;      // gaps that the producer left on purpose (a claim given up)
   std::array<std::uint64_t, loss_causes> lost{};
-  std::uint64_t unannounced = 0;      // taken up without a descriptor, since that was dropped and nothing came behind it
-  std::uint64_t wrong_epoch = 0;      // descriptors of another epoch, not part of the balance
-  std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance
+  std::uint64_t unannounced = 0;  // taken up without a descriptor, since that was dropped and nothing came behind it
+  std::uint64_t wrong_epoch = 0;  // descriptors of another epoch, not part of the balance
+  std::uint64_t malformed = 0;    // fragments that were no descriptor, not part of the balance
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
   std::uint64_t regions_lost = 0;     // epochs given up because a file was truncated under its mapping
   ProgressStats progress{};

@@ -27,8 +27,8 @@ namespace tensorpool::transport {
 namespace {
 
 // A nap is at most about as long as it was quiet before. After quiet a producer's window is open, for 2 MiB of
-// descriptors at our term length: it takes 5 million frames a second to meet back-pressure within the nap.
-constexpr Nanos longest_nap_ns = 4 * nanos_per_milli;
+// descriptors at our term length: it takes 3.6 million frames a second to meet back-pressure within the nap.
+constexpr Nanos longest_nap_ns = 6 * nanos_per_milli;
 constexpr Nanos error_log_interval = 200 * nanos_per_milli;
 constexpr int lock_attempts = 20;
 constexpr std::chrono::milliseconds lock_pause{5};

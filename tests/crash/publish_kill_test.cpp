@@ -14,7 +14,8 @@ namespace tensorpool::detail {
 namespace {
 
 constexpr std::size_t frame_bytes = 200;
-constexpr int pool = 0;  // the smaller one takes them
+constexpr int pool = 0;
+constexpr std::size_t watched_bytes = 4096;  // of the payload slot, in which the frame ends long before
 
 // Bytes of a region file, put back after each death.
 class Snapshot {
@@ -49,7 +50,8 @@ struct Tally {
 // A ring that was written all over twice, and its next sequence.
 class PublishKill : public ConsumerBench {
  protected:
-  explicit PublishKill(std::uint32_t nslots = 8) : ConsumerBench(with_slots(nslots)) {
+  explicit PublishKill(std::uint32_t nslots = 8, std::uint32_t stride_bytes = 4096)
+      : ConsumerBench(with_pool(nslots, stride_bytes)) {
     attach({.progress_interval_ns = 0, .progress_bytes_delta = 0}, {.progress = ProgressHints{.interval_us = 0}});
     inject_descriptor(epoch() + 1, 0);  // makes the publication that the reader's copy speaks by
     for (std::uint64_t seq = 0; seq < 2 * nslots + 3; ++seq) {
@@ -64,12 +66,13 @@ class PublishKill : public ConsumerBench {
     const std::uint64_t index = next_ % nslots;
     const std::uint64_t stride = layout.pools[pool].stride_bytes;
     header_.emplace(layout.header_path, 64 + index * 256, 256);
-    payload_.emplace(layout.pools[pool].path, 64 + index * stride, stride);
+    payload_.emplace(layout.pools[pool].path, 64 + index * stride, std::min<std::uint64_t>(stride, watched_bytes));
   }
 
-  static ScriptedDriver::Settings with_slots(std::uint32_t nslots) {
+  static ScriptedDriver::Settings with_pool(std::uint32_t nslots, std::uint32_t stride_bytes) {
     ScriptedDriver::Settings settings;
     settings.nslots = nslots;
+    settings.pools = {{1, stride_bytes}};
     return settings;
   }
   [[nodiscard]] std::uint64_t epoch() const { return producer->stats().epoch; }
@@ -159,7 +162,8 @@ class PublishKill : public ConsumerBench {
   // The slot of next_seq() as it is in shared memory.
   [[nodiscard]] std::vector<std::byte> slot_bytes() const {
     const auto header = std::as_bytes(std::span(regions_->header_words(next_), 32));
-    const auto payload = regions_->payload_slot(next_, pool);
+    const auto slot = regions_->payload_slot(next_, pool);
+    const auto payload = slot.first(std::min(slot.size(), watched_bytes));
     std::vector<std::byte> bytes(header.begin(), header.end());
     bytes.insert(bytes.end(), payload.begin(), payload.end());
     return bytes;
@@ -215,10 +219,10 @@ TEST_F(PublishKill, LeavesNothingToAcceptOfAClaimThatIsGivenUp) {
   EXPECT_EQ(tally.complete, 0);
 }
 
-// Beyond the size that fits a cache, payloads are copied by words.
+// Large slots of a pool that fits no cache are copied into by words.
 class PublishKillInALargePool : public PublishKill {
  protected:
-  PublishKillInALargePool() : PublishKill(4096) {}
+  PublishKillInALargePool() : PublishKill(16, 1 << 20) {}
 };
 
 TEST_F(PublishKillInALargePool, LeavesNoTornFrameOfACopyByWords) {

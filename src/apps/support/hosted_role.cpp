@@ -9,7 +9,7 @@
 namespace tensorpool::apps {
 namespace {
 
-constexpr Nanos longest_nap_ns = 4 * nanos_per_milli;
+constexpr Nanos longest_nap_ns = 16 * nanos_per_milli;
 
 bool is_finished(const std::unique_ptr<HostedRole>& role) { return role->finished(); }
 
