@@ -41,6 +41,15 @@ class OnePublicationTest : public StreamBench {
     stranger_.offer(bytes);
   }
 
+  // Frame 0 is there, and the stranger was the one who told of it.
+  void attach_by_a_strangers_word() {
+    attach();
+    transport::loopback::drop_next(bus_, shared_stream, 2);
+    publish(0);
+    forge(0);  // dropped likewise
+    forge(0);
+  }
+
   transport::Connection connection_;
   transport::Publication stranger_;
 };
@@ -116,11 +125,7 @@ TEST_F(OnePublicationTest, ComesBackAfterTheConnectionWasLost) {
 
 // Whoever tells of a frame before its producer does is taken for it.
 TEST_F(OnePublicationTest, FindsBackToItsProducerWhenAStrangerToldOfItsFirstFrame) {
-  attach();
-  transport::loopback::drop_next(bus_, shared_stream, 2);
-  publish(0);
-  forge(0);  // dropped likewise
-  forge(0);
+  attach_by_a_strangers_word();
   EXPECT_EQ(poll(), (Seqs{0}));
   const Seqs taken = flow(500);
   ASSERT_FALSE(taken.empty());
@@ -132,11 +137,7 @@ TEST_F(OnePublicationTest, FindsBackToItsProducerWhenAStrangerToldOfItsFirstFram
 
 // Its frames are found in the ring meanwhile, which is no reason to stay.
 TEST_F(OnePublicationTest, FindsBackAlsoWhereItPollsAllTheTime) {
-  attach();
-  transport::loopback::drop_next(bus_, shared_stream, 2);
-  publish(0);
-  forge(0);  // dropped likewise
-  forge(0);
+  attach_by_a_strangers_word();
   Seqs taken = poll();
   for (int i = 0; i < 500; ++i) {
     run(client, 10 * ms);
