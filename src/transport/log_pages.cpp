@@ -27,15 +27,15 @@ void enter_log_pages(const std::string& path) noexcept {
   if (!maps) return;
   char line[512];
   while (std::fgets(line, sizeof line, maps.get()) != nullptr) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
+    void* begin = nullptr;
+    void* end = nullptr;
     unsigned major_number = 0;
     unsigned minor_number = 0;
     std::uint64_t inode = 0;
-    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " rw%*s %*x %x:%x %" SCNu64, &begin, &end, &major_number,
-                    &minor_number, &inode) == 5 &&
+    if (std::sscanf(line, "%p-%p rw%*s %*x %x:%x %" SCNu64, &begin, &end, &major_number, &minor_number, &inode) == 5 &&
         inode == file.st_ino && makedev(major_number, minor_number) == file.st_dev) {
-      static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE));  // advice only
+      const auto length = static_cast<std::size_t>(static_cast<char*>(end) - static_cast<char*>(begin));
+      static_cast<void>(::madvise(begin, length, MADV_POPULATE_WRITE));  // advice only
     }
   }
 #else

@@ -9,6 +9,8 @@
 namespace tensorpool::apps {
 namespace {
 
+// With a thousand attachments a message comes every half a millisecond: each nap costs more than what it may find to do.
+constexpr Nanos first_nap_ns = 250 * nanos_per_micro;
 constexpr Nanos longest_nap_ns = 16 * nanos_per_milli;
 
 bool is_finished(const std::unique_ptr<HostedRole>& role) { return role->finished(); }
@@ -23,7 +25,7 @@ void tell_of_the_first(std::span<const std::unique_ptr<HostedRole>> roles, Log& 
 
 Status run_roles(std::span<const std::unique_ptr<HostedRole>> roles, const LogSink& sink) {
   Log log(sink);
-  Idle idle(IdleMode::backoff, longest_nap_ns);
+  Idle idle(IdleMode::sleep, first_nap_ns, longest_nap_ns);
   bool asked = false;
   while (!std::all_of(roles.begin(), roles.end(), is_finished)) {
     if (!asked && (stop_requested() || std::any_of(roles.begin(), roles.end(), is_finished))) {
