@@ -9,8 +9,7 @@
 namespace tensorpool::apps {
 namespace {
 
-// With a thousand attachments a message comes every half a millisecond: each nap costs more than what it may find to
-// do.
+// With a thousand attachments a message comes every half a millisecond, and a nap costs more than what it may find.
 constexpr Nanos first_nap_ns = 250 * nanos_per_micro;
 constexpr Nanos longest_nap_ns = 16 * nanos_per_milli;
 
