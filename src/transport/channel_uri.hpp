@@ -34,10 +34,12 @@ class ChannelUri {
 };
 
 // The user's URI plus the settings that its purpose needs, as far as the URI does not say otherwise. Only for
-// aeron:ipc; any other medium is passed on as it is. The first four serve publications and subscriptions alike (a
+// aeron:ipc; any other medium is passed on as it is. The first five serve publications and subscriptions alike (a
 // subscription ignores them).
 [[nodiscard]] Result<std::string> control_channel(std::string_view user_uri);
 [[nodiscard]] Result<std::string> announce_channel(std::string_view user_uri);
+// For what a driver says on either of those two.
+[[nodiscard]] Result<std::string> driver_channel(std::string_view user_uri);
 [[nodiscard]] Result<std::string> qos_channel(std::string_view user_uri);
 [[nodiscard]] Result<std::string> metadata_channel(std::string_view user_uri);
 // A slow descriptor subscriber is evicted after 100 ms instead of stalling the stream.

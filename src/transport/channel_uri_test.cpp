@@ -23,7 +23,8 @@ TEST(ChannelUri, ControlAnnounceAndQosGetASmallLog) {
   EXPECT_EQ(text_of(qos_channel("aeron:ipc")), "aeron:ipc?term-length=64k|sparse=false");
 }
 
-TEST(ChannelUri, MetadataGetsAMebibyte) {
+TEST(ChannelUri, DriversAndMetadataGetAMebibyte) {
+  EXPECT_EQ(text_of(driver_channel("aeron:ipc")), "aeron:ipc?term-length=1m|sparse=false");
   EXPECT_EQ(text_of(metadata_channel("aeron:ipc")), "aeron:ipc?term-length=1m|sparse=false");
 }
 
@@ -52,7 +53,7 @@ TEST(ChannelUri, KeysOfTheUserWinAndComeFirst) {
 
 TEST(ChannelUri, OtherMediaPassAsTheyAre) {
   constexpr std::string_view uri = "aeron:udp?endpoint=224.20.30.39:24326|interface=localhost";
-  for (const auto build : {control_channel, announce_channel, qos_channel, metadata_channel,
+  for (const auto build : {control_channel, announce_channel, driver_channel, qos_channel, metadata_channel,
                            descriptor_publication_channel, descriptor_subscription_channel}) {
     EXPECT_EQ(text_of(build(uri)), uri);
   }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "roles/driver/driver_fixture.hpp"
+#include "transport/channel_uri.hpp"
 
 namespace tensorpool::driver {
 namespace {
@@ -15,6 +16,25 @@ using protocol::ShmLeaseRevoked;
 using protocol::ShmPoolAnnounce;
 
 using DriverFaults = DriverFixture;
+
+// Whoever is stopped keeps his place in the control stream until the media driver gives him up, three seconds later.
+// spec: reliability C1
+TEST_F(DriverFaults, IsHeardByAllThoughOneListenerIsStopped) {
+  for (std::uint32_t id = 100; id < 228; ++id) {
+    config.streams.push_back({"more" + std::to_string(id), id, "camera"});
+  }
+  start();
+  Peer& client = peer();
+  transport::Connection stopped = transport::Connection::open(options_for(bus, "stopped")).value();
+  const auto never_polled = stopped.add_subscription(transport::control_channel("aeron:ipc").value(), 1000).value();
+  stopped.do_work();
+  for (int seconds = 0; seconds < 3; ++seconds) {
+    client.all.clear();
+    advance(1000 * ms);
+    stopped.do_work();
+    EXPECT_GE(client.every<ShmPoolAnnounce>().size(), 130U) << "in second " << seconds;
+  }
+}
 
 // spec: reliability D1
 TEST_F(DriverFaults, RemovesWhatAKilledDriverLeftHalfMade) {

@@ -222,6 +222,7 @@ TEST_F(DriverTest, SendsAnswersLongerThanOneFragmentWhole) {
 }
 
 TEST_F(DriverTest, RefusesAtTheStartAProfileWhoseAnswersTheChannelCannotCarry) {
+  config.driver.control_channel = "aeron:ipc?term-length=64k";
   config.profiles[0].payload_pools.clear();
   for (std::uint16_t id = 1; id <= 64; ++id) {
     config.profiles[0].payload_pools.push_back({id, 64});

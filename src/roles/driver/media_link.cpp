@@ -80,13 +80,13 @@ Result<MediaLink> MediaLink::open(const Connect& connect, Books& books) {
     return descriptors.error();
   }
   auto control =
-      publish(*connection, transport::control_channel(config.driver.control_channel), config.driver.control_stream_id);
+      publish(*connection, transport::driver_channel(config.driver.control_channel), config.driver.control_stream_id);
   if (!control) {
     return control.error();
   }
   if (books.announces_apart) {
     auto announce =
-        publish(*connection, transport::announce_channel(config.announce_channel()), config.announce_stream_id());
+        publish(*connection, transport::driver_channel(config.announce_channel()), config.announce_stream_id());
     if (!announce) {
       return announce.error();
     }
