@@ -158,13 +158,14 @@ std::uint64_t Rig::epoch_of(std::uint32_t stream_id) {
 }
 
 std::unique_ptr<Child> Rig::spawn_media() const {
-  auto child = std::make_unique<Child>(std::vector<std::string>{TEST_PEER, "media", aeron_dir()});
+  auto child = std::make_unique<Child>(std::vector<std::string>{TEST_PEER, "media", aeron_dir()}, environment_);
   EXPECT_TRUE(child->await("ready")) << child->output();
   return child;
 }
 
 std::unique_ptr<Child> Rig::spawn_driver() const {
-  auto child = std::make_unique<Child>(std::vector<std::string>{TP_BINARY, "driver", "run", config_path()});
+  auto child =
+      std::make_unique<Child>(std::vector<std::string>{TP_BINARY, "driver", "run", config_path()}, environment_);
   EXPECT_TRUE(child->await("serves control stream")) << child->output();
   return child;
 }
@@ -179,7 +180,7 @@ std::unique_ptr<Child> Rig::spawn_consumer(std::vector<std::string> more) const 
 std::unique_ptr<Child> Rig::spawn_peer(const std::string& role, std::vector<std::string> more) const {
   std::vector<std::string> arguments{TEST_PEER, role, config_path()};
   arguments.insert(arguments.end(), more.begin(), more.end());
-  auto child = std::make_unique<Child>(std::move(arguments));
+  auto child = std::make_unique<Child>(std::move(arguments), environment_);
   EXPECT_TRUE(child->await("peer is up")) << child->output();
   return child;
 }

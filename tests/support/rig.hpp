@@ -78,7 +78,8 @@ class Rig {
   void start() { start_media(), start_driver(); }
   [[nodiscard]] driver::DriverStatus driver_status();
   [[nodiscard]] std::uint64_t epoch_of(std::uint32_t stream_id);
-  // As processes; they are up when this returns.
+  // As processes; they are up when this returns. Those that are spawned from now on get these variables ("NAME=value").
+  void set_environment(std::vector<std::string> variables) { environment_ = std::move(variables); }
   [[nodiscard]] std::unique_ptr<Child> spawn_media() const;
   [[nodiscard]] std::unique_ptr<Child> spawn_driver() const;
   [[nodiscard]] std::unique_ptr<Child> spawn_producer(std::vector<std::string> more = {}) const;
@@ -97,6 +98,7 @@ class Rig {
   std::string base_dir_;
   Nanos client_liveness_ns_;
   apps::NodeConfig config_;
+  std::vector<std::string> environment_;
   std::optional<transport::EmbeddedMediaDriver> media_;
   std::mutex driver_mutex_;
   std::unique_ptr<driver::Driver> driver_;

@@ -173,9 +173,10 @@ int consume(Client& client, const Arguments& arguments) {
     }
     return fmt::format(
         "delivered={} bad={} disorder={} epoch={} seq={} remaps={} wrong_epoch={} accounted={} abandoned={} "
-        "first={} last={} lost={}{}",
+        "first={} last={} wall_s={} lost={}{}",
         stats.delivered, seen.bad, seen.disorder, seen.epoch, seen.seq, stats.remaps, stats.wrong_epoch,
-        stats.accounted, stats.abandoned, stats.first_seq, stats.last_seq, stats.lost_total(), causes);
+        stats.accounted, stats.abandoned, stats.first_seq, stats.last_seq, realtime_now() / nanos_per_second,
+        stats.lost_total(), causes);
   });
   bool paused = false;
   while (take_command(1, paused)) {
