@@ -52,12 +52,21 @@ bool may_be_alive(MediaDriverState state) noexcept {
 }
 
 // Looks at what is in the directory while we hold its lock; waits for a heartbeat to run out if told to.
+// A heartbeat's age is told by the wall clock. Where that was set back it is young for hours; one that nobody renews
+// is that of a dead process all the same.
 MediaDriverProbe await_end_of_predecessor(const std::string& dir, const LockRecord& lock,
                                           const MediaDriverOptions& options) {
   const Nanos deadline = monotonic_now() + options.wait_for_predecessor_ns;
+  Nanos heartbeat_at = 0;
+  Nanos unchanged_since = 0;
   for (;;) {
     MediaDriverProbe probe = probe_with(dir, lock);
-    if (probe.state != MediaDriverState::maybe_dead || monotonic_now() >= deadline) return probe;
+    const Nanos now = monotonic_now();
+    if (std::exchange(heartbeat_at, probe.heartbeat_at_ns) != probe.heartbeat_at_ns) unchanged_since = now;
+    if (probe.state == MediaDriverState::maybe_dead && now - unchanged_since >= heartbeat_timeout) {
+      probe.state = MediaDriverState::stale;
+    }
+    if (probe.state != MediaDriverState::maybe_dead || now >= deadline) return probe;
     std::this_thread::sleep_for(predecessor_pause);
   }
 }

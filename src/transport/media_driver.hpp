@@ -33,9 +33,9 @@ enum class MediaDriverState : unsigned char {
 
 struct MediaDriverProbe {
   MediaDriverState state = MediaDriverState::absent;
-  std::int64_t pid = 0;        // as its own pid namespace counts; 0 if unknown
-  Nanos heartbeat_age_ns = 0;  // by CLOCK_REALTIME, as Aeron does
-  std::string detail;          // one sentence for people: what was found in which directory, and the remedy
+  std::int64_t pid = 0;       // as its own pid namespace counts; 0 if unknown
+  Nanos heartbeat_at_ns = 0;  // by CLOCK_REALTIME, as Aeron does; 0 if there is none
+  std::string detail;         // one sentence for people: what was found in which directory, and the remedy
 };
 
 // Looks, without waiting, whether a media driver serves the directory.

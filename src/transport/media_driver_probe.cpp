@@ -23,13 +23,11 @@ namespace tensorpool::transport {
 namespace {
 
 constexpr Nanos fresh_heartbeat = 2 * nanos_per_second;  // Aeron's stock media driver writes one each second
-constexpr Nanos heartbeat_timeout =
-    10 * nanos_per_second;  // after so long every client of Aeron gives a media driver up
-
 // The command-and-control file's own words.
 struct CncRecord {
   std::int64_t pid = 0;
-  Nanos started_at = 0;  // realtime
+  Nanos started_at = 0;    // realtime
+  Nanos heartbeat_at = 0;  // realtime
   Nanos heartbeat_age = 0;
   bool ended = false;  // its media driver said goodbye
 };
@@ -42,7 +40,10 @@ CncRecord read_cnc(aeron_cnc_t* cnc) {
   record.pid = constants.pid;
   record.started_at = constants.start_timestamp * nanos_per_milli;
   record.ended = heartbeat_ms < 0;
-  if (!record.ended) record.heartbeat_age = realtime_now() - heartbeat_ms * nanos_per_milli;
+  if (!record.ended) {
+    record.heartbeat_at = heartbeat_ms * nanos_per_milli;
+    record.heartbeat_age = realtime_now() - record.heartbeat_at;
+  }
   return record;
 }
 
@@ -139,7 +140,6 @@ MediaDriverProbe incomplete(const std::string& dir, bool lock_held, const struct
   const Nanos age = realtime_now() - info.st_mtim.tv_sec * nanos_per_second;
   const bool starting = lock_held || age < heartbeat_timeout;
   return {.state = starting ? MediaDriverState::silent : MediaDriverState::stale,
-          .heartbeat_age_ns = age,
           .detail = fmt::format("{}/cnc.dat is not complete: its media driver is {}", dir,
                                 starting ? "starting" : "dead; start another one, which cleans up")};
 }
@@ -187,7 +187,7 @@ MediaDriverProbe probe_with(const std::string& aeron_dir, const LockRecord& lock
   const MediaDriverState state = judge(judge_process(lock, record, info.st_ino), record);
   return {.state = state,
           .pid = record.pid,
-          .heartbeat_age_ns = record.heartbeat_age,
+          .heartbeat_at_ns = record.heartbeat_at,
           .detail = describe(state, aeron_dir, record)};
 }
 

@@ -9,6 +9,9 @@
 
 namespace tensorpool::transport {
 
+// After so long without a heartbeat every client of Aeron gives a media driver up.
+inline constexpr Nanos heartbeat_timeout = 10 * nanos_per_second;
+
 // What the lock file beside an Aeron directory tells about the last embedded media driver there.
 struct LockRecord {
   bool held = false;     // by a media driver that lives, in whatever pid namespace

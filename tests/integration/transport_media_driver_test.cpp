@@ -1,10 +1,12 @@
 // What only the real media driver has: processes, files, users and locks.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -13,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/file_lock.hpp"
 #include "support/temp_dir.hpp"
@@ -77,6 +80,22 @@ int serve(const std::string& dir) {
 class MediaDriver : public testing::Test {
  protected:
   bool serves() const { return probe_media_driver(dir_).state == MediaDriverState::alive; }
+
+  // Rewrites the 64-bit words of the command-and-control file; how many became others.
+  int change_cnc(const std::function<std::int64_t(std::int64_t)>& change) const {
+    std::vector<std::int64_t> words(fs::file_size(dir_ + "/cnc.dat") / sizeof(std::int64_t));
+    std::fstream file(dir_ + "/cnc.dat", std::ios::in | std::ios::out | std::ios::binary);
+    file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(words.size() * sizeof words[0]));
+    int changed = 0;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const std::int64_t other = change(words[i]);
+      if (other == words[i]) continue;
+      ++changed;
+      file.seekp(static_cast<std::streamoff>(i * sizeof other))
+          .write(reinterpret_cast<const char*>(&other), sizeof other);
+    }
+    return changed;
+  }
 
   TempDir parent_{"tp-media-driver", "/dev/shm"};
   std::string dir_ = parent_.path() + "/aeron";
@@ -179,6 +198,27 @@ TEST_F(MediaDriver, StartsAtOnceAfterItsPredecessorWasKilled) {
   EXPECT_TRUE(Connection::open({.aeron_dir = dir_}));
 }
 
+// The dead one's number belongs to somebody else by now, who lives and has nothing to do with it.
+TEST_F(MediaDriver, StartsAtOnceThoughAnotherProcessHasItsPredecessorsNumber) {
+  Child predecessor([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  const auto number = static_cast<std::int64_t>(predecessor.pid());
+  predecessor.kill();
+  const Child stranger([] { return ::pause(); });
+  const auto reused = static_cast<std::int64_t>(stranger.pid());
+  ASSERT_EQ(change_cnc([&](std::int64_t word) { return word == number ? reused : word; }), 1);
+  struct stat before {};
+  ASSERT_EQ(::stat((dir_ + ".lock").c_str(), &before), 0);
+  std::ofstream(dir_ + ".lock") << reused;
+  const std::array<timespec, 2> times{before.st_atim, before.st_mtim};
+  ASSERT_EQ(::utimensat(AT_FDCWD, (dir_ + ".lock").c_str(), times.data(), 0), 0);
+  EXPECT_EQ(probe_media_driver(dir_).pid, reused);
+  EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::stale);
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_TRUE(driver) << driver.error().message;
+  EXPECT_TRUE(Connection::open({.aeron_dir = dir_}));
+}
+
 // Without a word of ours in the lock file the dead process might as well live in another pid namespace.
 TEST_F(MediaDriver, DoesNotTakeOverFromAnUnseenProcessBeforeItsHeartbeatRanOut) {
   Child predecessor([this] { return serve(dir_); });
@@ -190,6 +230,24 @@ TEST_F(MediaDriver, DoesNotTakeOverFromAnUnseenProcessBeforeItsHeartbeatRanOut) 
   ASSERT_FALSE(driver);
   EXPECT_EQ(driver.error().code, ErrorCode::already_exists);
   EXPECT_TRUE(fs::exists(dir_ + "/cnc.dat"));
+  const auto patient =
+      EmbeddedMediaDriver::start({.aeron_dir = dir_, .wait_for_predecessor_ns = 15 * nanos_per_second});
+  EXPECT_TRUE(patient) << patient.error().message;
+}
+
+// By the clock as it was set back since, a dead one's heartbeat is yet to come.
+TEST_F(MediaDriver, TakesOverFromAnUnseenProcessWhoseHeartbeatStandsStillInTheFuture) {
+  Child predecessor([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  predecessor.kill();
+  fs::remove(dir_ + ".lock");
+  constexpr std::int64_t day_ms = 86'400'000;
+  const std::int64_t now_ms = realtime_now() / nanos_per_milli;
+  const int stamps =
+      change_cnc([&](std::int64_t word) { return word > now_ms - 60'000 && word <= now_ms ? word + day_ms : word; });
+  EXPECT_GE(stamps, 2) << "of its start and of its last heartbeat";
+  EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::maybe_dead);
+  EXPECT_GT(probe_media_driver(dir_).heartbeat_at_ns, realtime_now());
   const auto patient =
       EmbeddedMediaDriver::start({.aeron_dir = dir_, .wait_for_predecessor_ns = 15 * nanos_per_second});
   EXPECT_TRUE(patient) << patient.error().message;
