@@ -1,7 +1,8 @@
 """The table of what is verified: a row is one claim, and the programs that try to break it.
 
 S the seqlock, K kills at every instruction or system call, L the model of leases and epochs, Z fuzzing; the others are
-faults: P producer, C consumer, D driver, M media driver, F files, H slot headers, W messages, E epochs, T time.
+faults: P producer, C consumer, D driver, M media driver, F files, H slot headers, W messages, E epochs, T time, O what an
+operator sees.
 """
 
 from dataclasses import dataclass, field
@@ -66,6 +67,11 @@ ROWS = [
     row("K2", "a driver that dies before any system call of its life: nothing half-made, the next one clears up",
         tests("crash", "DriverKill*", long=("TENSORPOOL_EVERY_NTH",))),
 
+    row("K3", "a client that dies before any system call of its life on a real media driver: others go on, nothing of it stays",
+        tests("integration", "AttachKill.*", long=("TENSORPOOL_EVERY_NTH",))),
+    row("K4", "a standalone producer that dies before any system call of its life: the next one clears up and takes over",
+        tests("crash", "StandaloneKill*")),
+
     row("L1", "every order of leases, epochs, deaths and late messages, in a model: each rule that is taken away is missed",
         Ctest("model.leases", long_form("TENSORPOOL_MODEL_EPOCHS"))),
 
@@ -99,6 +105,8 @@ ROWS = [
         tests("integration", "Kill.OfTheMediaDriverIsSurvivedByAll", "Kill.OfADriverWithAnEmbeddedMediaDriverIsSurvivedToo")),
     row("M2", "a stopped media driver is told from a dead one",
         tests("integration", "MediaDriver.OneThatIsStoppedIsCalledSilent", "MediaDriver.ADeadOneIsCalledDead")),
+    row("M3", "a media driver killed or stopped for 0.2, 3 and 13 s: unnoticed, or all come back by themselves",
+        tests("integration", "*MediaDriverAway.*")),
     row("F1", "no space at an attach: a refusal that says what to change, nothing half-made",
         tests("integration", "FullDisk.*-FullDisk.ThatFillsLater*"), tests("driver", "DriverSpace.*"),
         tests("shm", "RegionCreator.LeavesNothingWhicheverSystemCallFails")),
@@ -119,6 +127,8 @@ ROWS = [
     row("H1", "broken slot headers: dropped, counted by cause, nothing outside the mapping is read",
         tests("shm", "SlotReaderOpen.RefusesEachBrokenHeaderFieldByItsCause", "SlotReaderOpen.KeepsAHostileHeaderWithinTheMapping"),
         tests("client", "ConsumerTest.CountsABrokenSlotHeader")),
+    row("H2", "a header that is rewritten while it is read: judged and used as one copy",
+        tests("shm", "HostileHeader.*")),
     row("W1", "garbage on every stream, every message cut at every length: counted, and nobody is harmed",
         tests("integration", "HostileMessages.AreCountedAndHarmNobody"),
         tests("driver", "DriverHostile.GrantsNoLeaseToARequestCutAtAnyLength",
@@ -137,12 +147,16 @@ ROWS = [
         tests("client", "ConsumerEpochs.*", "ClientTest.IsNotMovedByAForgedAnnounceOfAHigherEpoch",
               "ClientTest.IgnoresAnnouncesThatAreOldForeignOrCannotBeMapped", "LeaseOfASession.IgnoresALowerEpoch"),
         tests("integration", "HostileFiles.AForgedAnnounceDoesNotTakeAwayWhatTheConsumerHas")),
-    row("E2", "a process that cannot be seen, of another container: its heartbeat decides, not its number",
+    row("E2", "a process that cannot be seen, or whose number another one has: no number decides who lives",
         tests("integration", "MediaDriver.DoesNotTakeOverFromAnUnseenProcessBeforeItsHeartbeatRanOut",
+              "MediaDriver.StartsAtOnceThoughAnotherProcessHasItsPredecessorsNumber",
               "Containers.FindTheSuccessorOfADriverThatWasKilledWithItsContainer")),
-    row("T1", "a wall clock that steps back: epochs still grow",
+    row("T1", "a wall clock that is set by 30 s or a day under everybody's feet: no lease ends, no epoch comes back",
+        tests("integration", "*WallClockStep.*",
+              "MediaDriver.TakesOverFromAnUnseenProcessWhoseHeartbeatStandsStillInTheFuture"),
         tests("shm", "EpochNumber.GrowsThoughTheClockStepsBack"),
         tests("driver", "DriverTest.PicksAHigherEpochAfterARestartThoughTheClockSteppedBack")),
+    row("O1", "what docs/drills.md says that one sees when something dies is what one sees", Ctest("docs.drills")),
 
     row("Z1", "fuzz: every message decoder", Fuzz("message")),
     row("Z2", "fuzz: superblocks", Fuzz("superblock")),
