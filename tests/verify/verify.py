@@ -25,7 +25,7 @@ def arguments():
     kind.add_argument("--quick", action="store_true", help="every row, in its short form (default)")
     kind.add_argument("--full", action="store_true", help="a million accepted frames by each way to read; hours of fuzzing if told so")
     parser.add_argument("--only", action="append", default=[], metavar="TEXT",
-                        help="rows whose id begins so, or with this text in their claim; may be repeated")
+                        help="rows whose id begins so, else those with this text in their claim; may be repeated")
     parser.add_argument("--list", action="store_true", help="names the rows and ends")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything that is random (default 1)")
@@ -34,8 +34,12 @@ def arguments():
     return parser.parse_args()
 
 
-def is_wanted(row, wanted):
-    return not wanted or any(row.id.startswith(text) or text.lower() in row.claim.lower() for text in wanted)
+def wanted_rows(texts):
+    """Of each text the rows whose id begins so; if there is none, those whose claim holds it."""
+    wanted = []
+    for text in texts:
+        wanted += [row for row in ROWS if row.id.startswith(text)] or [row for row in ROWS if text.lower() in row.claim.lower()]
+    return [row for row in ROWS if row in wanted] if texts else ROWS
 
 
 def describe(outcome):
@@ -48,7 +52,7 @@ def say(text):
 
 def main():
     wanted = arguments()
-    rows = [row for row in ROWS if is_wanted(row, wanted.only)]
+    rows = wanted_rows(wanted.only)
     if wanted.list:
         say("\n".join(f"{row.id:<4}{row.claim}" for row in rows))
         return 0
