@@ -53,6 +53,7 @@ std::string to_label(const CounterOwner& owner, std::string_view figure) {
 }
 
 std::optional<CounterLabel> parse_counter_label(std::string_view label) {
+  const std::string_view all = label;
   CounterLabel read;
   CounterOwner& owner = read.owner;
   const bool whole = take(label, "tensorpool ") && take(label, owner.control_stream_id) && take(label, ", ") &&
@@ -60,6 +61,7 @@ std::optional<CounterLabel> parse_counter_label(std::string_view label) {
                      take(label, " stream ") && take(label, owner.stream_id) && take(label, ": ");
   if (!whole || label.empty()) return std::nullopt;
   read.figure = label;
+  if (to_label(owner, label) != all) return std::nullopt;  // a number with leading zeros
   return read;
 }
 

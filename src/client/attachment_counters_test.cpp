@@ -34,7 +34,8 @@ TEST(CounterLabel, OfSomethingElseIsNotRead) {
   for (const char* label : {"", "tensorpool", "tensorpool 1000, driver driver-01: detaches",
                             "tensorpool 1000, lease: stream 1 producer client 7: keepalives",
                             "tensorpool 1000, producer 7 stream 1: ", "tensorpool 1000, producer -7 stream 1: bytes",
-                            "tensorpool 99999999999, producer 7 stream 1: bytes", "snd-pos: 17 4 1100 aeron:ipc"}) {
+                            "tensorpool 99999999999, producer 7 stream 1: bytes",
+                            "tensorpool 01000, producer 7 stream 1: bytes", "snd-pos: 17 4 1100 aeron:ipc"}) {
     EXPECT_FALSE(parse_counter_label(label)) << label;
   }
 }

@@ -30,10 +30,7 @@ class Words {
     value = producer ? Role::producer : Role::consumer;
     return skip(to_string(value));
   }
-  // Whether all fitted and one of the two ends is left.
-  [[nodiscard]] bool ends_in(std::string_view one, std::string_view other) const {
-    return ok_ && (text_ == one || text_ == other);
-  }
+  [[nodiscard]] bool fitted() const { return ok_; }
 
  private:
   std::string_view text_;
@@ -61,7 +58,11 @@ std::optional<LeaseLabel> parse_lease_label(std::string_view text) {
   words.skip(" ").role(label.role);
   words.skip(" client ").number(label.client_id);
   words.skip(" since ").number(label.granted_timestamp_ns);
-  return words.ends_in(keepalives_end, expiry_end) ? std::optional(label) : std::nullopt;
+  if (!words.fitted()) return std::nullopt;
+  // Its end, and that no number has leading zeros.
+  const bool same = text == format_lease_label(label, lease_keepalives_counter_type) ||
+                    text == format_lease_label(label, lease_expiry_counter_type);
+  return same ? std::optional(label) : std::nullopt;
 }
 
 }  // namespace tensorpool::protocol

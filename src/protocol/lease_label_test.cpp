@@ -26,6 +26,8 @@ TEST(LeaseLabel, IsNothingElse) {
   EXPECT_EQ(parse_lease_label("tensorpool 1000, driver driver-01: keepalives"), std::nullopt);
   EXPECT_EQ(parse_lease_label("tensorpool 99999999999, lease 1: stream 1 PRODUCER client 5 since 1 ns: keepalives"),
             std::nullopt);
+  EXPECT_EQ(parse_lease_label("tensorpool 1, lease 01: stream 1 PRODUCER client 5 since 1 ns: keepalives"),
+            std::nullopt);
   EXPECT_EQ(parse_lease_label("tensorpool 1, lease -1: stream 1 PRODUCER client 5 since 1 ns: keepalives"),
             std::nullopt);
 }

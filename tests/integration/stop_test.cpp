@@ -70,7 +70,7 @@ TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
 }
 
 TEST_F(Stop, OfTheDriverForLongerThanALeaseExpiresNobody) {
-  rig({.client_liveness_ns = 60 * nanos_per_second}).start_media();
+  rig({.period_ms = 1000, .client_liveness_ns = 60 * nanos_per_second}).start_media();
   auto driver = rig().spawn_driver();
   auto producer = rig().spawn_producer();
   auto consumer = rig().spawn_consumer();

@@ -167,4 +167,7 @@ ROWS = [
     row("Z7", "fuzz: a driver and what strangers say: one producer, growing epochs, an honest client is served", Fuzz("driver")),
     row("Z8", "fuzz: a consumer, hostile messages and a hostile ring: nothing outside it is read, the books balance",
         Fuzz("consumer")),
+    row("Z9", "fuzz: a supervisor and what strangers say and count: an honest consumer is seen, and told its policy",
+        Fuzz("supervisor")),
+    row("Z10", "fuzz: channel URIs and labels of counters", Fuzz("text")),
 ]
