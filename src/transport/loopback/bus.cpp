@@ -95,6 +95,7 @@ void Bus::kill() {
   inboxes_.clear();
   counters_.clear();
   for (auto& [stream, faults] : faults_) faults.delayed.clear();
+  held_.clear();
 }
 
 bool Bus::alive() const { return generation() != 0; }
@@ -104,13 +105,37 @@ std::int64_t Bus::next_client_id() {
   return ++last_client_id_;
 }
 
-std::shared_ptr<Log> Bus::add_log(const std::string& channel, std::int32_t stream_id) {
+void Bus::register_connection(const std::shared_ptr<Connection::Core>& core) {
+  const std::lock_guard guard(mutex_);
+  std::erase_if(connections_, [](const auto& known) { return known.expired(); });
+  connections_.push_back(core);
+}
+
+void Bus::cut(const std::string& client_name) {
+  const std::lock_guard guard(mutex_);
+  for (const auto& known : connections_) {
+    const auto core = known.lock();
+    if (core == nullptr || core->options.client_name != client_name) continue;
+    core->detached.store(true, std::memory_order_release);
+    const auto is_its = [&](const auto& one) { return one->owner_client_id == core->client_id; };
+    for (const auto& log : logs_) log->ended = log->ended || is_its(log);
+    for (const auto& inbox : inboxes_) {
+      if (is_its(inbox)) inbox->images.clear();
+    }
+    std::erase_if(logs_, is_its);
+    std::erase_if(inboxes_, is_its);
+    std::erase_if(counters_, is_its);
+  }
+}
+
+std::shared_ptr<Log> Bus::add_log(std::int64_t client_id, const std::string& channel, std::int32_t stream_id) {
   const Result<ChannelUri> uri = ChannelUri::parse(channel);
   if (!uri) return nullptr;
   auto log = std::make_shared<Log>();
   const std::size_t term = size_or(*uri, "term-length", default_term_bytes);
   log->channel_key = key_of(*uri);
   log->stream_id = stream_id;
+  log->owner_client_id = client_id;
   log->max_payload = size_or(*uri, "mtu", default_mtu) - header_bytes;
   log->max_message = std::min(term / 8, max_message_bytes);
   const std::lock_guard guard(mutex_);
@@ -122,13 +147,14 @@ std::shared_ptr<Log> Bus::add_log(const std::string& channel, std::int32_t strea
   return log;
 }
 
-std::shared_ptr<Inbox> Bus::add_inbox(const std::string& channel, std::int32_t stream_id) {
+std::shared_ptr<Inbox> Bus::add_inbox(std::int64_t client_id, const std::string& channel, std::int32_t stream_id) {
   const Result<ChannelUri> uri = ChannelUri::parse(channel);
   if (!uri) return nullptr;
   auto inbox = std::make_shared<Inbox>();
   const std::string* const tether = uri->find("tether");
   inbox->channel_key = key_of(*uri);
   inbox->stream_id = stream_id;
+  inbox->owner_client_id = client_id;
   inbox->tethered = tether == nullptr || *tether == "true";
   if (const std::string* const session_id = uri->find("session-id")) inbox->session_id = std::stoi(*session_id);
   const std::lock_guard guard(mutex_);
@@ -221,6 +247,7 @@ OfferResult Bus::offer(const std::shared_ptr<Log>& log, std::span<const std::byt
 }
 
 OfferResult Bus::ask_locked(Log& log) {
+  offers_.fetch_add(1, std::memory_order_relaxed);
   if (log.ended || generation_.load(std::memory_order_relaxed) == 0) return OfferResult::closed;
   StreamFaults& faults = faults_[log.stream_id];
   if (faults.forced > 0) {
@@ -232,6 +259,18 @@ OfferResult Bus::ask_locked(Log& log) {
 }
 
 void Bus::put_locked(const std::shared_ptr<Log>& log, std::span<const std::byte> message) {
+  switch (fate_of_ ? fate_of_(log->stream_id, message) : Fate::deliver) {
+    case Fate::deliver:
+      break;
+    case Fate::drop:
+      return;
+    case Fate::duplicate:
+      append(*log, message);
+      break;
+    case Fate::hold:
+      held_.push_back({log, {message.begin(), message.end()}});
+      return;
+  }
   StreamFaults& faults = faults_[log->stream_id];
   if (faults.drop > 0) {
     --faults.drop;
@@ -252,6 +291,24 @@ void Bus::put_locked(const std::shared_ptr<Log>& log, std::span<const std::byte>
 void Bus::release_delayed(std::int32_t stream_id) {
   const std::lock_guard guard(mutex_);
   for (const Message& message : std::exchange(faults_[stream_id].delayed, {})) append(*message.log, message.bytes);
+}
+
+void Bus::set_fate(FateOf fate_of) {
+  const std::lock_guard guard(mutex_);
+  fate_of_ = std::move(fate_of);
+}
+
+std::size_t Bus::held_messages() const {
+  const std::lock_guard guard(mutex_);
+  return held_.size();
+}
+
+void Bus::release_held(std::size_t index) {
+  const std::lock_guard guard(mutex_);
+  if (index >= held_.size()) return;
+  const Message message = std::move(held_[index]);
+  held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
+  append(*message.log, message.bytes);
 }
 
 void Bus::append(Log& log, std::span<const std::byte> message) {

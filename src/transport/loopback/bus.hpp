@@ -44,6 +44,7 @@ struct Log {
   std::string channel_key;
   std::int32_t stream_id = 0;
   std::int32_t session_id = 0;
+  std::int64_t owner_client_id = 0;
   std::size_t window = 0;
   std::size_t max_payload = 0;
   std::size_t max_message = 0;
@@ -70,6 +71,7 @@ struct Image {
 struct Inbox {
   std::string channel_key;
   std::int32_t stream_id = 0;
+  std::int64_t owner_client_id = 0;
   bool tethered = true;
   std::optional<std::int32_t> session_id;  // of the only publication that it is linked to
   std::vector<Image> images;
@@ -117,8 +119,11 @@ class Bus {
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
 
   std::int64_t next_client_id();
-  std::shared_ptr<Log> add_log(const std::string& channel, std::int32_t stream_id);
-  std::shared_ptr<Inbox> add_inbox(const std::string& channel, std::int32_t stream_id);
+  void register_connection(const std::shared_ptr<Connection::Core>& core);
+  // Closes every connection of that name, and takes away what it had.
+  void cut(const std::string& client_name);
+  std::shared_ptr<Log> add_log(std::int64_t client_id, const std::string& channel, std::int32_t stream_id);
+  std::shared_ptr<Inbox> add_inbox(std::int64_t client_id, const std::string& channel, std::int32_t stream_id);
   std::shared_ptr<CounterCell> add_counter(CounterCell&& prototype);
   void remove(const std::shared_ptr<Log>& log);
   void remove(const std::shared_ptr<Inbox>& inbox);
@@ -145,6 +150,10 @@ class Bus {
     change(faults_[stream_id]);
   }
   void release_delayed(std::int32_t stream_id);
+  void set_fate(FateOf fate_of);
+  [[nodiscard]] std::size_t held_messages() const;
+  void release_held(std::size_t index);
+  [[nodiscard]] std::uint64_t offers() const noexcept { return offers_.load(std::memory_order_relaxed); }
   std::atomic<bool> counters_held{false};
   std::atomic<int> adds_to_time_out{0};
 
@@ -169,7 +178,11 @@ class Bus {
   std::vector<std::shared_ptr<Log>> logs_;
   std::vector<std::shared_ptr<Inbox>> inboxes_;
   std::vector<std::shared_ptr<CounterCell>> counters_;
+  std::vector<std::weak_ptr<Connection::Core>> connections_;
   std::map<std::int32_t, StreamFaults> faults_;
+  FateOf fate_of_;
+  std::deque<Message> held_;
+  std::atomic<std::uint64_t> offers_{0};
 };
 
 }  // namespace tensorpool::transport::loopback

@@ -45,6 +45,7 @@ Result<Connection> Connection::open(const ConnectionOptions& options) {
   core->generation = core->bus->generation();
   if (core->generation == 0) return Error{ErrorCode::unavailable, probe_media_driver(core->options.aeron_dir).detail};
   core->client_id = core->bus->next_client_id();
+  core->bus->register_connection(core);
   return Connection(std::move(core));
 }
 
@@ -104,14 +105,15 @@ Result<Publication> Connection::add_publication(const std::string& channel, std:
   const std::string label = fmt::format("publication on {} stream {}", channel, stream_id);
   if (Status possible = check(core_.get(), channel, label); !possible) return possible.error();
   if (Status answered = answer(*core_->bus, label); !answered) return answered.error();
-  return Publication(std::make_unique<Publication::Impl>(core_, core_->bus->add_log(channel, stream_id)));
+  return Publication(
+      std::make_unique<Publication::Impl>(core_, core_->bus->add_log(core_->client_id, channel, stream_id)));
 }
 
 Result<Subscription> Connection::add_subscription(const std::string& channel, std::int32_t stream_id) {
   const std::string label = fmt::format("subscription on {} stream {}", channel, stream_id);
   if (Status possible = check(core_.get(), channel, label); !possible) return possible.error();
   if (Status answered = answer(*core_->bus, label); !answered) return answered.error();
-  auto inbox = core_->bus->add_inbox(channel, stream_id);
+  auto inbox = core_->bus->add_inbox(core_->client_id, channel, stream_id);
   {
     const std::lock_guard guard(core_->mutex);
     core_->inboxes.push_back(inbox);

@@ -1,5 +1,7 @@
 #include "transport/loopback/faults.hpp"
 
+#include <utility>
+
 #include "transport/loopback/bus.hpp"
 
 namespace tensorpool::transport::loopback {
@@ -27,6 +29,14 @@ void delay_next(const std::string& dir, std::int32_t stream_id, int count) {
 }
 
 void release_delayed(const std::string& dir, std::int32_t stream_id) { Bus::of(dir)->release_delayed(stream_id); }
+
+void set_fate(const std::string& dir, FateOf fate_of) { Bus::of(dir)->set_fate(std::move(fate_of)); }
+std::size_t held_messages(const std::string& dir) { return Bus::of(dir)->held_messages(); }
+void release_held(const std::string& dir, std::size_t index) { Bus::of(dir)->release_held(index); }
+
+void cut_connections(const std::string& dir, const std::string& client_name) { Bus::of(dir)->cut(client_name); }
+
+std::uint64_t offers_so_far(const std::string& dir) { return Bus::of(dir)->offers(); }
 
 void force_offer_result(const std::string& dir, std::int32_t stream_id, OfferResult result, int count) {
   Bus::of(dir)->change_faults(stream_id, [=](StreamFaults& faults) {

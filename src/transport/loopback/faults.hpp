@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 
 #include "transport/publication.hpp"
@@ -27,6 +29,22 @@ void drop_next(const std::string& dir, std::int32_t stream_id, int count);
 void duplicate_next(const std::string& dir, std::int32_t stream_id, int count);
 void delay_next(const std::string& dir, std::int32_t stream_id, int count);
 void release_delayed(const std::string& dir, std::int32_t stream_id);
+
+// What becomes of a message that was offered. One that is held waits for release_held().
+enum class Fate : unsigned char { deliver, drop, duplicate, hold };
+using FateOf = std::function<Fate(std::int32_t stream_id, std::span<const std::byte> message)>;
+// Asked for every message, before the counts above. Must not call the bus. Empty: all are delivered.
+void set_fate(const std::string& dir, FateOf fate_of);
+[[nodiscard]] std::size_t held_messages(const std::string& dir);
+// Delivers one of them, the oldest being 0, behind whatever its publication has sent meanwhile.
+void release_held(const std::string& dir, std::size_t index);
+
+// What a media driver does to a client that fell silent: its connections are closed, and what they had is gone. Those
+// that are opened under that name later live.
+void cut_connections(const std::string& dir, const std::string& client_name);
+
+// Offers and claims that were tried so far, on all streams.
+[[nodiscard]] std::uint64_t offers_so_far(const std::string& dir);
 
 // The next `count` offers and claims on the stream answer `result`; anything but ok sends nothing.
 void force_offer_result(const std::string& dir, std::int32_t stream_id, OfferResult result, int count);

@@ -53,6 +53,55 @@ TEST_F(Faults, DuplicatesTheNextMessages) {
   EXPECT_EQ(received(), "aab");
 }
 
+TEST_F(Faults, AskWhatBecomesOfEachMessage) {
+  std::string asked;
+  set_fate(dir_, [&](std::int32_t id, std::span<const std::byte> message) {
+    EXPECT_EQ(id, stream);
+    asked += static_cast<char>(message[0]);
+    switch (asked.back()) {
+      case 'a':
+        return Fate::hold;
+      case 'b':
+        return Fate::drop;
+      case 'c':
+        return Fate::duplicate;
+      default:
+        return Fate::deliver;
+    }
+  });
+  const auto before = offers_so_far(dir_);
+  for (const auto* const text : {"a1", "a2", "b", "c", "d"}) EXPECT_EQ(offer(text), OfferResult::ok);
+  EXPECT_EQ(offers_so_far(dir_) - before, 5U);
+  EXPECT_EQ(asked, "aabcd");
+  EXPECT_EQ(received(), "ccd");
+  ASSERT_EQ(held_messages(dir_), 2U);
+  release_held(dir_, 1);
+  release_held(dir_, 0);
+  release_held(dir_, 0);  // there is none any more
+  EXPECT_EQ(held_messages(dir_), 0U);
+  EXPECT_EQ(received(), "a2a1");
+}
+
+TEST_F(Faults, CutAClientAndLeaveTheOthers) {
+  auto silent = Connection::open({.aeron_dir = dir_, .client_name = "silent"}).value();
+  const auto before = resources_of(dir_);
+  auto heard = silent.add_subscription(channel, stream).value();
+  auto said = silent.add_publication(channel, stream).value();
+  auto counter = silent.add_counter(first_own_counter_type, {}, "its").value();
+  connection_->do_work();
+  EXPECT_EQ(subscription_.image_count(), 2);
+  EXPECT_EQ(said.offer(std::as_bytes(std::span("x", 1))), OfferResult::ok);
+  cut_connections(dir_, "silent");
+  EXPECT_TRUE(silent.is_closed() && heard.is_closed() && said.is_closed());
+  EXPECT_EQ(said.offer(std::as_bytes(std::span("y", 1))), OfferResult::closed);
+  EXPECT_EQ(resources_of(dir_), before);
+  EXPECT_EQ(received(), "x") << "what it said before stays said";
+  connection_->do_work();
+  EXPECT_EQ(subscription_.image_count(), 1);
+  EXPECT_FALSE(connection_->is_closed());
+  EXPECT_FALSE(Connection::open({.aeron_dir = dir_, .client_name = "silent"}).value().is_closed());
+}
+
 TEST_F(Faults, DelaysTheNextMessagesUntilTheirRelease) {
   delay_next(dir_, stream, 2);
   for (const auto* const text : {"a", "b", "c"}) EXPECT_EQ(offer(text), OfferResult::ok);
