@@ -52,8 +52,8 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
     if (grant.announced) {
       if (auto alive = check_activity(**regions, now); !alive) return alive;
     }
-    mapped_epoch_ = grant.layout.epoch;
     if (auto handed = read_shared_stream(*std::move(regions)); !handed) return handed;
+    mapped_epoch_ = grant.layout.epoch;
   }
   emit(EventKind::attached, fmt::format("consumer {} reads stream {} epoch {}, {} slots", client_id(),
                                         grant.layout.stream_id, mapped_epoch_, grant.layout.nslots));
