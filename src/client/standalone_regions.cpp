@@ -207,10 +207,9 @@ shm::RegionSpec StandaloneRegions::spec(std::uint64_t epoch) const {
 Status StandaloneRegions::make(Nanos now) {
   if (now < look_again_at_) return {};
   look_again_at_ = now + look_every_ns;
-  const auto on_disk = store_->epochs(stream_id_);
+  const auto on_disk = store_->highest_epoch(stream_id_);
   if (!on_disk) return on_disk.error();
-  const std::uint64_t highest = on_disk->empty() ? 0 : on_disk->back();
-  const shm::RegionSpec wanted = spec(shm::next_epoch(last_epoch_, highest, realtime_now()));
+  const shm::RegionSpec wanted = spec(shm::next_epoch(last_epoch_, *on_disk, realtime_now()));
   if (options_.reserve) {
     const auto space = shm::probe_space(store_->namespace_dir(), calls_);
     if (!space) return space.error();

@@ -319,6 +319,37 @@ Result<std::vector<std::uint64_t>> EpochStore::epochs(std::uint32_t stream_id) c
   return ids_in<std::uint64_t>(stream.get(), path);
 }
 
+Result<std::uint64_t> EpochStore::highest_epoch(std::uint32_t stream_id) const {
+  const auto present = epochs(stream_id);
+  if (!present) return present.error();
+  std::uint64_t highest = present->empty() ? 0 : present->back();
+  for (const std::uint64_t past : past_epochs()) highest = std::max(highest, past);
+  return highest;
+}
+
+std::vector<std::uint64_t> EpochStore::past_epochs() const {
+  std::vector<std::uint64_t> past;
+  const auto names = names_in(namespace_fd_.get(), namespace_dir_);
+  if (!names) return past;
+  for (const std::string_view name : *names) {
+    if (!name.starts_with(past_prefix)) continue;
+    if (const auto epoch = parse_id<std::uint64_t>(name.substr(past_prefix.size()))) past.push_back(*epoch);
+  }
+  return past;
+}
+
+// Best effort: a file system that is full must not keep an epoch from being removed. The new mark is there before the
+// old ones go.
+void EpochStore::remember(std::uint64_t epoch) {
+  const auto name_of = [](std::uint64_t marked) { return fmt::format("{}{}", past_prefix, marked); };
+  const std::vector<std::uint64_t> past = past_epochs();
+  if (std::any_of(past.begin(), past.end(), [&](std::uint64_t marked) { return marked >= epoch; })) return;
+  if (calls_->make_directory_at(namespace_fd_.get(), name_of(epoch).c_str(), 0700) != 0 && errno != EEXIST) return;
+  for (const std::uint64_t marked : past) {
+    calls_->unlink_at(namespace_fd_.get(), name_of(marked).c_str(), AT_REMOVEDIR);
+  }
+}
+
 Result<Nanos> EpochStore::last_activity(std::uint32_t stream_id, std::uint64_t epoch) const {
   const std::string path = epoch_dir(stream_id, epoch) + "/" + std::string(header_file_name);
   const UniqueFd ring =
@@ -337,6 +368,7 @@ Result<EpochRemoval> EpochStore::remove(std::uint32_t stream_id, std::uint64_t e
   const std::string stream_path = fmt::format("{}/{}", namespace_dir_, stream_id);
   UniqueFd stream = open_beneath(namespace_fd_.get(), std::to_string(stream_id), directory_flags);
   if (!stream) return errno_error(errno, "cannot open {}", stream_path);
+  remember(epoch);
   const std::string from = std::to_string(epoch);
   const std::string to = std::string(removed_prefix) + from;
   if (calls_->rename_at(stream.get(), from.c_str(), to.c_str()) != 0)

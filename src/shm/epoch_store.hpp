@@ -37,6 +37,9 @@ inline constexpr std::string_view header_file_name = "header.ring";
 // Directories beside the epochs: one that a RegionCreator has not finished, one that is being removed.
 inline constexpr std::string_view making_prefix = ".making-";
 inline constexpr std::string_view removed_prefix = ".removed-";
+// An empty directory beside the streams: the highest epoch that was removed. No epoch of the namespace comes up to it
+// again, though nothing of it is left and the clock was set back: who still has it mapped would follow no lower one.
+inline constexpr std::string_view past_prefix = ".past-";
 [[nodiscard]] std::string pool_file_name(std::uint16_t pool_id);
 
 // Removes one epoch, a file or a piece of one per step, so that freeing gigabytes does not hold up a duty cycle. The
@@ -91,6 +94,10 @@ class EpochStore {
   // Epochs that have a directory, ascending; empty for a stream without one.
   [[nodiscard]] Result<std::vector<std::uint64_t>> epochs(std::uint32_t stream_id) const;
 
+  // The highest that the stream is known to have had: of those that have a directory, and those that were removed from
+  // the namespace. 0 if there was none.
+  [[nodiscard]] Result<std::uint64_t> highest_epoch(std::uint32_t stream_id) const;
+
   // The activity time in the header ring's superblock, in its producer's clock. not_found if there is no readable ring.
   [[nodiscard]] Result<Nanos> last_activity(std::uint32_t stream_id, std::uint64_t epoch) const;
 
@@ -111,6 +118,8 @@ class EpochStore {
 
  private:
   EpochStore() = default;
+  [[nodiscard]] std::vector<std::uint64_t> past_epochs() const;
+  void remember(std::uint64_t epoch);
 
   std::string base_dir_;
   std::string namespace_dir_;

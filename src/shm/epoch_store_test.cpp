@@ -107,6 +107,21 @@ RegionSpec large_spec() {
   return spec;
 }
 
+// I3: a driver that removed all its files, or an id that was given back, begins anew above what readers may still hold.
+TEST(EpochStore, RemembersTheHighestEpochThatItRemoved) {
+  RegionFiles files;
+  for (const std::uint64_t epoch : {9U, 12U, 100U}) files.make(small_spec(epoch));
+  EpochStore& store = files.store();
+  EXPECT_EQ(*store.highest_epoch(1001), 100U);
+  EXPECT_EQ(*store.highest_epoch(5), 0U);
+  for (const std::uint64_t epoch : {12U, 100U, 9U}) ASSERT_TRUE(remove_whole(store, 1001, epoch));
+  store.remove_stream_dir_if_empty(1001);
+  EXPECT_EQ(*EpochStore::open(options_in(files.base_dir())).value().highest_epoch(1001), 100U);
+  std::vector<std::string> left;
+  for (const auto& entry : fs::directory_iterator(store.namespace_dir())) left.push_back(entry.path().filename());
+  EXPECT_EQ(left, std::vector<std::string>{".past-100"});
+}
+
 TEST(EpochStore, FreesALargeFileInPieces) {
   CountingCalls calls;
   RegionFiles files(calls);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "roles/driver/driver_fixture.hpp"
+#include "shm/epoch_store.hpp"
 #include "shm/region_set.hpp"
 
 namespace tensorpool::driver {
@@ -155,6 +156,21 @@ TEST_F(DriverTest, PicksAHigherEpochAfterARestartThoughTheClockSteppedBack) {
   start();
   const ShmAttachResponse granted = attach(peer(), 1, 10, Role::producer);
   EXPECT_EQ(granted.epoch, epoch + 2);  // one idle, one for the producer
+}
+
+// Found by the simulation, seeds 20 and 36: a consumer that had the epoch mapped followed no lower one, for good.
+TEST_F(DriverTest, PicksAHigherEpochThoughItsPredecessorRemovedAllAndTheClockSteppedBack) {
+  config.policies.cleanup_shm_on_exit = true;
+  start();
+  const std::uint64_t epoch = *attach(peer(), 1, 10, Role::producer).epoch;
+  driver->request_shutdown(protocol::ShutdownReason::normal);
+  advance(5000 * ms);
+  ASSERT_TRUE(driver->finished());
+  ASSERT_TRUE(entries(stream_dir(1)).empty());
+  driver.reset();
+  realtime -= 86'400 * nanos_per_second;
+  start();
+  EXPECT_GT(*attach(peer(), 1, 10, Role::producer).epoch, epoch);
 }
 
 TEST_F(DriverTest, RemembersNoLeaseAfterARestartAndSaysSoToWhoKeepsOneAlive) {
@@ -318,7 +334,10 @@ TEST_F(DriverTest, FinishesAtOnceWithoutLeasesAndRemovesItsFilesIfToldSo) {
   settle();
   EXPECT_TRUE(driver->finished());
   EXPECT_EQ(client.every<ShmDriverShutdown>().size(), 1U);
-  EXPECT_EQ(entries(dir.path() + "/tensorpool-tester/default"), std::vector<std::string>{"driver.lock"});
+  const auto left = entries(dir.path() + "/tensorpool-tester/default");
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].rfind(shm::past_prefix, 0), 0U) << "an empty directory that remembers the highest epoch";
+  EXPECT_EQ(left[1], "driver.lock");
 }
 
 TEST_F(DriverTest, LeavesTheCurrentEpochsAloneIfNotToldToCleanUp) {

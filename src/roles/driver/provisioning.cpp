@@ -149,12 +149,11 @@ Result<Provisioning::Step> Provisioning::advance(Job& job, Stream& stream, Nanos
 
 // Fixes what is to be made; the epoch's number is chosen anew for each try.
 Status Provisioning::prepare(Job& job, const Stream& stream) {
-  const auto on_disk = parts_.store.epochs(job.stream_id);
+  const auto on_disk = parts_.store.highest_epoch(job.stream_id);
   if (!on_disk) {
     return on_disk.error();
   }
-  const std::uint64_t highest = on_disk->empty() ? 0 : on_disk->back();
-  job.spec = make_spec(job, stream, shm::next_epoch(stream.last_epoch, highest, parts_.realtime()));
+  job.spec = make_spec(job, stream, shm::next_epoch(stream.last_epoch, *on_disk, parts_.realtime()));
   return {};
 }
 
