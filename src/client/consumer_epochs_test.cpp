@@ -102,6 +102,35 @@ TEST_F(ConsumerEpochs, CountsAnEpochThatCameAndWentBetweenTwoPolls) {
   expect_balance(stats);
 }
 
+// Found by the simulation, seed 814.
+TEST_F(ConsumerEpochs, KeepsOneBookOfAnEpochThatIsMappedAgainBeforeItsTurnCame) {
+  ClientOptions elsewhere = options();
+  elsewhere.name = "elsewhere";
+  Client reader = Client::connect(elsewhere).value();
+  consumer.emplace(reader.attach_consumer({.stream_id = 5}).value());
+  producer.emplace(client.attach_producer({.stream_id = 5}).value());
+  run(client, reader, 10 * ms);
+  publish(0);
+  EXPECT_EQ(poll(), (Seqs{0}));
+  driver->revoke(driver->lease_of(protocol::Role::producer), protocol::LeaseRevokeReason::revoked);
+  run(client, reader, 300 * ms);
+  ASSERT_TRUE(producer->attached());
+  for (std::uint64_t i = 0; i < 3; ++i) publish(i);
+  EXPECT_EQ(poll(*consumer, 0), (Seqs{}));  // taken, but it is not its turn yet
+  transport::loopback::cut_connections(bus_, "elsewhere");
+  run(client, reader, 2 * nanos_per_second);
+  ASSERT_TRUE(consumer->attached());
+  publish(3);
+  EXPECT_EQ(poll(), (Seqs{0, 1, 2, 3}));
+  const auto stats = consumer->stats();
+  EXPECT_EQ(stats.first_seq, 0u);
+  EXPECT_EQ(stats.last_seq, 3u);
+  EXPECT_EQ(stats.accounted, 5u);
+  EXPECT_EQ(stats.remaps, 1u);
+  expect_balance(stats);
+  consumer.reset();
+}
+
 // I5: whatever happens, the consumer's books balance against the producer's, sequence by sequence.
 class Balance : public ConsumerEpochs, public testing::WithParamInterface<int> {};
 

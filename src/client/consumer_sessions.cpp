@@ -97,20 +97,21 @@ void ConsumerCore::pass_by(ConsumerSession& ended, ConsumerSession& successor) n
   PendingFrames& pending = ended.pending;
   const std::uint64_t epoch = ended.regions->epoch();
   if (epoch == current_->regions->epoch()) return;  // the books are the current session's
+  if (epoch == successor.regions->epoch()) {
+    successor.begins_at = std::min(successor.begins_at, ended.begins_at);
+    if (pending.started()) successor.pending.continue_from(pending);
+    return;
+  }
   MissedFrames missed;
   std::uint64_t skipped = 0;
   for (; !pending.empty(); pending.pop(), ++skipped) {
     missed.gaps += pending.front().gaps_before;
     missed.abandoned += pending.front().abandoned_before;
   }
-  if (epoch == successor.regions->epoch()) {
-    if (pending.started()) successor.pending.continue_at(pending.expected());
-  } else {
-    const MissedFrames tail =
-        pending.missed(pending.started() ? pending.expected() : ended.begins_at, pending.ring_end());
-    missed.gaps += tail.gaps;
-    missed.abandoned += tail.abandoned;
-  }
+  const MissedFrames tail =
+      pending.missed(pending.started() ? pending.expected() : ended.begins_at, pending.ring_end());
+  missed.gaps += tail.gaps;
+  missed.abandoned += tail.abandoned;
   ledger_.passed_by(skipped, missed.gaps, missed.abandoned);
 }
 

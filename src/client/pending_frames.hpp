@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "protocol/descriptor_bytes.hpp"
 #include "shm/slot_reader.hpp"
@@ -63,6 +64,14 @@ class PendingFrames {
   void continue_at(std::uint64_t seq) noexcept {
     expected_ = seq;
     started_ = true;
+  }
+
+  // Goes on with what another mapping of the same epoch has in its queue. REQUIRES: nothing was queued here.
+  void continue_from(PendingFrames& other) noexcept {
+    std::swap(entries_, other.entries_);
+    head_ = other.head_;
+    tail_ = other.tail_;
+    continue_at(other.expected_);
   }
 
   // One past the newest sequence of which the ring knows, committed or not; 0 for a ring that nobody wrote to.
