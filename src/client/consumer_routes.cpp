@@ -19,13 +19,17 @@ std::size_t ConsumerRoutes::granted(StreamOf kind) const noexcept {
       std::count_if(askers_.begin(), askers_.end(), [=](const Asker& a) { return (a.*kind).granted.has_value(); }));
 }
 
-std::uint32_t ConsumerRoutes::holder_of(std::int32_t stream_id) const noexcept {
-  const auto has = [=](const Asker::Stream& stream) {
-    return stream.granted && stream.granted->stream_id == stream_id;
-  };
-  const auto at =
-      std::find_if(askers_.begin(), askers_.end(), [&](const Asker& a) { return has(a.descriptor) || has(a.control); });
-  return at == askers_.end() ? 0 : at->consumer_id;
+const ConsumerRoutes::Asker* ConsumerRoutes::holder_of(std::int32_t stream_id) noexcept {
+  for (Asker& asker : askers_) {
+    for (const StreamOf kind : {&Asker::descriptor, &Asker::control}) {
+      Asker::Stream& stream = asker.*kind;
+      if (!stream.granted || stream.granted->stream_id != stream_id) continue;
+      if (stream.named == stream_id) return &asker;
+      stream.granted.reset();
+      ++version_;
+    }
+  }
+  return nullptr;
 }
 
 template <class Predicate>
@@ -53,12 +57,13 @@ void ConsumerRoutes::on(const protocol::ConsumerHello& hello, Nanos now) {
   asker->last_heard = now;
   const std::uint32_t rate = hello.mode == protocol::Mode::rate_limited ? hello.max_rate_hz : 0;
   if (std::exchange(asker->max_rate_hz, rate) != rate && asker->descriptor.granted) ++version_;
-  ask(asker->descriptor, asks_descriptor);
-  ask(asker->control, asks_control);
+  ask(asker->descriptor, asks_descriptor, hello.descriptor_stream_id);
+  ask(asker->control, asks_control, hello.control_stream_id);
 }
 
-void ConsumerRoutes::ask(Asker::Stream& stream, bool asks) {
+void ConsumerRoutes::ask(Asker::Stream& stream, bool asks, std::uint32_t names) {
   stream.asked = asks;
+  stream.named = static_cast<std::int32_t>(names);
   if (asks || !stream.granted) return;
   stream.granted.reset();
   ++version_;
@@ -80,17 +85,19 @@ Status ConsumerRoutes::grant(Asker& asker, StreamOf kind, std::string_view chann
   const char* const name = control ? "control" : "descriptor";
   const auto id = static_cast<std::int32_t>(stream_id);
   if (!stream.asked || stream_id == 0 || (stream.granted && stream.granted->stream_id == id)) return {};
-  if (stream.granted) {
+  // Both say so: we missed that its lease ended, and that another one began.
+  const bool moved = stream.named == id;
+  if (stream.granted && !moved) {
     return make_error(ErrorCode::protocol_error, "consumer {} has {} stream {} already, not {}", asker.consumer_id,
                       name, stream.granted->stream_id, stream_id);
   }
   const auto where = own_stream_channel(client_, control ? client_.control : client_.descriptor, channel, stream_id);
   if (!where) return where.error();
-  if (const std::uint32_t holder = holder_of(id); holder != 0) {
-    return make_error(ErrorCode::protocol_error, "{} stream {} is consumer {}'s, not {}'s", name, id, holder,
-                      asker.consumer_id);
+  if (const Asker* const holder = holder_of(id)) {
+    return make_error(ErrorCode::protocol_error, "{} stream {} is consumer {}'s, not {}'s", name, id,
+                      holder->consumer_id, asker.consumer_id);
   }
-  if (granted(kind) == most_routes) {
+  if (!stream.granted && granted(kind) == most_routes) {
     return make_error(
         ErrorCode::refused,
         "consumer {} stays on the shared stream: {} consumers have {} streams of their own, which is the most that a "

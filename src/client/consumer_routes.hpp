@@ -59,6 +59,7 @@ class ConsumerRoutes {
     Nanos last_heard = 0;
     struct Stream {
       bool asked = false;
+      std::int32_t named = 0;  // by its last hello: what it was granted, as far as it knows
       std::optional<ChannelOptions> granted;
     };
     Stream descriptor;
@@ -69,9 +70,9 @@ class ConsumerRoutes {
 
   [[nodiscard]] Asker* find(std::uint32_t consumer_id) noexcept;
   [[nodiscard]] std::size_t granted(StreamOf kind) const noexcept;
-  // Whose own it is, 0 if nobody's.
-  [[nodiscard]] std::uint32_t holder_of(std::int32_t stream_id) const noexcept;
-  void ask(Asker::Stream& stream, bool asks);
+  // Whose own it is; nobody's: nullptr, or it is taken from who does not name it any more.
+  [[nodiscard]] const Asker* holder_of(std::int32_t stream_id) noexcept;
+  void ask(Asker::Stream& stream, bool asks, std::uint32_t names);
   Status grant(Asker& asker, StreamOf kind, std::string_view channel, std::uint32_t stream_id);
   template <class Predicate>
   void forget(Predicate&& predicate);

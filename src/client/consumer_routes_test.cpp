@@ -10,14 +10,14 @@ namespace {
 
 class ConsumerRoutesTest : public testing::Test {
  protected:
-  static protocol::ConsumerHello hello(std::uint32_t consumer, std::uint32_t rate_hz = 0) {
+  static protocol::ConsumerHello hello(std::uint32_t consumer, std::uint32_t rate_hz = 0, std::uint32_t names = 31000) {
     protocol::ConsumerHello made;
     made.stream_id = 5;
     made.consumer_id = consumer;
     made.mode = rate_hz != 0 ? protocol::Mode::rate_limited : protocol::Mode::stream;
     made.max_rate_hz = rate_hz;
     made.descriptor_channel = "aeron:ipc";
-    made.descriptor_stream_id = 31000;
+    made.descriptor_stream_id = names;
     return made;
   }
   static protocol::ConsumerConfig config(std::uint32_t consumer, std::uint32_t stream,
@@ -50,6 +50,24 @@ TEST_F(ConsumerRoutesTest, TakesAHelloThatAsksAndAConfigThatGrants) {
   EXPECT_EQ(routes.wanted()[0].consumer_id, 70u);
   EXPECT_EQ(routes.wanted()[0].where.stream_id, 31000);
   EXPECT_EQ(routes.wanted()[0].max_rate_hz, 30u);
+}
+
+// Found by the simulation, seed 4244: two consumers read each other's streams, one of them at the other's rate.
+TEST_F(ConsumerRoutesTest, FollowsConsumersThatWereGrantedOtherStreamsUnheard) {
+  serve(70, 31000);
+  routes.on(hello(71, 10, 31001), 0);
+  EXPECT_TRUE(routes.on(config(71, 31001), 0));
+  // Their leases ended, and they were granted each other's.
+  routes.on(hello(70, 0, 31001), second);
+  EXPECT_FALSE(routes.on(config(70, 31001), second)) << "71 has not said so yet";
+  routes.on(hello(71, 10, 31000), second);
+  EXPECT_TRUE(routes.on(config(71, 31000), second));
+  EXPECT_TRUE(routes.on(config(70, 31001), second));
+  ASSERT_EQ(routes.wanted().size(), 2u);
+  for (const auto& route : routes.wanted()) {
+    EXPECT_EQ(route.where.stream_id, route.consumer_id == 70 ? 31001 : 31000);
+    EXPECT_EQ(route.max_rate_hz, route.consumer_id == 70 ? 0u : 10u);
+  }
 }
 
 TEST_F(ConsumerRoutesTest, ChangesNothingWhenTheAnswerIsRepeatedOrASupervisorNamesNoStream) {
