@@ -159,6 +159,34 @@ TEST_F(DriverFaults, RetriesAnAnswerThroughBackPressureAndGivesItUpInTime) {
   EXPECT_GE(driver->status().counts.unsent, 1U);
 }
 
+// Found by the simulation: the idle epoch that had waited for space came over the producer's, or before it and higher.
+TEST_F(DriverFaults, MakesNoIdleEpochAnyMoreOnceAProducerAsked) {
+  config.policies.epoch_gc_min_age_ns = 0;
+  config.policies.epoch_gc_keep = 1;
+  bool full = false;
+  space = [&full](const std::string&) -> Result<shm::Space> {
+    shm::Space free;
+    if (full) free.file_system_free = 0;
+    return free;
+  };
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse first = attach(client, 1, 10, Role::producer);
+  advance(2000 * ms);
+  client.say(keepalive(first, 10, Role::producer));
+  advance(500 * ms);
+  full = true;
+  client.say(detach(first, 10, Role::producer));
+  settle();
+  ASSERT_EQ(driver->status().jobs_pending, 1U) << "it waits for what was removed a moment ago to be free";
+  full = false;
+  const ShmAttachResponse second = attach(client, 1, 11, Role::producer);
+  ASSERT_EQ(second.code, ResponseCode::ok);
+  advance(500 * ms);
+  EXPECT_EQ(driver->status().jobs_pending, 0U);
+  EXPECT_EQ(driver->status().streams[0].epoch, second.epoch);
+}
+
 TEST_F(DriverFaults, EndsInTimeThoughTheMediaDriverIsGone) {
   start();
   transport::loopback::kill_media_driver(bus);

@@ -25,6 +25,13 @@ void Provisioning::want_producer_epoch(std::uint32_t stream_id, std::uint64_t le
   job.stream_id = stream_id;
   job.pools_reserved = true;
   job.waiting.push_back(lease_id);
+  // An idle epoch that still waits for space would come over the producer's: its consumers wait for that one too.
+  const auto idle =
+      std::find_if(small_.begin(), small_.end(), [&](const Job& other) { return is_of(stream_id, other); });
+  if (idle != small_.end()) {
+    job.waiting.insert(job.waiting.end(), idle->waiting.begin(), idle->waiting.end());
+    small_.erase(idle);
+  }
   large_.push_back(std::move(job));
 }
 
