@@ -1,14 +1,15 @@
 """The table of what is verified: a row is one claim, and the programs that try to break it.
 
-S the seqlock, K kills at every instruction or system call, L the model of leases and epochs, Z fuzzing; the others are
-faults: P producer, C consumer, D driver, M media driver, F files, H slot headers, W messages, E epochs, T time, O what an
-operator sees.
+S the seqlock, K kills at every instruction or system call, L the model of leases and epochs, N simulated worlds, Z fuzzing;
+the others are faults: P producer, C consumer, D driver, M media driver, F files, H slot headers, W messages, E epochs, T time,
+O what an operator sees.
 """
 
 from dataclasses import dataclass, field
 
 # Settings of a long run, by environment variable.
-LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1", "TENSORPOOL_MODEL_EPOCHS": "4"}
+LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1", "TENSORPOOL_MODEL_EPOCHS": "4",
+        "TENSORPOOL_SIM_SEEDS": "100000"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ ROWS = [
 
     row("L1", "every order of leases, epochs, deaths and late messages, in a model: each rule that is taken away is missed",
         Ctest("model.leases", long_form("TENSORPOOL_MODEL_EPOCHS"))),
+
+    row("N1", "worlds of driver, producers, consumers and supervisor by seeds: messages lost, doubled, late and out of order, deaths, "
+        "pauses, clocks that step; the invariants hold after every step, and all find together again",
+        tests("simulation", "Simulation.HoldsEveryInvariant*", long=("TENSORPOOL_SIM_SEEDS",))),
+    row("N2", "a seed replays exactly; each invariant that is broken on purpose is seen to be broken",
+        tests("simulation", "Simulation.ReplaysASeedExactly", "Simulation.Sees*")),
 
     row("P1", "a killed producer: consumers go on, its lease ends in time, the next one is followed",
         tests("integration", "Kill.OfAProducerEndsItsLeaseAndTheNextOneIsFollowed")),
