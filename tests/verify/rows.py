@@ -2,14 +2,15 @@
 
 S the seqlock, K kills at every instruction or system call, L the model of leases and epochs, N simulated worlds, Z fuzzing;
 the others are faults: P producer, C consumer, D driver, M media driver, F files, H slot headers, W messages, E epochs, T time,
-O what an operator sees.
+O what an operator sees, X all at once.
 """
 
 from dataclasses import dataclass, field
 
 # Settings of a long run, by environment variable.
 LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1", "TENSORPOOL_MODEL_EPOCHS": "4",
-        "TENSORPOOL_SIM_SEEDS": "100000"}
+        "TENSORPOOL_SIM_SEEDS": "100000",
+        "TENSORPOOL_SOAK_SECONDS": "300"}
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ ROWS = [
         tests("shm", "EpochNumber.GrowsThoughTheClockStepsBack"),
         tests("driver", "DriverTest.PicksAHigherEpochAfterARestartThoughTheClockSteppedBack")),
     row("O1", "what docs/drills.md says that one sees when something dies is what one sees", Ctest("docs.drills")),
+
+    row("X1", "a fault every second, of every kind, over the three-camera pipeline: every frame accounted for, nobody hangs, nothing grows",
+        Ctest("verify.soak", long_form("TENSORPOOL_SOAK_SECONDS"))),
 
     row("Z1", "fuzz: every message decoder", Fuzz("message")),
     row("Z2", "fuzz: superblocks", Fuzz("superblock")),

@@ -7,6 +7,7 @@ says what the rows are.
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def arguments():
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything that is random (default 1)")
     parser.add_argument("--fuzz-seconds", type=int, metavar="N", help="for each fuzz target: 5, with --full 60")
+    kind.add_argument("--soak", type=float, metavar="MINUTES", help="instead of rows: the three-camera pipeline, and a random fault every second")
     parser.add_argument("--build", type=Path, default=REPOSITORY / "build/release", metavar="DIRECTORY", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -52,6 +54,9 @@ def say(text):
 
 def main():
     wanted = arguments()
+    if wanted.soak is not None:
+        os.execv(sys.executable, [sys.executable, str(REPOSITORY / "tests/verify/soak/soak.py"), "--minutes", str(wanted.soak),
+                                  "--seed", str(wanted.seed), "--format", wanted.format, "--build", str(wanted.build)])
     rows = wanted_rows(wanted.only)
     if wanted.list:
         say("\n".join(f"{row.id:<4}{row.claim}" for row in rows))
