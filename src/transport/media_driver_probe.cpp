@@ -64,13 +64,17 @@ bool has_mapped(std::int64_t pid, ino_t inode) {
   return !readable;
 }
 
+// Whether what was made at that time is the work of the embedded media driver that wrote its pid to the lock file.
+bool is_of(const LockRecord& lock, Nanos made_at) {
+  return lock.pid != 0 && lock.written_at < made_at + nanos_per_second &&
+         lock.written_at > made_at - 60 * nanos_per_second;
+}
+
 Process judge_process(const LockRecord& lock, const CncRecord& cnc, ino_t inode) {
   if (lock.held) return Process::lives;
   // Our own, and its lock fell with it: dead in whatever pid namespace it ran. The time tells it from another one of
   // equal pid.
-  const bool ours = lock.pid == cnc.pid && cnc.pid != 0 && lock.written_at < cnc.started_at + nanos_per_second &&
-                    lock.written_at > cnc.started_at - 60 * nanos_per_second;
-  if (ours) return Process::dead;
+  if (lock.pid == cnc.pid && is_of(lock, cnc.started_at)) return Process::dead;
   return has_mapped(cnc.pid, inode) ? Process::lives : Process::unseen;
 }
 
@@ -135,10 +139,12 @@ MediaDriverProbe absent(const std::string& dir, std::string_view what) {
                             dir, what)};
 }
 
-// A file that is there but not complete: its media driver is just starting, or died while it was.
-MediaDriverProbe incomplete(const std::string& dir, bool lock_held, const struct stat& info) {
-  const Nanos age = realtime_now() - info.st_mtim.tv_sec * nanos_per_second;
-  const bool starting = lock_held || age < heartbeat_timeout;
+// A file that is there but not complete: its media driver is just starting, or died while it was. One of ours died if
+// its lock fell; of others only time tells.
+MediaDriverProbe incomplete(const std::string& dir, const LockRecord& lock, const struct stat& info) {
+  const Nanos made_at = info.st_mtim.tv_sec * nanos_per_second + info.st_mtim.tv_nsec;
+  const Nanos age = realtime_now() - made_at;
+  const bool starting = lock.held || (age < heartbeat_timeout && !is_of(lock, made_at));
   return {.state = starting ? MediaDriverState::silent : MediaDriverState::stale,
           .detail = fmt::format("{}/cnc.dat is not complete: its media driver is {}", dir,
                                 starting ? "starting" : "dead; start another one, which cleans up")};
@@ -182,7 +188,7 @@ MediaDriverProbe probe_with(const std::string& aeron_dir, const LockRecord& lock
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0) return absent(aeron_dir, "the directory holds no cnc.dat");
   Result<Cnc> cnc = open_cnc(aeron_dir);
-  if (!cnc) return incomplete(aeron_dir, lock.held, info);
+  if (!cnc) return incomplete(aeron_dir, lock, info);
   const CncRecord record = read_cnc(cnc->get());
   const MediaDriverState state = judge(judge_process(lock, record, info.st_ino), record);
   return {.state = state,

@@ -219,6 +219,28 @@ TEST_F(MediaDriver, StartsAtOnceThoughAnotherProcessHasItsPredecessorsNumber) {
   EXPECT_TRUE(Connection::open({.aeron_dir = dir_}));
 }
 
+// Found by the soak: a successor took the dead one's half-made file for that of somebody who is starting.
+TEST_F(MediaDriver, StartsAtOnceAfterItsPredecessorWasKilledWhileItStarted) {
+  for (const std::size_t length : {std::size_t{0}, std::size_t{70000}}) {
+    Child predecessor([this, length] {
+      const auto lock = FileLock::try_acquire(dir_ + ".lock");
+      if (!lock) return 1;
+      fs::create_directory(dir_);
+      std::ofstream(dir_ + "/cnc.dat.new") << std::string(length, '\0');
+      fs::rename(dir_ + "/cnc.dat.new", dir_ + "/cnc.dat");
+      for (;;) ::pause();
+    });
+    ASSERT_TRUE(until([this] { return fs::exists(dir_ + "/cnc.dat"); }));
+    EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::silent) << "it holds the lock";
+    predecessor.kill();
+    const MediaDriverProbe probe = probe_media_driver(dir_);
+    EXPECT_EQ(probe.state, MediaDriverState::stale) << probe.detail;
+    const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+    ASSERT_TRUE(driver) << driver.error().message;
+    EXPECT_TRUE(Connection::open({.aeron_dir = dir_}));
+  }
+}
+
 // Without a word of ours in the lock file the dead process might as well live in another pid namespace.
 TEST_F(MediaDriver, DoesNotTakeOverFromAnUnseenProcessBeforeItsHeartbeatRanOut) {
   Child predecessor([this] { return serve(dir_); });
