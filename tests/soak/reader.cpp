@@ -5,7 +5,7 @@
 namespace tensorpool::soak {
 namespace {
 
-void nap(Nanos duration) {
+void dawdle_for(Nanos duration) {
   const timespec time{duration / nanos_per_second, duration % nanos_per_second};
   ::nanosleep(&time, nullptr);
 }
@@ -27,7 +27,7 @@ int Reader::poll(int limit, const Sink& sink, Nanos dawdle_ns) {
         check_order(frame);
         std::uint64_t first_word = 0;
         if (take(frame, first_word) && sink) sink({name_of(frame), first_word});
-        if (dawdle_ns != 0) nap(dawdle_ns);
+        if (dawdle_ns != 0) dawdle_for(dawdle_ns);
       },
       limit);
   check_books(before, began);

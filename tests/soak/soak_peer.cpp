@@ -6,7 +6,8 @@
 //   soak_peer intruder CONFIG stream=N bytes=N rate=HZ notes=FILE     a second producer: tries once, says what it heard
 //   soak_peer churn CONFIG in=N[,N...] ms=N                           attaches and detaches, one after the other
 //   soak_peer forger CONFIG ms=N seed=N                               garbage, forged and repeated messages
-// It connects and attaches as often as it takes. What it says: peer_lines.hpp.
+// It connects and attaches as often as it takes. What it says: peer_lines.hpp. TENSORPOOL_SOAK_MUTANT makes it do
+// wrong, for the test of the soak: "wrong byte", "unheard frame", "quits".
 #include <fmt/format.h>
 
 #include <csignal>
@@ -139,6 +140,11 @@ class Peer {
     if (!attach_all()) return 0;
     say("up");
     const bool is_stage = role_ == "stage";
+    const char* const set = std::getenv("TENSORPOOL_SOAK_MUTANT");
+    const std::string mutant = set != nullptr ? set : "";
+    if (writer_ && !is_stage && mutant == "wrong byte") writer_->spoil_frames();
+    if (writer_ && !is_stage && mutant == "unheard frame") writer_->overstate();
+    const Nanos quits_at = role_ == "consumer" && mutant == "quits" ? monotonic_now() + nanos_per_second : 0;
     const Nanos period = nanos_per_second / static_cast<Nanos>(number(arguments_, "rate", 100));
     const Nanos dawdle = static_cast<Nanos>(number(arguments_, "dawdle_us")) * nanos_per_micro;
     const auto bytes = static_cast<std::size_t>(number(arguments_, "bytes", derived_bytes));
@@ -148,6 +154,7 @@ class Peer {
     bool rests = false;
     Nanos due = monotonic_now();
     while (breathe()) {
+      if (quits_at != 0 && monotonic_now() > quits_at) return 7;
       int work = 0;
       for (Reader& reader : readers_) work += reader.poll(16, is_stage ? derive : Reader::Sink{}, dawdle);
       const Nanos now = monotonic_now();

@@ -34,6 +34,9 @@ class Writer {
   void last_frame(std::size_t bytes);
   void publish_derived(const Origin& origin);
   [[nodiscard]] Json figures() const;
+  // For the test of the soak: it writes what it should not, or claims to have written what it did not.
+  void spoil_frames() noexcept { spoils_ = true; }
+  void overstate() noexcept { overstated_ = 1; }
 
  private:
   std::optional<SlotClaim> claim(std::size_t bytes);
@@ -51,6 +54,8 @@ class Writer {
   EpochNote note_;
   std::uint64_t count_ = 0;  // of epochs noted
   std::uint64_t steps_ = 0;
+  bool spoils_ = false;
+  std::uint64_t overstated_ = 0;
 };
 
 }  // namespace tensorpool::soak
