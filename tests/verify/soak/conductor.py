@@ -62,9 +62,9 @@ class Conductor:
         self.wait_for(lambda: False, 1.0)
 
     def start(self):
-        for name in ("media", "driver"):
-            self.nemesis.begin(self.cast[name])
-            self.need(lambda: self.cast[name].ready, 15, f"{name} does not start", lambda: [self.cast[name]])
+        for actor in dict.fromkeys((self.nemesis.media, self.cast["driver"])):
+            self.nemesis.begin(actor)
+            self.need(lambda: actor.ready, 15, f"{actor.name} does not start", lambda: [actor])
         for actor in list(self.cast):
             if not actor.running:
                 self.nemesis.begin(actor)
@@ -148,8 +148,8 @@ class Conductor:
         self.nemesis.note("end")
         order = [[a for a in self.cast if a.kind == "peer" and a.name != "stage" and "camera" not in a.name],
                  [self.cast["stage"]], [a for a in self.cast if "camera" in a.name],
-                 [self.cast["supervisor"], self.cast["top"]], [self.cast["driver"]], [self.cast["media"]]]
-        for group in order:
+                 [self.cast["supervisor"], self.cast["top"]], [self.cast["driver"]], [self.nemesis.media]]
+        for group in order[:-1] if self.pipeline.embedded else order:
             for actor in group:
                 actor.wanted = False
                 self.nemesis.end(actor)
@@ -240,7 +240,7 @@ class Conductor:
 
     def report(self, violation):
         totals = self.totals()
-        return {"seed": self.seed, "seconds": round(time.monotonic() - self.begun, 1), "passed": violation is None,
+        return {"seed": self.seed, "media_driver": "in the driver" if self.pipeline.embedded else "a process", "seconds": round(time.monotonic() - self.begun, 1), "passed": violation is None,
                 "faults": dict(sorted(self.nemesis.counts.items())), "moot": dict(sorted(self.nemesis.moot.items())),
                 "answers": dict(sorted(self.nemesis.answers.items())),
                 "starts": {actor.name: actor.starts for actor in self.cast if actor.starts},
@@ -279,7 +279,8 @@ class Conductor:
         total = sum(report["faults"].values())
         seen = (f"seen: {total} faults, {frames['published']} frames published, {frames['delivered']} delivered, "
                 f"{report['rests'] + report['exact_switches']} exact balances")
-        verdict = f"{'passed' if report['passed'] else 'FAILED'}: {report['seconds']} s, seed {report['seed']}"
+        verdict = (f"{'passed' if report['passed'] else 'FAILED'}: {report['seconds']} s, seed {report['seed']}, the media driver "
+                   f"{report['media_driver']}")
         if "violation" in report:
             lines += ["", f"violated: {report['violation']}"]
         return "\n".join([*lines, seen, verdict])

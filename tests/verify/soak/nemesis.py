@@ -3,6 +3,7 @@
 import heapq
 import time
 from collections import Counter, deque
+from dataclasses import replace
 
 from cast import Actor, now
 from faults import CONSUMERS
@@ -16,6 +17,7 @@ CALM_BEFORE_S = 10  # undisturbed for so long, an answer must be the one of an u
 class Nemesis:
     def __init__(self, pipeline, blame):
         self.pipeline, self.cast, self.blame = pipeline, pipeline.cast, blame
+        self.media = self.cast["driver" if pipeline.embedded else "media"]  # who runs the media driver
         self.later = []          # heap of (when, number, what to do)
         self.numbers = 0
         self.restart_after = {}  # of whom a fault ended, in seconds
@@ -68,12 +70,12 @@ class Nemesis:
 
     def begin(self, actor):
         """As soon as it can: tools need a media driver at their start (their exit status is 3 without)."""
-        media = self.cast["media"]
+        media = self.media
         for name in ("second driver", "second media"):
             if name in self.strangers and name.endswith(actor.name):
                 self.strangers[name][0].kill()  # it may have taken the place, which is its right
         blocked = any(name in self.strangers and name.endswith(actor.name) for name in ("second driver", "second media"))
-        if blocked or (actor.kind == "tool" and not (media.alive and media.ready)):
+        if blocked or (actor.kind == "tool" and actor is not media and not (media.alive and media.ready)):
             return self.at(0.05, lambda: self.begin(actor))
         self.pipeline.books.begin(actor.name)
         actor.start()
@@ -111,7 +113,7 @@ class Nemesis:
         if self.full_until > actor.started_at and any("No space left" in line for line in actor.lines):
             self.answers["a start on a full file system refused"] += 1
             return True
-        return status == 3 and self.cast["media"].disturbed_at > actor.started_at
+        return status == 3 and self.media.disturbed_at > actor.started_at
 
     def end(self, actor):
         actor.end_asked = now()
@@ -121,6 +123,8 @@ class Nemesis:
 
     def inflict(self, fault):
         """False if there was nobody to do it to."""
+        if fault.target == "media":
+            fault = replace(fault, target=self.media.name)
         done = {"kill": self.kill, "kill twice": self.kill, "end": self.end_cleanly, "stop": self.stop, "stop long": self.stop, "second": self.second,
                 "forge": self.forge, "churn": self.churn, "fill": self.fill}[fault.kind](fault)
         self.note(str(fault) + ("" if done else ", moot"))
@@ -213,7 +217,7 @@ class Nemesis:
             if regular.life != life or regular.end_expected or not regular.running:
                 return  # it may have come into an empty place
             self.answers[f"second {fault.target} refused"] += 1
-            if status == 0 or not any(word in text for word in ("already", "locked by process")):
+            if status == 0 or not any(word in text for word in ("already", "locked by process", "is alive")):
                 self.blame(f"a second {fault.target} was not refused clearly, but ended with status {status}", actor)
         return self.invite(f"second {fault.target}", regular.kind, regular.command, judge, regular.ready_word)
 

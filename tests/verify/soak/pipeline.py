@@ -21,7 +21,7 @@ INPUTS = ",".join(map(str, CAMERAS))
 
 CONFIG = """[driver]
 aeron_dir = "{aeron}"
-media_driver = "external"
+media_driver = "{media}"
 descriptor_stream_id_range = "31000-31099"
 [shm]
 base_dir = "{base}"
@@ -44,12 +44,13 @@ def epoch_bytes(stream):
 
 class Pipeline:
     """Everything below one directory in /dev/shm, which is gone afterwards. `private`: in a mount namespace of our own,
-    so that there is a file system to fill."""
+    so that there is a file system to fill. `embedded`: the driver runs the media driver, as `tp driver run` does where there
+    is none; otherwise that is a process of its own."""
 
-    def __init__(self, build, private):
+    def __init__(self, build, private, embedded):
         self.bin = build / "bin"
         self.root = Path(tempfile.mkdtemp(prefix="tp-soak-", dir="/dev/shm"))
-        self.private = private
+        self.private, self.embedded = private, embedded
         self.mount = self.root / "small"
         self.mount.mkdir()
         if private:  # twice what two epochs of each stream take: a file system, and not a limit that is met by chance
@@ -67,7 +68,8 @@ class Pipeline:
         self.cast = self.cast_of()
 
     def configuration(self):
-        text = CONFIG.format(aeron=self.aeron, base=self.base, period=PERIOD_MS, kept=EPOCHS_KEPT)
+        text = CONFIG.format(aeron=self.aeron, base=self.base, period=PERIOD_MS, kept=EPOCHS_KEPT,
+                             media="auto" if self.embedded else "external")
         for stream, slots in SLOTS.items():
             text += (f"[profiles.p{stream}]\nheader_nslots = {slots}\n"
                      f"payload_pools = [{{ pool_id = 1, stride_bytes = {STRIDE[stream]} }}]\n"
@@ -90,8 +92,9 @@ class Pipeline:
                 return self.peer(role, *words, *([f"notes={actor.notes.path}"] if notes else []))
             cast.add(Actor(name, "peer", command, '"is":"up"', sources))
 
-        media = [str(self.bin / "test_peer"), "media", str(self.aeron)]
-        cast.add(Actor("media", "media", lambda _: media, "ready"))
+        if not self.embedded:
+            media = [str(self.bin / "test_peer"), "media", str(self.aeron)]
+            cast.add(Actor("media", "media", lambda _: media, "ready"))
         config = str(self.config)
         cast.add(Actor("driver", "tool", lambda _: self.tool("driver", "run", config), "serves control stream"))
         cameras = tuple(name for name, _, _ in CAMERAS.values())

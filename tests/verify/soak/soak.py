@@ -50,7 +50,7 @@ def main():
     enter_a_mount_namespace()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way out below
     say = print if wanted.format == "text" else lambda *_, **__: None
-    pipeline = Pipeline(wanted.build, bool(os.environ.get(INSIDE)))
+    pipeline = Pipeline(wanted.build, bool(os.environ.get(INSIDE)), embedded=wanted.seed % 2 == 0)
     conductor = Conductor(pipeline, wanted.seed, lambda text: say(text, flush=True))
     violation = None
     try:
