@@ -29,7 +29,7 @@ class Conductor:
         self.pipeline, self.cast, self.books, self.seed, self.say = pipeline, pipeline.cast, pipeline.books, seed, say
         self.nemesis = Nemesis(pipeline, self.blame)
         self.schedule = schedule(seed)
-        self.flat = Flatness()
+        self.flat = Flatness(pipeline.root)
         self.begun = time.monotonic()
         self.faults = self.calms = self.rests = 0
         self.slowest_recovery = 0.0

@@ -1,14 +1,14 @@
-"""What may not grow: descriptors, mappings and private memory of each process, files and bytes of the directories.
+"""What may not grow: descriptors, mapped files and private memory of each process, files of the directories.
 
 Sampled in the calm at the end of each round, when everybody is attached to the same as in every other calm. A process is
-held against its own first sample: no more than a few descriptors and mappings beyond it. Memory may warm up (pools of the
+held against its own first sample: no more than a few descriptors and mappings of Aeron's and our files beyond it. Memory may warm up (pools of the
 allocator, caches), so it is the middle of the first third of the samples against that of the last third.
 """
 
 import os
 from dataclasses import dataclass
 
-MORE_FILES, MORE_MAPS = 4, 12
+MORE_FILES, MORE_MAPS = 4, 6
 MORE_MEMORY_KIB = 1024
 SAMPLES_FOR_A_SLOPE = 6
 
@@ -20,9 +20,9 @@ class Sample:
     memory_kib: int
 
 
-def sample(pid):
+def sample(pid, root):
     with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps:
-        lines = sum(1 for _ in maps)
+        lines = sum(1 for line in maps if root in line)
     memory = 0
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
         for line in status:
@@ -36,13 +36,14 @@ def middle(values):
 
 
 class Flatness:
-    def __init__(self):
+    def __init__(self, root):
+        self.root = str(root)
         self.samples = {}      # (name, life) -> its samples
         self.aeron_files = []  # one number a calm
 
     def excess(self, actors, aeron_files):
         """What has grown, as texts; and, if nothing has, the sample is kept."""
-        taken = {(actor.name, actor.life): sample(actor.process.pid) for actor in actors}
+        taken = {(actor.name, actor.life): sample(actor.process.pid, self.root) for actor in actors}
         grown = []
         for key, new in taken.items():
             first = self.samples[key][0] if key in self.samples else new

@@ -88,7 +88,7 @@ class BooksTest(unittest.TestCase):
 class FlatnessTest(unittest.TestCase):
     def test_memory_that_rises_is_found_and_a_warm_up_is_not(self):
         for memory, leaks in (([5000 + 300 * i for i in range(12)], 1), ([3000] + [5000 + i % 3 for i in range(11)], 0)):
-            flat = Flatness()
+            flat = Flatness("/")
             flat.samples["witness", 1] = [Sample(3, 90, kib) for kib in memory]
             self.assertEqual(len(flat.leaks()), leaks)
 
