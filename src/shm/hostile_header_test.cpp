@@ -4,8 +4,8 @@
 
 #include <array>
 #include <atomic>
-#include <cstdio>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -97,8 +97,9 @@ TEST_F(HostileHeader, IsJudgedAndUsedAsOneCopyWhoeverRewritesItMeanwhile) {
   }
   stop.store(true);
   hostile.join();
-  std::printf("seen: %llu opened, %llu refused, %llu rewritten meanwhile\n", static_cast<unsigned long long>(accepted),
-              static_cast<unsigned long long>(refused), static_cast<unsigned long long>(moved));
+  RecordProperty("opened", std::to_string(accepted));
+  RecordProperty("refused", std::to_string(refused));
+  RecordProperty("rewritten_meanwhile", std::to_string(moved));
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // A media driver that is away for a while, killed or stopped; and a wall clock that is set under everybody's feet.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <thread>
 
+#include "base/unique_fd.hpp"
 #include "support/rig.hpp"
 
 namespace tensorpool {
@@ -88,27 +88,21 @@ INSTANTIATE_TEST_SUITE_P(, MediaDriverAway,
 // What the wall clocks of the processes that are given environment() differ from the machine's.
 class WallClock {
  public:
-  explicit WallClock(std::string path) : path_(std::move(path)) {
-    const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    EXPECT_EQ(::ftruncate(file, sizeof(std::int64_t)), 0);
-    offset_ = static_cast<std::atomic<std::int64_t>*>(
-        ::mmap(nullptr, sizeof(std::int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
-    ::close(file);
-  }
-  ~WallClock() {
-    ::munmap(offset_, sizeof(std::int64_t));
-    ::unlink(path_.c_str());
-  }
+  explicit WallClock(std::string path) : path_(std::move(path)) { set(0); }
+  ~WallClock() { ::unlink(path_.c_str()); }
   WallClock(const WallClock&) = delete;
   WallClock& operator=(const WallClock&) = delete;
-  void set(std::int64_t seconds) { offset_->store(seconds * nanos_per_second); }
+  void set(std::int64_t seconds) {
+    const std::int64_t offset = seconds * nanos_per_second;
+    const UniqueFd file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    EXPECT_EQ(::pwrite(file.get(), &offset, sizeof offset, 0), static_cast<ssize_t>(sizeof offset));
+  }
   [[nodiscard]] std::vector<std::string> environment() const {
     return {"LD_PRELOAD=" WALL_CLOCK_SHIM, "WALL_CLOCK_OFFSET=" + path_};
   }
 
  private:
   std::string path_;
-  std::atomic<std::int64_t>* offset_;
 };
 
 class WallClockStep : public RigTest, public ::testing::WithParamInterface<std::int64_t> {};
