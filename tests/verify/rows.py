@@ -15,11 +15,13 @@ LONG = {"TENSORPOOL_TORN_FRAMES": "4000000", "TENSORPOOL_EVERY_NTH": "1", "TENSO
 
 @dataclass(frozen=True)
 class Tests:
-    """GoogleTests of a program. `filter` is GoogleTest's own; each of its parts must name a test. `long` is set for --full."""
+    """GoogleTests of a program. `filter` is GoogleTest's own; each of its parts must name a test. `long` is set for --full;
+    `preset` is the build that it is of."""
 
     program: str
     filter: str
     long: dict = field(default_factory=dict)
+    preset: str = "release"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ def tests(program, *names, long=()):
     return Tests(f"{program}_test", ":".join(names), long_form(*long))
 
 
+def tests_under(preset, program, *names):
+    return Tests(f"{program}_test", ":".join(names), preset=preset)
+
+
 def row(identifier, claim, *runs):
     return Row(identifier, claim, runs)
 
@@ -64,6 +70,8 @@ ROWS = [
         tests("shm", "*Overwrite.NeverLetsATornFrameThrough*")),
     row("S4", "a ring of 4, frames up to 1 MiB, readers held back at random, all ways to read: no torn frame",
         tests("integration", "Overwrite.NoTornFrameIsEverAccepted", long=("TENSORPOOL_TORN_FRAMES",))),
+    row("S5", "the same two threads, and one that rewrites headers, under the thread sanitizer: no data race",
+        tests_under("tsan", "shm", "*Overwrite.NeverLetsATornFrameThrough*", "HostileHeader.*")),
     row("K1", "a producer that dies after any instruction of publish or claim: the old frame, the new one, or none",
         tests("crash", "PublishKill*")),
     row("K2", "a driver that dies before any system call of its life: nothing half-made, the next one clears up",

@@ -46,7 +46,7 @@ class Setting:
 
 
 def environment(setting, more):
-    return {**os.environ, "TENSORPOOL_SEED": str(setting.seed), **(more if setting.full else {})}
+    return {**os.environ, "TENSORPOOL_SEED": str(setting.seed), "TSAN_OPTIONS": "halt_on_error=1", **(more if setting.full else {})}
 
 
 def outlives(group):
@@ -89,7 +89,8 @@ def execute(command, setting, outcome, more=None):
 
 
 def run_tests(run, setting, outcome):
-    program = setting.build / "bin" / run.program
+    build = setting.build if run.preset == "release" else setting.repository / "build" / run.preset
+    program = build / "bin" / run.program
     if not os.access(program, os.X_OK):
         return outcome.fail(f"{program} was not built")
     output = execute([str(program), f"--gtest_filter={run.filter}"], setting, outcome, run.long)

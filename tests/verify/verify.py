@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 import running  # noqa: E402
-from rows import ROWS  # noqa: E402
+from rows import ROWS, Ctest, Fuzz, Tests  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_S = (300, 7200)  # of one program: quick, full
@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything that is random (default 1)")
     parser.add_argument("--fuzz-seconds", type=int, metavar="N", help="for each fuzz target: 5, with --full 60")
     kind.add_argument("--soak", type=float, metavar="MINUTES", help="instead of rows: the three-camera pipeline, and a random fault every second")
+    parser.add_argument("--builds", action="store_true", help=argparse.SUPPRESS)  # says what ./run has to build first, and ends
     parser.add_argument("--build", type=Path, default=REPOSITORY / "build/release", metavar="DIRECTORY", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -44,6 +45,19 @@ def wanted_rows(texts):
     return [row for row in ROWS if row in wanted] if texts else ROWS
 
 
+def builds_of(rows):
+    """"preset target" of each build that the rows need; without a target: all of it."""
+    needed = {"release": any(isinstance(run, Ctest) or isinstance(run, Tests) and run.preset == "release"
+                             for row in rows for run in row.runs)}
+    for row in rows:
+        for run in row.runs:
+            if isinstance(run, Tests) and run.preset != "release":
+                needed[f"{run.preset} {run.program}"] = True
+            elif isinstance(run, Fuzz):
+                needed["fuzz fuzzers"] = True
+    return [build for build, wanted in needed.items() if wanted]
+
+
 def describe(outcome):
     return ", ".join(f"{number:,} {what}" for what, number in outcome.seen.items())
 
@@ -54,6 +68,9 @@ def say(text):
 
 def main():
     wanted = arguments()
+    if wanted.builds:
+        say("\n".join(["release"] if wanted.soak is not None else builds_of(wanted_rows(wanted.only)) or ["release"]))
+        return 0
     if wanted.soak is not None:
         os.execv(sys.executable, [sys.executable, str(REPOSITORY / "tests/verify/soak/soak.py"), "--minutes", str(wanted.soak),
                                   "--seed", str(wanted.seed), "--format", wanted.format, "--build", str(wanted.build)])
