@@ -18,7 +18,7 @@ namespace tensorpool::shm {
 namespace {
 
 using SlotWords = std::array<std::uint64_t, protocol::header_slot_words>;
-constexpr std::uint64_t seq = 1;
+constexpr std::uint64_t frame_seq = 1;
 constexpr int enough_opens = 400'000;
 
 class HostileHeader : public ::testing::Test {
@@ -27,15 +27,15 @@ class HostileHeader : public ::testing::Test {
       : layout_(files_.make()),
         writable_(files_.map(layout_, Access::read_write)),
         readable_(files_.map(layout_, Access::read_only)),
-        slot_(writable_->header_words(seq)) {}
+        slot_(writable_->header_words(frame_seq)) {}
 
   // A committed frame of so many rows of 8 bytes, as its slot holds it.
   SlotWords commit(std::int32_t rows) {
     SlotWriter writer(*writable_);
     const TensorLayout layout = TensorLayout::row_major(Dtype::uint8, {rows, 8});
     const auto bytes = static_cast<std::uint32_t>(rows * 8);
-    static_cast<void>(writer.begin(seq, 0, FilledBy::others));
-    writer.commit(seq, 0, {bytes, bytes, 3, &layout}, FilledBy::others);
+    static_cast<void>(writer.begin(frame_seq, 0, FilledBy::others));
+    writer.commit(frame_seq, 0, {bytes, bytes, 3, &layout}, FilledBy::others);
     SlotWords words;
     std::memcpy(words.data(), slot_, sizeof words);
     return words;
@@ -78,7 +78,7 @@ TEST_F(HostileHeader, IsJudgedAndUsedAsOneCopyWhoeverRewritesItMeanwhile) {
   for (int opens = 0; opens < enough_opens || accepted == 0 || refused == 0 || moved == 0; ++opens) {
     const std::uint64_t before = std::atomic_ref(slot_[1]).load(std::memory_order_relaxed);
     SlotView view;
-    const SlotFault fault = opens % 2 == 0 ? reader.open(seq, view) : reader.open_in_flight(seq, view);
+    const SlotFault fault = opens % 2 == 0 ? reader.open(frame_seq, view) : reader.open_in_flight(frame_seq, view);
     moved += std::atomic_ref(slot_[1]).load(std::memory_order_relaxed) != before ? 1 : 0;
     if (fault != SlotFault::none) {
       ++refused;
@@ -87,7 +87,7 @@ TEST_F(HostileHeader, IsJudgedAndUsedAsOneCopyWhoeverRewritesItMeanwhile) {
     ++accepted;
     const int pool = readable_->pool_index(view.fields.pool_id);
     ASSERT_EQ(pool, 0);
-    const auto whole = readable_->payload_slot(seq, pool);
+    const auto whole = readable_->payload_slot(frame_seq, pool);
     ASSERT_EQ(view.payload.data(), whole.data());
     ASSERT_EQ(view.payload.size(), view.fields.values_len_bytes);
     ASSERT_LE(view.payload.size(), whole.size());

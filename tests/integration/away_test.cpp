@@ -12,15 +12,15 @@
 namespace tensorpool {
 namespace {
 
-constexpr std::int64_t media_silence_ms = 2200;  // Aeron's driver time-out, and a keepalive interval
-constexpr std::int64_t back_ms = 500 + 2000;     // the longest pauses before a reconnect, and an attach
+constexpr std::int64_t noticed_ms = 2200;         // Aeron's driver time-out, and a keepalive interval
+constexpr std::int64_t reattach_ms = 500 + 2000;  // the longest pauses before a reconnect, and an attach
 
-void end(Child& child) {
+void end_peer(Child& child) {
   child.close_input();
   EXPECT_EQ(child.wait(), 0) << child.output();
 }
 
-void expect_unharmed(Child& consumer) {
+void expect_no_wrong_frame(Child& consumer) {
   EXPECT_EQ(consumer.value("bad"), 0U) << consumer.output();
   EXPECT_EQ(consumer.value("disorder"), 0U) << consumer.output();
 }
@@ -51,7 +51,7 @@ TEST_P(MediaDriverAway, IsSurvivedByAll) {
   }
   const Stopwatch back;
   const std::uint64_t published = producer->value("published");
-  const bool lost = killed || away_ms > media_silence_ms;
+  const bool lost = killed || away_ms > noticed_ms;
   if (lost) {
     EXPECT_TRUE(consumer->await("event media_driver_back")) << consumer->output();
     EXPECT_TRUE(producer->await("event media_driver_back")) << producer->output();
@@ -59,7 +59,7 @@ TEST_P(MediaDriverAway, IsSurvivedByAll) {
   }
   EXPECT_TRUE(producer->advances("published", 50)) << producer->output();
   EXPECT_TRUE(consumer->advances("delivered", 50)) << consumer->output() << producer->output() << driver->output();
-  EXPECT_LT(back.ms(), generous_ms(media_silence_ms + back_ms)) << "frames came late";
+  EXPECT_LT(back.ms(), generous_ms(noticed_ms + reattach_ms)) << "frames came late";
   EXPECT_GT(producer->value("published"), published);
   if (!lost) {
     for (Child* client : {producer.get(), consumer.get()}) {
@@ -68,12 +68,12 @@ TEST_P(MediaDriverAway, IsSurvivedByAll) {
     EXPECT_EQ(consumer->value("epoch"), epoch) << driver->output();
   }
   EXPECT_FALSE(driver->said("EXPIRED")) << driver->output();
-  expect_unharmed(*consumer);
-  end(*producer);
-  end(*consumer);
+  expect_no_wrong_frame(*consumer);
+  end_peer(*producer);
+  end_peer(*consumer);
   driver->signal(SIGTERM);
   EXPECT_EQ(driver->wait(), 0) << driver->output();
-  end(*media);
+  end_peer(*media);
 }
 
 INSTANTIATE_TEST_SUITE_P(, MediaDriverAway,
@@ -143,8 +143,8 @@ TEST_P(WallClockStep, EndsNoLeaseAndBringsNoEpochBack) {
   // Whoever comes later, by the new time, is served like everybody.
   auto late = rig().spawn_consumer();
   EXPECT_TRUE(late->advances("delivered", 50)) << late->output();
-  end(*late);
-  expect_unharmed(*consumer);
+  end_peer(*late);
+  expect_no_wrong_frame(*consumer);
   // A new driver by the new time goes on above all epochs before.
   const std::uint64_t before_restart = consumer->value("epoch");
   driver->kill();
@@ -152,16 +152,16 @@ TEST_P(WallClockStep, EndsNoLeaseAndBringsNoEpochBack) {
   ASSERT_TRUE(eventually([&] { return consumer->value("epoch") > before_restart; }))
       << consumer->output() << driver->output();
   EXPECT_TRUE(consumer->advances("delivered", 50)) << consumer->output() << producer->output();
-  expect_unharmed(*consumer);
-  end(*producer);
-  end(*consumer);
+  expect_no_wrong_frame(*consumer);
+  end_peer(*producer);
+  end_peer(*consumer);
   driver->signal(SIGTERM);
   EXPECT_EQ(driver->wait(), 0) << driver->output();
-  end(*media);
+  end_peer(*media);
 }
 
-constexpr std::int64_t day = 86'400;
-INSTANTIATE_TEST_SUITE_P(, WallClockStep, ::testing::Values(30, -30, day, -day), [](const auto& test) {
+constexpr std::int64_t day_s = 86'400;
+INSTANTIATE_TEST_SUITE_P(, WallClockStep, ::testing::Values(30, -30, day_s, -day_s), [](const auto& test) {
   return fmt::format("{}{}s", test.param < 0 ? "Back" : "Ahead", std::abs(test.param));
 });
 
