@@ -11,6 +11,7 @@ from pipeline import INPUTS
 
 SECOND = 1_000_000_000
 END_S = 15       # for a clean end, or for a stranger to be told no
+NO_SPACE = ("No space left", "insufficient usable storage")
 CALM_BEFORE_S = 10  # undisturbed for so long, an answer must be the one of an undisturbed system
 
 
@@ -102,15 +103,15 @@ class Nemesis:
             return self.blame(f"{actor.name} was asked to end, and did with status {status}", actor)
         self.note(f"{actor.name} has ended ({actor.end_expected or status})")
         if actor.wanted:
-            self.at(self.restart_after.pop(actor.name, 0), lambda: self.begin(actor))
+            self.at(self.restart_after.pop(actor.name, 0 if actor.end_expected else 0.2), lambda: self.begin(actor))
         return None
 
     def may_have_ended(self, actor, status):
-        """A tool whose media driver went away while it started says so, with status 3; a driver says that its file system
-        is full. Whoever runs them starts them again."""
-        if actor.kind != "tool" or actor.ready:
+        """A tool whose media driver went away while it started says so, with status 3; and so does who finds the file system
+        full. Whoever runs them starts them again."""
+        if actor.kind == "peer" or actor.ready:
             return False
-        if self.full_until > actor.started_at and any("No space left" in line for line in actor.lines):
+        if self.full_until > actor.started_at and any(words in line for words in NO_SPACE for line in actor.lines):
             self.answers["a start on a full file system refused"] += 1
             return True
         return status == 3 and self.media.disturbed_at > actor.started_at
@@ -175,7 +176,11 @@ class Nemesis:
         if not self.pipeline.private or self.pipeline.filler.exists():
             return False
         self.pipeline.fill()
-        self.at(fault.seconds, lambda: self.pipeline.filler.unlink(missing_ok=True))
+
+        def free():
+            self.full_until = now()
+            self.pipeline.filler.unlink()
+        self.at(fault.seconds, free)
         return True
 
     # --- strangers

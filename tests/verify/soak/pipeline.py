@@ -51,14 +51,14 @@ class Pipeline:
         self.bin = build / "bin"
         self.root = Path(tempfile.mkdtemp(prefix="tp-soak-", dir="/dev/shm"))
         self.private, self.embedded = private, embedded
-        self.mount = self.root / "small"
+        self.mount = self.root / "disk"
         self.mount.mkdir()
-        if private:  # twice what two epochs of each stream take: a file system, and not a limit that is met by chance
-            size = 4 * sum(epoch_bytes(stream) for stream in SLOTS)
+        if private:  # far more than is ever used: it is full when it is filled, and not by chance
+            size = (400 << 20) + 4 * sum(epoch_bytes(stream) for stream in SLOTS)
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(self.mount)], check=True)
         self.base = self.mount / "shm"
         self.base.mkdir(mode=0o755)
-        self.aeron = self.root / "aeron"
+        self.aeron = self.mount / "aeron"
         self.filler = self.mount / "filler"
         self.config = self.root / "driver.toml"
         self.config.write_text(self.configuration())
