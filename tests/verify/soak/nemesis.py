@@ -111,7 +111,8 @@ class Nemesis:
         full. Whoever runs them starts them again."""
         if actor.kind == "peer" or actor.ready:
             return False
-        if self.full_until > actor.started_at and any(words in line for words in NO_SPACE for line in actor.lines):
+        said = actor.last_words().rpartition("--- life")[2]
+        if self.full_until > actor.started_at and any(words in said for words in NO_SPACE):
             self.answers["a start on a full file system refused"] += 1
             return True
         return status == 3 and self.media.disturbed_at > actor.started_at
@@ -126,8 +127,8 @@ class Nemesis:
         """False if there was nobody to do it to."""
         if fault.target == "media":
             fault = replace(fault, target=self.media.name)
-        done = {"kill": self.kill, "kill twice": self.kill, "end": self.end_cleanly, "stop": self.stop, "stop long": self.stop, "second": self.second,
-                "forge": self.forge, "churn": self.churn, "fill": self.fill}[fault.kind](fault)
+        done = {"kill": self.kill, "kill twice": self.kill, "end": self.end_cleanly, "stop": self.stop, "stop long": self.stop,
+                "second": self.second, "forge": self.forge, "churn": self.churn, "fill": self.fill}[fault.kind](fault)
         self.note(str(fault) + ("" if done else ", moot"))
         (self.counts if done else self.moot)[fault.kind if fault.kind in ("forge", "churn", "fill") else
                                              f"{fault.kind} {self.group(fault.target)}"] += 1
