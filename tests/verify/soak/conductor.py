@@ -86,6 +86,7 @@ class Conductor:
             return not grown
         self.need(is_flat, REST_S, "something has grown", list, lambda: "; ".join(grown))
         self.calms += 1
+        self.most_bytes = max(self.most_bytes, self.pipeline.bytes_used())
 
     def settle(self, within=RECOVERY_S):
         """Frames flow through every end of everybody."""
