@@ -17,6 +17,7 @@ FAULTS_A_ROUND = 48
 RECOVERY_S = 3 * (LEASE_MS / 1000 + 2.2 + 0.5 + 2.0 + 3 * PERIOD_MS / 1000 + 2 * PERIOD_MS / 1000)
 # A peer speaks ten times a second, except while it connects, which is over in one and a half of its time-out of 5 s.
 SILENCE_S = 12
+LIVES_SHOWN = 12  # of those that saw the most calms; in JSON there are all
 REST_S = 10  # until the books are even when the cameras pause, and until what ended is gone
 
 
@@ -272,7 +273,8 @@ class Conductor:
                  f"{report['exact_switches']} against a producer's last word; "
                  f"{report['written_after_readers_left']:,} sequences were used after a reader had gone on to a newer epoch",
                  f"recovery      {report['slowest_recovery_s']} s at most", f"shared memory {report['most_bytes'] >> 20} MiB at most"]
-        for who, flat in report["flatness"].items():
+        longest = sorted(report["flatness"].items(), key=lambda one: -one[1]["calms"])[:LIVES_SHOWN]
+        for who, flat in longest:
             lines.append(f"flat          {who}: {flat['calms']} calms, descriptors {flat['files'][0]} -> {flat['files'][1]}, mappings "
                          f"{flat['maps'][0]} -> {flat['maps'][1]}, private memory {flat['memory_kib'][0]} -> {flat['memory_kib'][1]} KiB")
         if not report["file_system_filled"]:
