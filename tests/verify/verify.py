@@ -69,7 +69,8 @@ def say(text):
 def main():
     wanted = arguments()
     if wanted.builds:
-        say("\n".join(["release"] if wanted.soak is not None else builds_of(wanted_rows(wanted.only)) or ["release"]))
+        soak = ["release soak_peer", "release test_peer", "release tp"]
+        say("\n".join(soak if wanted.soak is not None else builds_of(wanted_rows(wanted.only)) or ["release"]))
         return 0
     if wanted.soak is not None:
         os.execv(sys.executable, [sys.executable, str(REPOSITORY / "tests/verify/soak/soak.py"), "--minutes", str(wanted.soak),
