@@ -47,9 +47,8 @@ Result<FileLock> FileLock::try_acquire(const std::string& path, mode_t mode) {
   auto fd = open_locked(path, mode, LOCK_EX);
   if (!fd) return fd.error();
   const std::string pid = fmt::format("{}\n", ::getpid());
-  // On hugetlbfs a file is mapped and cannot be written (EINVAL); it locks all the same.
-  if (::pwrite(fd->get(), pid.data(), pid.size(), 0) < 0 && errno != EINVAL)
-    return errno_error(errno, "cannot write lock file {}", path);
+  // Best effort: on hugetlbfs a file is mapped and cannot be written, a file system may be full; it locks all the same.
+  if (::pwrite(fd->get(), pid.data(), pid.size(), 0) < 0) (void)::ftruncate(fd->get(), 0);
   return FileLock(*std::move(fd), path, true);
 }
 

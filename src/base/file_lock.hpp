@@ -15,7 +15,8 @@ namespace tensorpool {
 class FileLock {
  public:
   // Errors: already_exists (another process holds it; names its pid when it wrote one), permission_denied, io_error.
-  // The holder's pid stands in the file for people, where the file system lets it be written; nothing relies on it.
+  // The holder's pid stands in the file where the file system lets it be written: for people, and for those who want to
+  // know sooner whether a dead holder made what they found; nobody needs it.
   [[nodiscard]] static Result<FileLock> try_acquire(const std::string& path, mode_t mode = 0660);
 
   // One part of the same file: several may be held at once, each by one holder, and none beside a holder of the whole.

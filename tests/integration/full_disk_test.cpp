@@ -38,6 +38,7 @@ void run_in_a_mount_namespace(const std::string& test) {
 
 TEST(FullDisk, RefusesTheAttachThatDoesNotFit) { run_in_a_mount_namespace("RefusesTheAttachThatDoesNotFit"); }
 TEST(FullDisk, ThatFillsLaterHarmsNobodyAttached) { run_in_a_mount_namespace("ThatFillsLaterHarmsNobodyAttached"); }
+TEST(FullDisk, KeepsNoDriverFromStarting) { run_in_a_mount_namespace("KeepsNoDriverFromStarting"); }
 TEST(FullDisk, IsSaidToAStandaloneProducer) { run_in_a_mount_namespace("IsSaidToAStandaloneProducer"); }
 TEST(FullDisk, IsSaidWhereTheMediaDriversLogDoesNotFit) {
   run_in_a_mount_namespace("IsSaidWhereTheMediaDriversLogDoesNotFit");
@@ -65,6 +66,21 @@ class FullDiskInside : public RigTest {
     }
     std::sort(all.begin(), all.end());
     return all;
+  }
+  // Takes what is left; the file that has it.
+  std::string fill() {
+    std::string filler = rig().base_dir() + "/filler";
+    std::ofstream file(filler, std::ios::binary);
+    const std::string block(1 << 20, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+    file.clear();
+    for (file.close(); fs::space(rig().base_dir()).available > 0;) {
+      std::ofstream rest(filler, std::ios::binary | std::ios::app);
+      if (!rest.write(block.data(), 1).flush()) break;
+    }
+    EXPECT_EQ(fs::space(rig().base_dir()).available, 0U);
+    return filler;
   }
   std::string base_dir_() const { return const_cast<FullDiskInside*>(this)->rig().base_dir(); }
 };
@@ -118,14 +134,7 @@ TEST_F(FullDiskInside, DISABLED_ThatFillsLaterHarmsNobodyAttached) {
   auto producer = client.attach_producer({.stream_id = Rig::stream});
   auto consumer = client.attach_consumer({.stream_id = Rig::stream});
   ASSERT_TRUE(producer && consumer);
-  const std::string filler = rig().base_dir() + "/filler";
-  {
-    std::ofstream file(filler, std::ios::binary);
-    const std::string block(1 << 20, 'x');
-    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  EXPECT_EQ(fs::space(rig().base_dir()).available, 0U);
+  const std::string filler = fill();
   std::uint64_t delivered = 0;
   EXPECT_TRUE(eventually([&] {
     EXPECT_TRUE(is_committed(publish_pattern(*producer, stride)));
@@ -137,6 +146,21 @@ TEST_F(FullDiskInside, DISABLED_ThatFillsLaterHarmsNobodyAttached) {
   EXPECT_FALSE(refused);
   fs::remove(filler);
   EXPECT_TRUE(eventually([&] { return client.attach_producer({.stream_id = Rig::other_stream}).has_value(); }))
+      << "space was freed, but the attach is still refused";
+}
+
+// Who comes after one that was killed: it alone can make room. It says what does not fit, and serves when there is
+// some.
+TEST_F(FullDiskInside, DISABLED_KeepsNoDriverFromStarting) {
+  rig().stop_driver();
+  const std::string filler = fill();
+  rig().start_driver();
+  Client client = rig().connect("patient");
+  const auto refused = client.attach_producer({.stream_id = Rig::stream});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("bytes are free"), std::string::npos) << refused.error().message;
+  fs::remove(filler);
+  EXPECT_TRUE(eventually([&] { return client.attach_producer({.stream_id = Rig::stream}).has_value(); }))
       << "space was freed, but the attach is still refused";
 }
 
