@@ -13,7 +13,7 @@ namespace loopback = transport::loopback;
 namespace {
 
 // Leases of the dead, attempts that have to be given up, back-offs, and one after the other.
-constexpr Nanos longest_recovery_ns = 20 * nanos_per_second;
+constexpr Nanos longest_recovery_ns = 10 * nanos_per_second;
 constexpr std::uint64_t enough_frames = 3;
 constexpr int last_steps = 10;
 // A frame whose descriptor was dropped, and behind which none came, is looked for once in 64 polls that find nothing.
@@ -31,6 +31,7 @@ void World::be_quiet() {
   loopback::time_out_next_adds(stage_->bus, 0);
   loopback::hold_counters(stage_->bus, false);
   stage_->no_space = false;
+  stage_->dreams = false;
   driver_->recover();
   if (!media_up_) loopback::start_media_driver(stage_->bus);
   media_up_ = true;
@@ -51,7 +52,6 @@ void World::be_quiet() {
   }
   stage_->figures.slowest_recovery_ns = stage_->clock.now - begun;
   if (journal.violation()) return;
-  stage_->dreams = false;
   for (int i = 0; i < last_steps; ++i) quiet_step(false);
   poll_all();
   quiet_step(true);  // the last frame tells of all before it
