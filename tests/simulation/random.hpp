@@ -1,4 +1,5 @@
-// The only source of chance in a simulated world: the same seed gives the same numbers on every machine.
+// The only source of chance in a simulated world: the same seed gives the same numbers on every machine. At most one is
+// drawn in an expression whose order a compiler may choose.
 #pragma once
 
 #include <cstddef>

@@ -33,8 +33,10 @@ void World::process_fault() {
   Node& node = *nodes_[random.below(nodes_.size())];
   switch (random.below(8)) {
     case 0:
-    case 1:
-      return node.kill(random.chance(50) ? 0 : a_while(), a_while());
+    case 1: {
+      const Nanos down_for = a_while();
+      return node.kill(random.chance(50) ? 0 : a_while(), down_for);
+    }
     case 2:
       return node.stop(true, true, a_while());
     case 3:
@@ -75,7 +77,8 @@ void World::media_fault() {
 
 void World::clock_fault() {
   Random& random = stage_->random;
-  const Nanos by = random.one_of<Nanos>({1, 1000, 100'000}) * random.between(-nanos_per_second, nanos_per_second);
+  const Nanos unit = random.one_of<Nanos>({1, 1000, 100'000});
+  const Nanos by = unit * random.between(-nanos_per_second, nanos_per_second);
   stage_->journal.note("the wall clock steps by {} ms", by / nanos_per_milli);
   stage_->clock.realtime += by;
 }

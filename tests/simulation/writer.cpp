@@ -109,7 +109,7 @@ void Writer::publish() {
   const std::size_t waiting = 1 + (claims_.empty() ? 0 : stage_.setup.standalone.nslots);
   const auto offers = transport::loopback::offers_so_far(stage_.bus);
   PublishStatus status = PublishStatus::ok;
-  for (int i = 0; i < (stage_.sabotaged(Sabotage::insist) ? 40 : 1); ++i) {
+  for (int i = 0; i < (stage_.sabotaged(Sabotage::insist) && claims_.empty() ? 40 : 1); ++i) {
     status = core_->publish(layout_of(payload.size()), payload,
                             {.timestamp_ns = stage_.clock.now, .trace_id = key.trace_id()});
   }
