@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <unistd.h>
+
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -38,14 +40,25 @@ extern "C" void name_the_seed(int signal) {
   std::raise(signal);
 }
 
+constexpr std::array fatal_signals{SIGABRT, SIGALRM, SIGSEGV, SIGBUS};
+
+bool is_ours(int signal, void (*handler)(int)) {
+  struct sigaction present {};
+  return ::sigaction(signal, nullptr, &present) == 0 && present.sa_handler == handler;
+}
+
 class Simulation : public testing::Test {
  protected:
   Simulation() {
-    for (const int fatal : {SIGABRT, SIGALRM}) std::signal(fatal, name_the_seed);
+    for (const int fatal : fatal_signals) {
+      if (is_ours(fatal, SIG_DFL)) std::signal(fatal, name_the_seed);  // a sanitizer's stays
+    }
   }
   ~Simulation() override {
     ::alarm(0);
-    for (const int fatal : {SIGABRT, SIGALRM}) std::signal(fatal, SIG_DFL);
+    for (const int fatal : fatal_signals) {
+      if (is_ours(fatal, name_the_seed)) std::signal(fatal, SIG_DFL);
+    }
   }
 
   Outcome run(std::uint64_t seed, Sabotage sabotage = Sabotage::none, bool aloud = false) {

@@ -48,6 +48,13 @@ bool is_real_directory(const fs::path& path) {
   return fs::is_directory(fs::symlink_status(path, ignored));
 }
 
+// The highest epoch that was removed is remembered so.
+bool is_past_mark(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with(shm::past_prefix) && number<std::uint64_t>(name.substr(shm::past_prefix.size())) &&
+         is_real_directory(path);
+}
+
 class Validation {
  public:
   Validation(bool in_use, ShmVerdict& verdict) : in_use_(in_use), verdict_(verdict) {}
@@ -57,7 +64,7 @@ class Validation {
       const auto stream_id = number<std::uint32_t>(entry.filename().string());
       if (stream_id && is_real_directory(entry)) {
         look_at_stream(entry, *stream_id);
-      } else if (entry.extension() != ".lock") {
+      } else if (entry.extension() != ".lock" && !is_past_mark(entry)) {
         fault(entry, "does not belong into a namespace");
       }
     }

@@ -90,6 +90,13 @@ TEST_F(ShmValidate, SeesWhatDoesNotBelong) {
   EXPECT_NE(faults().find("away.pool: does not belong into an epoch"), std::string::npos) << faults();
 }
 
+TEST_F(ShmValidate, KnowsTheMarkOfWhatWasRemoved) {
+  fs::create_directory(dir() + "/.past-6");
+  EXPECT_NE(faults().find(" 0 faults"), std::string::npos) << faults();
+  fs::create_directory(dir() + "/.past-x");
+  EXPECT_NE(faults().find(".past-x: does not belong into a namespace"), std::string::npos) << faults();
+}
+
 TEST_F(ShmValidate, MindsHalfMadeDirectoriesOnlyWhereNobodyWorks) {
   fs::create_directory(dir() + "/1001/.making-8");
   EXPECT_NE(faults().find(".making-8: half-made"), std::string::npos) << faults();
