@@ -20,7 +20,7 @@ namespace {
   ::_exit(0);
 }
 
-Killed failed(std::string why) { return {.failure = std::move(why)}; }
+Killed not_killed(std::string why) { return {.failure = std::move(why)}; }
 
 bool is_at_a_call(pid_t child) {
   __ptrace_syscall_info info{};
@@ -33,11 +33,11 @@ std::optional<Killed> advance(pid_t child, Step step) {
   const int expected = step == Step::instruction ? SIGTRAP : (SIGTRAP | 0x80);
   int status = 0;
   if (::ptrace(request, child, nullptr, nullptr) != 0 || ::waitpid(child, &status, 0) != child) {
-    return failed(std::strerror(errno));
+    return not_killed(std::strerror(errno));
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Killed{.ended = true};
-  if (!WIFSTOPPED(status)) return failed("the child died by itself");
-  if (WSTOPSIG(status) != expected) return failed("the child got signal " + std::to_string(WSTOPSIG(status)));
+  if (!WIFSTOPPED(status)) return not_killed("the child died by itself");
+  if (WSTOPSIG(status) != expected) return not_killed("the child got signal " + std::to_string(WSTOPSIG(status)));
   return std::nullopt;
 }
 
@@ -45,10 +45,10 @@ std::optional<Killed> advance(pid_t child, Step step) {
 template <class Steer>
 Killed with_child(const std::function<void()>& work, Steer&& steer) {
   const pid_t child = ::fork();
-  if (child < 0) return failed(std::strerror(errno));
+  if (child < 0) return not_killed(std::strerror(errno));
   if (child == 0) run_child(work);
   int status = 0;
-  if (::waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return failed("the child did not stop");
+  if (::waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return not_killed("the child did not stop");
   ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
   Killed killed = steer(child);
   if (!killed.ended) {
