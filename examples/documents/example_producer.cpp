@@ -63,9 +63,8 @@ Status run(const Arguments& arguments) {
   if (!client) {
     return client.error();
   }
-  auto producer = attach_patiently(
-      *client, {.stream_id = *stream, .create = true, .client_id = arguments.defaults.producer.producer_id},
-      patience());
+  auto producer = client->attach_producer(
+      {.stream_id = *stream, .create = true, .client_id = arguments.defaults.producer.producer_id});
   if (!producer) {
     return producer.error();
   }

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "apps/config/client_setup.hpp"
-#include "apps/support/attach_patiently.hpp"
+#include "apps/support/connect_patiently.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"

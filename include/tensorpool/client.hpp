@@ -60,6 +60,9 @@ struct ClientOptions {
   std::vector<std::string> allowed_base_dirs{"/dev/shm"};  // regions are mapped below these only; empty refuses all
   std::string name = "tensorpool";                         // shown in Aeron's tools
   Nanos attach_timeout_ns = 30 * nanos_per_second;
+  // How long a first attach asks on while somebody else holds the stream's one place for a producer, or its client id.
+  // A process that was killed holds them until its lease ends, about 4 announce periods; 0 is refused at once.
+  Nanos predecessor_ns = 0;
   Nanos qos_interval_ns = nanos_per_second;
   // The driver's, or a standalone producer's; freshness and silence are 3 periods.
   Nanos announce_period_ns = nanos_per_second;

@@ -38,6 +38,7 @@ void AttachSession::start(Nanos now) {
   started_ = true;
   backoff_.reset();
   begin_attempt(now, false);
+  attempt_->next_send = now;  // also of a question that outlived its connection
 }
 
 void AttachSession::detach(Nanos now) {
@@ -234,13 +235,25 @@ void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nano
   const bool draining = rejected && response.error_message == protocol::refusal_draining;
   // It was granted once, and the lease ran out before we heard of it: a question for another time.
   const bool expired = rejected && response.error_message == protocol::refusal_unknown_lease;
-  if (!attached_once_ && !draining && !expired) {
+  const bool awaits_end = taken && !attached_once_ && awaits_predecessor(now);
+  if (!attached_once_ && !draining && !expired && !awaits_end) {
     const bool unsupported = response.code == protocol::ResponseCode::unsupported;
     return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}",
                                 name(), last_refusal_));
   }
   if (attached_once_) notify(NoticeKind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
   back_off(now);
+}
+
+// Whoever holds the place or the id may have been killed, and then loses it without our doing.
+bool AttachSession::awaits_predecessor(Nanos now) {
+  if (settings_.predecessor_ns > 0 && !taken_since_) {
+    notify(NoticeKind::refused, ErrorCode::refused,
+           fmt::format("{}: {}; asking again for {} ms, in case it is a killed predecessor, whose lease ends by itself",
+                       name(), last_refusal_, settings_.predecessor_ns / nanos_per_milli));
+  }
+  if (!taken_since_) taken_since_ = now;
+  return now - *taken_since_ < settings_.predecessor_ns;
 }
 
 void AttachSession::on(const protocol::ShmDetachResponse& response) {
@@ -310,15 +323,19 @@ void AttachSession::on_mapped(Nanos now) {
 void AttachSession::on_mapping_failed(const Error& error, Nanos now) {
   end_lease(true);
   if (!attached_once_) {
-    if (error.code != ErrorCode::timed_out) return fail(now, error);
-    last_refusal_ = error.message;  // the media driver was too busy: until our own time-out
+    // The media driver was too busy, or is gone: until our own time-out.
+    const bool passes = error.code == ErrorCode::timed_out || error.code == ErrorCode::unavailable;
+    if (!passes) return fail(now, error);
+    last_refusal_ = error.message;
   }
   back_off(now);
   way_is_free_ = true;
 }
 
 void AttachSession::on_connection_lost() {
-  attempt_.reset();
+  // A question that was not answered is asked again under its id: if it was granted meanwhile, that is our lease, which
+  // would be in the way of any other question.
+  if (lease_) attempt_.reset();
   retry_at_.reset();
   end_lease(true);
   if (closing_) close();

@@ -31,6 +31,7 @@ struct AttachSettings {
   std::optional<std::uint32_t> desired_node_id{};
   Nanos attach_timeout_ns = 30 * nanos_per_second;
   Nanos announce_period_ns = nanos_per_second;
+  Nanos predecessor_ns = 0;  // how long the first attach waits for somebody else's lease to end
 };
 
 class AttachSession final : public Tenancy {
@@ -110,6 +111,7 @@ class AttachSession final : public Tenancy {
   [[nodiscard]] Nanos keepalive_interval(Nanos lease_duration_ns) const noexcept;
   void on_granted(const protocol::ShmAttachResponse& response, Nanos now);
   void on_refused(const protocol::ShmAttachResponse& response, Nanos now);
+  [[nodiscard]] bool awaits_predecessor(Nanos now);
   void check_time(Nanos now);
   void check_lease(Nanos now);
   void notify(AttachNotice::Kind kind, ErrorCode code = ErrorCode::unavailable, std::string text = {});
@@ -133,6 +135,7 @@ class AttachSession final : public Tenancy {
   std::optional<Attempt> attempt_;
   std::optional<Lease> lease_;
   std::optional<Nanos> retry_at_;
+  std::optional<Nanos> taken_since_;  // the first answer that place or id are somebody else's
   bool way_is_free_ = false;  // nobody's lease keeps us waiting, so no answer to a detach ends the wait
   std::vector<Parting> partings_;
   Backoff backoff_{100 * nanos_per_milli, 2 * nanos_per_second};

@@ -264,6 +264,21 @@ TEST_F(LeaseOfASession, IgnoresALowerEpoch) {
   EXPECT_FALSE(session.take_notice());
 }
 
+// The lease that it may have been granted meanwhile is its own.
+TEST_F(LeaseOfASession, RepeatsAnOpenQuestionUnderItsIdWhenTheConnectionIsBack) {
+  auto session = make({.role = Role::producer});
+  session.start(now_);
+  pump(session);
+  session.on_connection_lost();
+  session.start(now_);
+  pump(session);
+  ASSERT_EQ(attaches_.size(), 2u);
+  EXPECT_EQ(attaches_[0].correlation_id, attaches_[1].correlation_id);
+  EXPECT_EQ(attaches_[0].client_id, attaches_[1].client_id);
+  session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+}
+
 TEST_F(LeaseOfASession, StartsOverAfterTheConnectionWasLost) {
   auto session = make({.client_id = 9});
   attach(session);

@@ -198,6 +198,41 @@ TEST_F(AttachSessionTest, ReportsATakenIdThatTheUserChose) {
   EXPECT_EQ(next_notice(session), NoticeKind::failed);
 }
 
+TEST_F(AttachSessionTest, AsksOnForAWhileWhereAKilledPredecessorMayHoldThePlace) {
+  auto session = make({.role = Role::producer, .predecessor_ns = 5 * second});
+  session.start(now_);
+  pump(session);
+  session.on(refusal("producer already attached"), now_);
+  ASSERT_EQ(next_notice(session), NoticeKind::refused);
+  EXPECT_NE(text_.find("producer already attached"), std::string::npos) << text_;
+  EXPECT_NE(text_.find("5000 ms"), std::string::npos) << text_;
+  for (std::size_t asked = 2; asked <= 4; ++asked) {
+    run_until_asked(session, asked);
+    session.on(refusal("producer already attached"), now_);
+    EXPECT_FALSE(next_notice(session)) << "said once";
+  }
+  run_until_asked(session, 5);
+  session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+}
+
+TEST_F(AttachSessionTest, TakesARefusalForFinalWhenNoPredecessorLivesThatLong) {
+  for (const char* text : {"producer already attached", "client_id already attached"}) {
+    auto session = make({.role = Role::producer, .client_id = 7, .predecessor_ns = 5 * second});
+    session.start(now_);
+    const Nanos begun = now_;
+    for (int i = 0; i < 100 && !session.over(); ++i) {
+      const std::size_t asked = attaches_.size();
+      run_until_asked(session, asked + 1);
+      session.on(refusal(text), now_);
+    }
+    EXPECT_EQ(next_notice(session), NoticeKind::refused) << text;
+    EXPECT_EQ(next_notice(session), NoticeKind::failed) << text;
+    EXPECT_GE(now_ - begun, 5 * second) << text;
+    EXPECT_LE(now_ - begun, 8 * second) << text;
+  }
+}
+
 TEST_F(AttachSessionTest, DropsABrokenResponseGivesItsLeaseBackAndAsksAgain) {
   auto session = make({});
   session.start(now_);
@@ -242,6 +277,21 @@ TEST_F(AttachSessionTest, TriesAgainWhenAnAddTimedOut) {
   EXPECT_EQ(next_notice(session), NoticeKind::failed);
   EXPECT_EQ(code_, ErrorCode::timed_out);
   EXPECT_NE(text_.find("too busy"), std::string::npos) << text_;
+}
+
+TEST_F(AttachSessionTest, TriesAgainWhenTheMediaDriverWasLostBeforeItsGrantCouldBeUsed) {
+  auto session = make({});
+  session.start(now_);
+  pump(session);
+  session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+  session.on_mapping_failed({ErrorCode::unavailable, "the connection is closed"}, now_);
+  session.on_connection_lost();
+  EXPECT_FALSE(next_notice(session));
+  session.start(now_);
+  run_until_asked(session, 2);
+  session.on(ok(200), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
 }
 
 TEST_F(AttachSessionTest, FailsTheFirstAttachWhenItsRegionsCannotBeMapped) {

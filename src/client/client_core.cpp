@@ -240,6 +240,7 @@ AttachSettings ClientCore::settings(protocol::Role role, Nanos attach_timeout_ns
   settings.role = role;
   settings.attach_timeout_ns = attach_timeout_ns != 0 ? attach_timeout_ns : options_.attach_timeout_ns;
   settings.announce_period_ns = options_.announce_period_ns;
+  settings.predecessor_ns = options_.predecessor_ns;
   return settings;
 }
 

@@ -4,7 +4,7 @@
     drills_test.py BIN_DIRECTORY SOURCE_DIRECTORY
 
 A drill is a heading and a block whose lines begin with who it is: `do` is a step, anybody else's line is one that he must
-write after it, in this order. The words of VALUES stand for a value. All drills run at once, each in directories of its own.
+write after it, in this order. The words of VALUES stand for a value. Some drills run at once, each in directories of its own.
 """
 
 import os
@@ -22,6 +22,7 @@ from pathlib import Path
 BIN = Path(sys.argv[1])
 SOURCE = Path(sys.argv[2])
 LIMIT_S = 60
+AT_ONCE = 4  # each has up to four processes, which a busy machine must not starve for longer than a lease
 VALUES = re.compile(r"\b(?:CLIENT|COUNT|DIRECTORY|EPOCH|NAME|PID|REASON|SIZE|TIME)\b")
 CONFIG = """
 [driver]
@@ -157,7 +158,7 @@ class Drills(unittest.TestCase):
     def test_show_what_happens(self):
         all_of_them = [Drill(title, lines) for title, lines in drills()]
         self.assertGreater(len(all_of_them), 8, "docs/drills.md has another form")
-        with ThreadPoolExecutor(len(all_of_them)) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             failures = [failure for failure in pool.map(Drill.run, all_of_them) if failure]
         self.assertFalse(failures, "\n\n".join(failures))
 

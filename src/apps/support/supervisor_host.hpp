@@ -3,7 +3,7 @@
 #pragma once
 
 #include "apps/config/node_config.hpp"
-#include "apps/support/attach_patiently.hpp"
+#include "apps/support/connect_patiently.hpp"
 #include "apps/support/hosted_role.hpp"
 #include "base/log.hpp"
 #include "tensorpool/supervisor.hpp"

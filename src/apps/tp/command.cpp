@@ -9,7 +9,7 @@
 
 #include "apps/config/client_setup.hpp"
 #include "apps/config/nearest.hpp"
-#include "apps/support/attach_patiently.hpp"
+#include "apps/support/connect_patiently.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
 
@@ -18,6 +18,7 @@ namespace {
 
 constexpr Nanos first_word_ns = 2 * nanos_per_second;  // a driver that is there answers sooner
 constexpr Nanos next_word_ns = 5 * nanos_per_second;
+constexpr Nanos lease_ends_in_periods = 5;  // of somebody who was killed, with one to spare
 
 constexpr const char* common_group = "Options of all commands";
 
@@ -185,6 +186,7 @@ void Invocation::apply(ClientOptions& client) const {
   if (!options_.allowed_base_dirs.empty()) {
     client.allowed_base_dirs = options_.allowed_base_dirs;
   }
+  client.predecessor_ns = lease_ends_in_periods * client.announce_period_ns;
 }
 
 Registry::Registry() : app_("tp: everything around a tensorpool but the data path", "tp") {

@@ -1,4 +1,4 @@
-#include "apps/support/attach_patiently.hpp"
+#include "apps/support/connect_patiently.hpp"
 
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ class Patient : public ::testing::Test {
 
   ClientOptions options_ = [] {
     ClientOptions options;
-    options.aeron_dir = "attach-patiently-test";
+    options.aeron_dir = "connect-patiently-test";
     options.control = {"aeron:ipc", 15000};
     return options;
   }();
@@ -37,20 +37,20 @@ TEST_F(Patient, SaysThatItWaitsForAMediaDriverAndHeedsAStop) {
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code, ErrorCode::closed);
   ASSERT_FALSE(said_.empty());
-  EXPECT_EQ(said_[0].substr(0, 61), "waiting: there is no media driver in attach-patiently-test: n");
+  EXPECT_EQ(said_[0].substr(0, 62), "waiting: there is no media driver in connect-patiently-test: n");
 }
 
 TEST_F(Patient, SaysWhichDriverItWaitsForAndHeedsAStop) {
   loopback::start_media_driver(options_.aeron_dir);
   Result<Client> client = connect_patiently(options_, patience(2));
   ASSERT_TRUE(client);
-  const Result<Producer> producer = attach_patiently(*client, {.stream_id = 1}, patience(2));
+  const Result<Producer> producer = client->attach_producer({.stream_id = 1});
   ASSERT_FALSE(producer);
   EXPECT_EQ(producer.error().code, ErrorCode::closed);
   ASSERT_FALSE(said_.empty());
   EXPECT_EQ(
       said_[0],
-      "waiting: no answer yet from a tensorpool driver on control stream 15000 of aeron:ipc in attach-patiently-test");
+      "waiting: no attachment yet by a tensorpool driver on control stream 15000 of aeron:ipc in connect-patiently-test");
 }
 
 TEST(ExitCode, TellsConfigurationSilenceRefusalAndFailureApart) {

@@ -1,4 +1,4 @@
-#include "apps/support/attach_patiently.hpp"
+#include "apps/support/connect_patiently.hpp"
 
 #include <fmt/format.h>
 
@@ -6,16 +6,12 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "protocol/constants.hpp"
 
 namespace tensorpool::apps {
 namespace {
 
 constexpr Nanos pause_ns = 100 * nanos_per_milli;
-constexpr int pauses_when_taken = 5;
 constexpr Nanos for_ever_ns = 10LL * 365 * 86400 * nanos_per_second;  // ten years
-
-Error stopped() { return {ErrorCode::closed, "stopped while waiting"}; }
 
 // A line now and then during one wait; a pause of a second begins a new wait.
 class Voice {
@@ -47,11 +43,6 @@ void pause() {
   ::nanosleep(&length, nullptr);
 }
 
-bool place_is_taken(const Error& error) {
-  return error.code == ErrorCode::refused &&
-         error.message.find(protocol::refusal_producer_attached) != std::string::npos;
-}
-
 }  // namespace
 
 bool detail::is_passing(const Error& error) {
@@ -68,34 +59,18 @@ std::function<bool(std::string_view)> detail::waiting(const Patience& patience) 
 }
 
 std::string describe_wait(const ClientOptions& options) {
-  return fmt::format("no answer yet from a tensorpool driver on control stream {} of {} in {}",
+  return fmt::format("no attachment yet by a tensorpool driver on control stream {} of {} in {}",
                      options.control.stream_id, options.control.channel,
                      options.aeron_dir.empty() ? "the default Aeron directory" : options.aeron_dir);
 }
 
 Result<Client> connect_patiently(ClientOptions options, const Patience& patience) {
   options.attach_timeout_ns = for_ever_ns;
+  options.predecessor_ns = patience.predecessor_ns;
   options.keep_waiting = [voice = Voice(patience), what = describe_wait(options)]() mutable {
     return voice.waiting_for(what);
   };
   return wait_for_media_driver([&] { return Client::connect(options); }, patience);
-}
-
-Result<Producer> attach_patiently(Client& client, const ProducerOptions& options, const Patience& patience) {
-  Voice voice(patience);
-  const Nanos taken_until = monotonic_now() + patience.predecessor_ns;
-  for (;;) {
-    Result<Producer> producer = client.attach_producer(options);
-    if (producer || !place_is_taken(producer.error()) || monotonic_now() >= taken_until) {
-      return producer;
-    }
-    if (!voice.waiting_for(producer.error().message)) {
-      return stopped();
-    }
-    for (int i = 0; i < pauses_when_taken && !patience.stop(); ++i) {
-      pause();
-    }
-  }
 }
 
 }  // namespace tensorpool::apps
