@@ -303,6 +303,14 @@ Result<EpochStore> EpochStore::open(const StoreOptions& options, SystemCalls& ca
   return store;
 }
 
+bool EpochStore::is_gone() const noexcept {
+  struct stat held {};
+  struct stat found {};
+  if (::fstat(namespace_fd_.get(), &held) != 0) return false;
+  if (::stat(namespace_dir_.c_str(), &found) != 0) return errno == ENOENT;
+  return found.st_ino != held.st_ino || found.st_dev != held.st_dev;
+}
+
 std::string EpochStore::epoch_dir(std::uint32_t stream_id, std::uint64_t epoch) const {
   return fmt::format("{}/{}/{}", namespace_dir_, stream_id, epoch);
 }

@@ -84,6 +84,8 @@ class EpochStore {
   // base_dir with its own links resolved: what the paths of all regions start with.
   [[nodiscard]] const std::string& base_dir() const noexcept { return base_dir_; }
   [[nodiscard]] const std::string& namespace_dir() const noexcept { return namespace_dir_; }
+  // Somebody removed the namespace's directory, or put another in its place: what is made now, nobody would find.
+  [[nodiscard]] bool is_gone() const noexcept;
   // The file whose lock makes two owners of this namespace impossible.
   [[nodiscard]] std::string lock_path() const { return namespace_dir_ + "/driver.lock"; }
   [[nodiscard]] std::string epoch_dir(std::uint32_t stream_id, std::uint64_t epoch) const;

@@ -30,14 +30,6 @@ class Kill : public RigTest {
   static void expect_within(const Stopwatch& since, std::int64_t nominal_ms, const char* what) {
     EXPECT_LT(since.ms(), generous_ms(nominal_ms)) << what << " took longer than " << nominal_ms << " ms by far";
   }
-  static void end(Child& child) {
-    child.close_input();
-    EXPECT_EQ(child.wait(), 0) << child.output();
-  }
-  static void end_driver(Child& driver) {
-    driver.signal(SIGTERM);
-    EXPECT_EQ(driver.wait(), 0) << driver.output();
-  }
 };
 
 std::string remap_to(std::uint64_t epoch) { return fmt::format("follows stream {} to epoch {}", Rig::stream, epoch); }

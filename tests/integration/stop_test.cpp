@@ -9,13 +9,7 @@
 namespace tensorpool {
 namespace {
 
-class Stop : public RigTest {
- protected:
-  static void end(Child& child) {
-    child.close_input();
-    EXPECT_EQ(child.wait(), 0) << child.output();
-  }
-};
+class Stop : public RigTest {};
 
 TEST_F(Stop, OfAProducerBeyondItsLeaseLeavesItItsOldFilesOnly) {
   rig({.client_liveness_ns = 60 * nanos_per_second}).start();

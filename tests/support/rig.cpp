@@ -218,6 +218,16 @@ void RigTest::TearDown() {
   EXPECT_EQ(files_below(rig_->dir()), "");
 }
 
+void RigTest::end(Child& peer) {
+  peer.close_input();
+  EXPECT_EQ(peer.wait(), 0) << peer.output();
+}
+
+void RigTest::end_driver(Child& driver) {
+  driver.signal(SIGTERM);
+  EXPECT_EQ(driver.wait(), 0) << driver.output();
+}
+
 std::string files_below(const std::string& dir) {
   std::string found;
   std::error_code ignored;

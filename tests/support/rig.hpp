@@ -111,6 +111,9 @@ class RigTest : public ::testing::Test {
   void TearDown() override;
   // The rig of this test, made on first use.
   Rig& rig(const RigOptions& options = {});
+  // Ask for a clean end and wait for it.
+  static void end(Child& peer);
+  static void end_driver(Child& driver);
 
  private:
   std::unique_ptr<Rig> rig_;

@@ -140,6 +140,8 @@ ROWS = [
     row("F6", "files and directories of others, or open to others: refused",
         tests("integration", "SeveralUsers.*", "MediaDriver.AnUnprivilegedUserCannotTakeADirectoryOfAnother"),
         tests("shm", "EpochStore.Refuses*")),
+    row("F7", "the regions' or Aeron's directory removed under everybody, as logind does: frames go on, the driver says so and "
+        "makes its own anew", tests("integration", "Removed.*"), tests("driver", "DriverFaults.*Anew*")),
     row("H1", "broken slot headers: dropped, counted by cause, nothing outside the mapping is read",
         tests("shm", "SlotReaderOpen.RefusesEachBrokenHeaderFieldByItsCause", "SlotReaderOpen.KeepsAHostileHeaderWithinTheMapping"),
         tests("client", "ConsumerTest.CountsABrokenSlotHeader")),

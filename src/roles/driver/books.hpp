@@ -3,9 +3,11 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <utility>
 
+#include "base/file_lock.hpp"
 #include "base/log.hpp"
 #include "protocol/messages.hpp"
 #include "roles/driver/attach_desk.hpp"
@@ -22,7 +24,14 @@
 
 namespace tensorpool::driver {
 
+// The directory of a namespace, and the sole right to it: two drivers there would hand out each other's files.
+struct NameSpace {
+  FileLock lock;
+  shm::EpochStore store;
+};
+
 struct BooksDeps {
+  std::function<Result<NameSpace>()> open_namespace;
   std::function<Nanos()> realtime;
   std::function<Result<shm::Space>(const std::string& directory)> space;
   std::uint64_t first_lease_id = 0;
@@ -31,13 +40,17 @@ struct BooksDeps {
 };
 
 struct Books {
-  Books(DriverConfig configured, shm::EpochStore opened, BooksDeps deps, Log sink);
+  Books(DriverConfig configured, NameSpace opened, BooksDeps deps, Log sink);
   Books(const Books&) = delete;
   Books& operator=(const Books&) = delete;
 
   // The announce outbox, which is the control outbox where both are the same Aeron stream: so a response stays before
   // its announce.
   [[nodiscard]] Outbox& announces() noexcept { return announces_apart ? announce_outbox : control_outbox; }
+
+  // If the namespace was removed, by hand or by logind at a logout: makes it anew, and an epoch for each stream that
+  // nobody writes. Who has files of an old one mapped goes on with them.
+  Status keep_namespace();
 
   const DriverConfig config;
   Log log;
@@ -50,6 +63,8 @@ struct Books {
   AttachDesk attach_desk;
   ConsumerStreams consumer_streams;
 
+  std::function<Result<NameSpace>()> open_namespace;
+  FileLock namespace_lock;
   shm::EpochStore store;
   EpochCollector collector;
   Provisioning provisioning;

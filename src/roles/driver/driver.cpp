@@ -1,6 +1,8 @@
 // The duty cycle of the driver, and what it needs at its start.
 #include "roles/driver/driver.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -13,6 +15,7 @@
 #include "roles/driver/driver_start.hpp"
 #include "roles/driver/farewell.hpp"
 #include "roles/driver/media_link.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool::driver {
 
@@ -33,7 +36,7 @@ class Driver::Impl {
  public:
   Impl(DriverStart start, DriverDeps deps)
       : deps_(std::move(deps)),
-        locks_(std::move(start.locks)),
+        control_stream_lock_(std::move(start.control_stream)),
         books_(std::move(start.books)),
         announcer_(*books_),
         desk_(*books_, announcer_),
@@ -65,11 +68,12 @@ class Driver::Impl {
   int expire(Nanos now);
   int provision(Nanos now);
   void keep_house(Nanos now);
+  void look_at_directories(Nanos now);
   void take_shutdown_requests(Nanos now);
   int advance_shutdown(Nanos now);
 
   DriverDeps deps_;
-  DriverLocks locks_;
+  FileLock control_stream_lock_;
   std::unique_ptr<Books> books_;
   Announcer announcer_;
   ControlDesk desk_;
@@ -211,11 +215,26 @@ void Driver::Impl::keep_house(Nanos now) {
   }
   if (now >= next_retry_at_ && farewell_.state() == DriverState::running) {
     next_retry_at_ = now + books_->config.announce_period_ns();
+    look_at_directories(now);
     for (const auto& [id, stream] : books_->streams.all()) {
       if (!stream.provisioned() && !books_->provisioning.has_job(id)) {
         books_->provisioning.want_idle_epoch(id, std::nullopt);
       }
     }
+  }
+}
+
+// Whoever has them mapped does not notice when somebody removes them; nobody else comes in.
+void Driver::Impl::look_at_directories(Nanos now) {
+  if (const Status kept = books_->keep_namespace(); !kept) {
+    books_->log.limited(now, "namespace", LogLevel::error, "{}", kept.error().message);
+  }
+  if (link_ && ::access((deps_.aeron_dir + "/cnc.dat").c_str(), F_OK) != 0 &&
+      transport::probe_media_driver(deps_.aeron_dir).state == transport::MediaDriverState::absent) {
+    books_->log.limited(now, "aeron_dir", LogLevel::error,
+                        "{} was removed by somebody, and its media driver lives on: who is connected goes on, and "
+                        "nobody else can connect; end this driver and its media driver, and start them again",
+                        deps_.aeron_dir);
   }
 }
 

@@ -49,6 +49,49 @@ TEST_F(DriverFaults, RemovesWhatAKilledDriverLeftHalfMade) {
   }
 }
 
+// logind's RemoveIPC does it, when the user logs out.
+TEST_F(DriverFaults, MakesItsNamespaceAnewWhenSomebodyRemovedIt) {
+  start();
+  Peer& client = peer();
+  const auto producer = attach(client, 1, 11, Role::producer);
+  ASSERT_EQ(producer.code, ResponseCode::ok);
+  const auto idle = attach(client, 2, 12, Role::consumer);
+  ASSERT_EQ(idle.code, ResponseCode::ok);
+  std::filesystem::remove_all(dir.path() + "/tensorpool-tester");
+  advance(1100 * ms);
+  EXPECT_TRUE(logged("was removed by somebody")) << testing::PrintToString(log);
+  EXPECT_EQ(
+      std::count_if(log.begin(), log.end(), [](const auto& line) { return line.find("removed by") != line.npos; }), 1);
+  EXPECT_EQ(entries(stream_dir(2)).size(), 1U) << "an idle stream has an epoch again";
+  const auto consumer = attach(client, 2, 13, Role::consumer);
+  ASSERT_EQ(consumer.code, ResponseCode::ok) << consumer.error_message;
+  EXPECT_GT(*consumer.epoch, *idle.epoch);
+  EXPECT_TRUE(entries(stream_dir(1)).empty()) << "a producer keeps the epoch that it has mapped";
+  EXPECT_EQ(driver->status().leases.size(), 3U);
+  EXPECT_FALSE(Driver::create(config, deps())) << "the namespace is this driver's still";
+
+  client.say(detach(producer, 11, Role::producer));
+  settle();
+  const auto next = attach(client, 1, 11, Role::producer);
+  ASSERT_EQ(next.code, ResponseCode::ok) << next.error_message;
+  EXPECT_GT(*next.epoch, *producer.epoch);
+  EXPECT_EQ(entries(stream_dir(1)).back(), std::to_string(*next.epoch));
+}
+
+TEST_F(DriverFaults, SaysWhyItCannotMakeItsNamespaceAnew) {
+  start();
+  const std::string own = dir.path() + "/tensorpool-tester";
+  std::filesystem::remove_all(own);
+  std::filesystem::create_directory_symlink("/tmp", own);
+  const auto refused = attach(peer(), 1, 11, Role::producer);
+  EXPECT_EQ(refused.code, ResponseCode::internal_error);
+  EXPECT_NE(refused.error_message.find("was removed, and cannot be made anew"), std::string::npos)
+      << refused.error_message;
+  EXPECT_NE(refused.error_message.find("a link is not followed"), std::string::npos) << refused.error_message;
+  std::filesystem::remove(own);
+  EXPECT_EQ(attach(peer(), 1, 12, Role::producer).code, ResponseCode::ok);
+}
+
 TEST_F(DriverFaults, CollectsOldEpochsButNeverTheCurrentOne) {
   config.policies.epoch_gc_min_age_ns = 0;
   start();

@@ -39,17 +39,17 @@ void fill_in(DriverDeps& deps, const DriverConfig& config) {
   }
 }
 
-Result<shm::EpochStore> open_store(const DriverConfig& config, const DriverDeps& deps) {
+Result<shm::EpochStore> open_store(const DriverConfig& config, const std::string& user, shm::SystemCalls& calls) {
   const auto file_mode = parse_permissions_mode(config.shm.permissions_mode);
   if (!file_mode) {
     return file_mode.error();
   }
   shm::StoreOptions options;
   options.base_dir = config.shm.base_dir;
-  options.user = deps.user;
+  options.user = user;
   options.namespace_name = config.shm.name_space;
   options.directory_mode = shm::directory_mode_for(*file_mode);
-  return shm::EpochStore::open(options, *deps.system_calls);
+  return shm::EpochStore::open(options, calls);
 }
 
 Result<FileLock> lock(const std::string& path, std::string_view what, std::string_view remedy) {
@@ -63,6 +63,18 @@ Result<FileLock> lock(const std::string& path, std::string_view what, std::strin
 Result<FileLock> lock_namespace(const shm::EpochStore& store) {
   return lock(store.lock_path(), fmt::format("serves the namespace {}", store.namespace_dir()),
               "stop it, or set shm.namespace to another name");
+}
+
+Result<NameSpace> open_namespace(const DriverConfig& config, const std::string& user, shm::SystemCalls& calls) {
+  auto store = open_store(config, user, calls);
+  if (!store) {
+    return store.error();
+  }
+  auto locked = lock_namespace(*store);
+  if (!locked) {
+    return locked.error();
+  }
+  return NameSpace{std::move(*locked), std::move(*store)};
 }
 
 // Beside the Aeron directory, under the one name that all its spellings lead to; holds while media drivers come and go,
@@ -132,24 +144,23 @@ Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
     deps.log.warning("{}", warning);
   }
   fill_in(deps, config);
-  auto store = open_store(config, deps);
-  if (!store) {
-    return store.error();
+  auto name_space = open_namespace(config, deps.user, *deps.system_calls);
+  if (!name_space) {
+    return name_space.error();
   }
-  const auto backing = inspect_backing(config, deps, *store);
+  const auto backing = inspect_backing(config, deps, name_space->store);
   if (!backing) {
     return backing.error();
   }
   if (backing->hugepages) {
     config.shm.page_size_bytes = static_cast<std::uint32_t>(backing->page_bytes);  // what every file is rounded up to
   }
-  auto name_space = lock_namespace(*store);
-  if (!name_space) {
-    return name_space.error();
-  }
+  const auto again = [config, user = deps.user, calls = deps.system_calls] {
+    return open_namespace(config, user, *calls);
+  };
   auto books = std::make_unique<Books>(
-      std::move(config), std::move(*store),
-      BooksDeps{deps.realtime, deps.space, random_u64(), backing->hugepages, backing->page_bytes}, deps.log);
+      std::move(config), std::move(*name_space),
+      BooksDeps{again, deps.realtime, deps.space, random_u64(), backing->hugepages, backing->page_bytes}, deps.log);
   auto link = MediaLink::open(deps.connect, *books);
   if (!link) {
     return make_error(link.error().code, "the driver cannot reach its media driver: {}", link.error().message);
@@ -166,7 +177,7 @@ Result<DriverStart> DriverStart::make(DriverConfig config, DriverDeps& deps) {
   }
   clean_up_after_predecessor(*books);
   state_footprint(*books, deps);
-  return DriverStart{{std::move(*name_space), std::move(*control_stream)}, std::move(books), std::move(*link)};
+  return DriverStart{std::move(*control_stream), std::move(books), std::move(*link)};
 }
 
 }  // namespace tensorpool::driver

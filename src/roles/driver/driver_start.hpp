@@ -12,17 +12,11 @@
 
 namespace tensorpool::driver {
 
-// Two drivers on one namespace would hand out each other's files; two on one control stream would both answer.
-struct DriverLocks {
-  FileLock name_space;
-  FileLock control_stream;
-};
-
 struct DriverStart {
   // Does it all, in an order in which the next step may trust the last; fills in what deps leaves empty.
   [[nodiscard]] static Result<DriverStart> make(DriverConfig config, DriverDeps& deps);
 
-  DriverLocks locks;
+  FileLock control_stream;  // two drivers on one would both answer
   std::unique_ptr<Books> books;
   MediaLink link;
 };

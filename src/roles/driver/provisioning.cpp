@@ -156,6 +156,9 @@ Result<Provisioning::Step> Provisioning::advance(Job& job, Stream& stream, Nanos
 
 // Fixes what is to be made; the epoch's number is chosen anew for each try.
 Status Provisioning::prepare(Job& job, const Stream& stream) {
+  if (Status kept = parts_.keep_namespace(); !kept) {
+    return kept;
+  }
   const auto on_disk = parts_.store.highest_epoch(job.stream_id);
   if (!on_disk) {
     return on_disk.error();

@@ -43,6 +43,7 @@ class Provisioning {
     std::function<Result<shm::Space>(const std::string& directory)> space;
     bool hugepages = false;
     std::uint64_t page_bytes = 4096;  // of the file system that holds the regions
+    std::function<Status()> keep_namespace;
   };
 
   explicit Provisioning(Parts parts) : parts_(std::move(parts)) {}
