@@ -1,7 +1,8 @@
 #include "base/error.hpp"
 
+#include <array>
 #include <cerrno>
-#include <system_error>
+#include <cstring>
 
 namespace tensorpool {
 
@@ -61,6 +62,10 @@ ErrorCode code_of_errno(int errno_value) noexcept {
   }
 }
 
-std::string errno_text(int errno_value) { return std::generic_category().message(errno_value); }
+std::string errno_text(int errno_value) {
+  std::array<char, 128> place{};
+  const std::string text = ::strerror_r(errno_value, place.data(), place.size());  // GNU's, which answers the text
+  return errno_value == EMFILE ? text + " (this process's limit: ulimit -n, LimitNOFILE of a service)" : text;
+}
 
 }  // namespace tensorpool

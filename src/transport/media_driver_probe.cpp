@@ -187,6 +187,10 @@ MediaDriverProbe probe_with(const std::string& aeron_dir, const LockRecord& lock
   }
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0) return absent(aeron_dir, "the directory holds no cnc.dat");
+  // Our own want is no sign of its death, by which somebody would clear its directory.
+  if (const UniqueFd readable(::open(file.c_str(), O_RDONLY | O_CLOEXEC)); !readable && errno != ENOENT) {
+    return {.state = MediaDriverState::silent, .detail = errno_error(errno, "cannot open {}", file).message};
+  }
   Result<Cnc> cnc = open_cnc(aeron_dir);
   if (!cnc) return incomplete(aeron_dir, lock, info);
   const CncRecord record = read_cnc(cnc->get());

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -369,6 +370,22 @@ TEST_F(MediaDriver, ACncFileThatIsCutShortIsNotServed) {
     ASSERT_FALSE(connection);
     EXPECT_EQ(connection.error().code, ErrorCode::timed_out) << connection.error().message;
   }
+}
+
+// Nobody may take the directory from it because he has no descriptor left to look at it.
+TEST_F(MediaDriver, IsNotTakenForDeadByAProcessThatCannotOpenFiles) {
+  const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+  ASSERT_TRUE(driver) << driver.error().message;
+  fs::last_write_time(dir_ + "/cnc.dat", fs::file_time_type::clock::now() - std::chrono::hours(1));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const MediaDriverProbe probe = probe_media_driver(dir_);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(probe.state, MediaDriverState::silent) << probe.detail;
+  EXPECT_NE(probe.detail.find("Too many open files"), std::string::npos) << probe.detail;
+  EXPECT_NE(probe.detail.find("ulimit -n"), std::string::npos) << probe.detail;
 }
 
 // Root passes every mode, so the client is a child that becomes nobody.
