@@ -172,15 +172,15 @@ TEST_F(OwnStreamTest, FollowsAProducerThatComesBackOrComesLater) {
 // Found by the simulation, seed 539.
 TEST_F(OwnStreamTest, ReadsAnEpochThoughItCouldNotSubscribeWhenThatWasGranted) {
   attach_to_own_stream();
-  driver->refuse_with = "later";
+  driver->refuse_consumers_with = "later";
   driver->revoke(driver->lease_of(protocol::Role::consumer), protocol::LeaseRevokeReason::revoked);
   run(client, 2 * second);
-  driver->refuse_with.clear();
   driver->revoke(driver->lease_of(protocol::Role::producer), protocol::LeaseRevokeReason::revoked);
   for (int i = 0; i < 1000 && driver->lease_of(protocol::Role::producer) == 0; ++i) run(client, ms);
   ASSERT_EQ(driver->lease_of(protocol::Role::consumer), 0u);
+  driver->refuse_consumers_with.clear();
   transport::loopback::time_out_next_adds(bus_, 1);
-  run(client, 3 * second);
+  run(client, 5 * second);  // two pauses of up to two
   ASSERT_TRUE(producer->attached() && consumer->attached());
   EXPECT_EQ(count(EventKind::mapping_failed), 1);
   EXPECT_EQ(flow(20).size(), 20u);

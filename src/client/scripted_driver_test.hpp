@@ -73,7 +73,8 @@ class ScriptedDriver {
   Nanos now = 0;
   bool paused = false;
   bool announcing = true;
-  std::string refuse_with;                                  // every attach
+  std::string refuse_with;  // every attach
+  std::string refuse_consumers_with;
   std::function<void(protocol::ShmAttachResponse&)> spoil;  // every OK
   std::function<void()> after_answer;                       // to an attach, before the client has read it
   bool answers_hellos = true;
@@ -188,7 +189,8 @@ class ScriptedDriver {
     if (const auto known = answered_.find(request.correlation_id); known != answered_.end()) return known->second;
     protocol::ShmAttachResponse response;
     response.correlation_id = request.correlation_id;
-    std::string refusal = refuse_with;
+    std::string refusal =
+        request.role == protocol::Role::consumer && refuse_with.empty() ? refuse_consumers_with : refuse_with;
     for (const auto& [id, lease] : leases) {
       if (lease.client_id == request.client_id) refusal = "client_id already attached";
       if (lease.role == protocol::Role::producer && request.role == lease.role &&

@@ -9,7 +9,8 @@ namespace {
 
 class ParkedConsumer : public RigTest {
  protected:
-  void SetUp() override { rig().start(); }
+  // Half a second of frames at the highest rate here: a busy machine may be late, and nothing is lost.
+  void SetUp() override { rig({.nslots = 256}).start(); }
 
   // Frames that were taken until `enough` were, or a wait ran out.
   static int take(Consumer& consumer, int enough) {

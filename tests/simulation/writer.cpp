@@ -102,18 +102,19 @@ void Writer::check_effort(std::uint64_t offers_before, std::size_t frames) {
 
 void Writer::publish() {
   if (!core_) return;
+  const std::size_t waiting = 1 + (claims_.empty() ? 0 : stage_.setup.standalone.nslots);
+  const auto offers = transport::loopback::offers_so_far(stage_.bus);
+  for (int i = 0; i < (stage_.sabotaged(Sabotage::insist) && claims_.empty() ? 40 : 1); ++i) publish_next();
+  check_effort(offers, waiting);
+}
+
+void Writer::publish_next() {
   const FrameKey key = next_frame();
   std::array<std::byte, 256> bytes{};
   const std::span payload(bytes.data(), key.size(stage_.setup.longest_frame));
   fill(payload, key);
-  const std::size_t waiting = 1 + (claims_.empty() ? 0 : stage_.setup.standalone.nslots);
-  const auto offers = transport::loopback::offers_so_far(stage_.bus);
-  PublishStatus status = PublishStatus::ok;
-  for (int i = 0; i < (stage_.sabotaged(Sabotage::insist) && claims_.empty() ? 40 : 1); ++i) {
-    status = core_->publish(layout_of(payload.size()), payload,
-                            {.timestamp_ns = stage_.clock.now, .trace_id = key.trace_id()});
-  }
-  check_effort(offers, waiting);
+  const PublishStatus status = core_->publish(layout_of(payload.size()), payload,
+                                              {.timestamp_ns = stage_.clock.now, .trace_id = key.trace_id()});
   stage_.journal.mix(static_cast<std::uint64_t>(status));
   if (!is_committed(status)) return;
   book(key).frames.push_back(FrameFate::committed);

@@ -45,6 +45,7 @@ class Writer {
   };
 
   void look_at_ticket();
+  void publish_next();
   void open_claim();
   void fill_some(OpenClaim& open);
   void end_claim(std::size_t index);
