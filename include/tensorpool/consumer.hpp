@@ -106,8 +106,8 @@ struct ProgressStats {
   std::uint64_t malformed = 0;
 };
 
-// For one epoch after the other: last_seq - first_seq + 1 summed = delivered + abandoned + sum(lost). An epoch's books
-// close, at the producer's last sequence, when the consumer goes on to the next one.
+// Over all epochs: last_seq - first_seq + 1 = delivered + abandoned + sum(lost). An epoch's books close, at what its
+// producer has reached, when the consumer goes on; what one that lost its lease writes until it hears so is in none.
 struct ConsumerStats {
   std::uint64_t delivered = 0;
   std::uint64_t payload_bytes = 0;  // of the delivered frames, not part of the balance

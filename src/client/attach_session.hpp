@@ -136,7 +136,7 @@ class AttachSession final : public Tenancy {
   std::optional<Lease> lease_;
   std::optional<Nanos> retry_at_;
   std::optional<Nanos> taken_since_;  // the first answer that place or id are somebody else's
-  bool way_is_free_ = false;  // nobody's lease keeps us waiting, so no answer to a detach ends the wait
+  bool way_is_free_ = false;          // nobody's lease keeps us waiting, so no answer to a detach ends the wait
   std::vector<Parting> partings_;
   Backoff backoff_{100 * nanos_per_milli, 2 * nanos_per_second};
   std::string last_refusal_;

@@ -92,7 +92,7 @@ class InvokerTick : public RigTest, public testing::WithParamInterface<Owner> {
  protected:
   void SetUp() override { media_ = rig().spawn_media(); }
   void TearDown() override {
-    end(*media_);
+    if (media_) end(*media_);
     RigTest::TearDown();
   }
 
@@ -176,9 +176,7 @@ TEST_P(InvokerTick, ReadsTheClockOnce) {
 }
 
 TEST_P(InvokerTick, NeedsNoThreadOfItsOwn) {
-  const auto threads = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
-  };
+  const auto threads = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}); };
   const auto before = threads();
   const auto pipeline = make();
   pipeline->tick(1000);

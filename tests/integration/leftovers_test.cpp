@@ -213,5 +213,22 @@ TEST_F(Leftovers, DoNotGrowInAProcessThatOutlivesTheOthers) {
       << files << " files became " << open_files() << ", " << maps << " mappings " << mappings_below(rig().dir());
 }
 
+TEST_F(Leftovers, AreNoneWhenItsTerminalCloses) {
+  auto driver = start_driver();
+  ASSERT_TRUE(driver->await("serves control stream")) << driver->output();
+  driver->signal(SIGHUP);
+  EXPECT_EQ(driver->wait(), 0) << driver->output();
+  EXPECT_TRUE(driver->said("has shut down")) << driver->output();
+
+  Child lasting({"/usr/bin/nohup", TP_BINARY, "driver", "run", rig().config_path()}, {"DRIVER_MEDIA_DRIVER=embedded"});
+  ASSERT_TRUE(lasting.await("serves control stream")) << lasting.output();
+  lasting.signal(SIGHUP);
+  auto producer = start_peer("producer");
+  EXPECT_TRUE(producer->advances("published")) << producer->output();
+  end(*producer);
+  EXPECT_TRUE(lasting.running()) << lasting.output();
+  end_driver(lasting);
+}
+
 }  // namespace
 }  // namespace tensorpool

@@ -48,9 +48,9 @@ TEST_F(Patient, SaysWhichDriverItWaitsForAndHeedsAStop) {
   ASSERT_FALSE(producer);
   EXPECT_EQ(producer.error().code, ErrorCode::closed);
   ASSERT_FALSE(said_.empty());
-  EXPECT_EQ(
-      said_[0],
-      "waiting: no attachment yet by a tensorpool driver on control stream 15000 of aeron:ipc in connect-patiently-test");
+  EXPECT_EQ(said_[0],
+            "waiting: no attachment yet by a tensorpool driver on control stream 15000 of aeron:ipc in "
+            "connect-patiently-test");
 }
 
 TEST(ExitCode, TellsConfigurationSilenceRefusalAndFailureApart) {

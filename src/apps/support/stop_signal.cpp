@@ -25,6 +25,9 @@ void install_stop_signal() {
   install(SIGINT, static_cast<int>(SA_RESETHAND));
   install(SIGTERM, static_cast<int>(SA_RESETHAND));
   install(SIGPIPE, 0);
+  struct sigaction inherited {};
+  sigaction(SIGHUP, nullptr, &inherited);
+  if (inherited.sa_handler != SIG_IGN) install(SIGHUP, 0);  // ignored under nohup, which is to outlive its terminal
 }
 
 bool stop_requested() noexcept { return stop.load(std::memory_order_relaxed); }

@@ -1,5 +1,5 @@
-// SIGINT, SIGTERM and SIGPIPE ask a program to end cleanly: leases are given back and the Aeron client is closed, which
-// a killed process cannot do. The second SIGINT or SIGTERM kills.
+// SIGINT, SIGTERM, SIGPIPE and, unless it is ignored, SIGHUP ask a program to end cleanly: leases are given back and
+// the Aeron client is closed, which a killed process cannot do. The second SIGINT or SIGTERM kills.
 #pragma once
 
 #include <atomic>

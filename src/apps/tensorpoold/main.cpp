@@ -31,7 +31,7 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.set_version_flag("--version", "tensorpoold " TENSORPOOL_VERSION);
   app.footer(
       "Runs the roles whose tables the file has, on one thread, with a media driver of its own where none is alive.\n"
-      "SIGINT and SIGTERM end all in good order.\n"
+      "SIGINT, SIGTERM and SIGHUP end all in good order.\n"
       "Example:\n  tensorpoold --config config/quickstart.toml\n\n"
       "Exit status: 0 done, 1 failed, 2 bad arguments or configuration, 3 no media driver, 4 refused.");
 }
