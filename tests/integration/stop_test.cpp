@@ -94,7 +94,7 @@ TEST_F(Stop, OfALoneConsumerNeverHoldsUpTheProducerAndEveryMissedFrameIsCounted)
   auto producer = rig().spawn_producer({"rate=1000", "burst=20", "bytes=64"});
   ASSERT_TRUE(consumer->advances("delivered"));
   consumer->signal(SIGSTOP);
-  EXPECT_TRUE(producer->advances("published", 40000)) << producer->output();
+  EXPECT_TRUE(producer->advances("published", 80000)) << producer->output();
   EXPECT_EQ(producer->value("not_committed"), 0U) << producer->output();
   EXPECT_EQ(producer->value("not_attached"), 0U) << producer->output();
   consumer->signal(SIGCONT);
