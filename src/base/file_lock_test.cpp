@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "support/temp_dir.hpp"
 
@@ -48,6 +50,31 @@ TEST(FileLock, GivesEachPartToOneHolderAndNoneBesideTheWhole) {
   const auto whole = FileLock::try_acquire(path);
   ASSERT_TRUE(whole);
   EXPECT_FALSE(FileLock::try_acquire_part(path, 5));
+}
+
+TEST(FileLock, IsSeenButNeverRefusedForTheSakeOfOneWhoLooks) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/a.lock";
+  EXPECT_FALSE(FileLock::is_held(path)) << "there is none";
+  {
+    const auto whole = FileLock::try_acquire(path);
+    EXPECT_TRUE(FileLock::is_held(path));
+  }
+  EXPECT_FALSE(FileLock::is_held(path));
+  {
+    const auto part = FileLock::try_acquire_part(path, 7);
+    EXPECT_TRUE(FileLock::is_held(path));
+  }
+  std::atomic<bool> done{false};
+  std::atomic<int> looks{0};
+  std::thread looker([&] {
+    while (!done) looks += FileLock::is_held(path) ? 1 : 2;
+  });
+  int refusals = 0;
+  for (int i = 0; i < 1000 || looks == 0; ++i) refusals += FileLock::try_acquire(path) ? 0 : 1;
+  done = true;
+  looker.join();
+  EXPECT_EQ(refusals, 0);
 }
 
 TEST(FileLock, RefusesALinkAndAFifo) {

@@ -30,18 +30,7 @@ namespace {
 // descriptors at our term length: it takes 3.6 million frames a second to meet back-pressure within the nap.
 constexpr Nanos longest_nap_ns = 6 * nanos_per_milli;
 constexpr Nanos error_log_interval = 200 * nanos_per_milli;
-constexpr int lock_attempts = 20;
-constexpr std::chrono::milliseconds lock_pause{5};
 constexpr std::chrono::milliseconds predecessor_pause{20};
-
-// A probe holds the lock for a moment to see whether it is free; that must not pass for a second media driver.
-Result<FileLock> acquire_lock(const std::string& dir) {
-  for (int attempt = 1;; ++attempt) {
-    Result<FileLock> lock = FileLock::try_acquire(dir + ".lock");
-    if (lock || lock.error().code != ErrorCode::already_exists || attempt == lock_attempts) return lock;
-    std::this_thread::sleep_for(lock_pause);
-  }
-}
 
 Error occupied(const std::string& dir, const std::string& detail) {
   return make_error(ErrorCode::already_exists, "cannot start a media driver in {}: {}", dir, detail);
@@ -222,7 +211,7 @@ Result<EmbeddedMediaDriver> EmbeddedMediaDriver::start(const MediaDriverOptions&
   if (Status place = check_directory(*dir); !place) return place.error();
 
   const LockRecord before = read_lock(*dir);  // taking the lock overwrites what a killed predecessor left there
-  Result<FileLock> lock = acquire_lock(*dir);
+  Result<FileLock> lock = FileLock::try_acquire(*dir + ".lock");
   if (!lock && lock.error().code == ErrorCode::already_exists) return occupied(*dir, lock.error().message);
   if (!lock) return std::move(lock).error();
   const MediaDriverProbe found = await_end_of_predecessor(*dir, {false, before.pid, before.written_at}, options);

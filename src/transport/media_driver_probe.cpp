@@ -3,7 +3,6 @@
 #include "transport/media_driver_probe.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "base/file_lock.hpp"
 #include "base/unique_fd.hpp"
 #include "transport/cnc.hpp"
 #include "transport/context_init.hpp"
@@ -168,7 +168,7 @@ LockRecord read_lock(const std::string& aeron_dir) {
   const UniqueFd fd(::open((aeron_dir + ".lock").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return record;
-  record.held = ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  record.held = FileLock::is_held(fd.get());
   record.written_at = info.st_mtim.tv_sec * nanos_per_second + info.st_mtim.tv_nsec;
   std::array<char, 32> text{};
   if (const ssize_t n = ::pread(fd.get(), text.data(), text.size(), 0); n > 0) {

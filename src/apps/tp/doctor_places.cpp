@@ -92,7 +92,7 @@ void check_stale_epochs(const Patient& patient, Findings& findings) {
         : findings.problem("stale files", store.error().message, "give the namespace back to its user, or remove it");
     return;
   }
-  if (const auto lock = FileLock::try_acquire(store->lock_path()); !lock) {
+  if (FileLock::is_held(store->lock_path())) {
     findings.ok("stale files", fmt::format("{} is in use; its driver cleans up", store->namespace_dir()));
     return;
   }

@@ -1,6 +1,5 @@
 // tp shm inspect | validate | gc
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -118,12 +117,6 @@ int inspect(const Invocation& invocation, const InspectArguments& arguments) {
   return done ? verdicts.finish() : fail(done.error());
 }
 
-// Whether somebody holds the namespace now; a directory without a lock never had an owner.
-bool is_in_use(const std::string& namespace_dir) {
-  const std::string path = namespace_dir + "/driver.lock";
-  return ::access(path.c_str(), F_OK) == 0 && !FileLock::try_acquire(path);
-}
-
 int validate(const Invocation& invocation, const std::string& path) {
   const bool is_config = path.empty() || path.ends_with(".toml");
   const Result<std::vector<std::string>> where =
@@ -137,7 +130,7 @@ int validate(const Invocation& invocation, const std::string& path) {
     if (!std::filesystem::is_directory(dir, ignored)) {
       return fail(make_error(ErrorCode::not_found, "{}: no such directory", dir));
     }
-    validate_namespace(dir, is_in_use(dir), verdict);
+    validate_namespace(dir, FileLock::is_held(dir + "/driver.lock"), verdict);
   }
   invocation.json() ? print_json(to_json(verdict)) : print_line(describe(verdict));
   return verdict.ok() ? exit_ok : exit_failed;
