@@ -4,7 +4,7 @@
     drills_test.py BIN_DIRECTORY SOURCE_DIRECTORY
 
 A drill is a heading and a block whose lines begin with who it is: `do` is a step, anybody else's line is one that he must
-write after it, in this order. The words of VALUES stand for a value. Some drills run at once, each in directories of its own.
+write after it, in this order. The words of VALUES stand for a value. AT_ONCE of them run side by side, each in directories of its own.
 """
 
 import os

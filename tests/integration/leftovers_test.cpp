@@ -230,5 +230,29 @@ TEST_F(Leftovers, AreNoneWhenItsTerminalCloses) {
   end_driver(lasting);
 }
 
+// Else the next file that is opened would have the number, and get what is printed: the media driver's, too.
+TEST_F(Leftovers, OfClosedStandardStreamsAreNumbersThatNoFileGets) {
+  Child driver({"/bin/sh", "-c", "exec \"$0\" driver run \"$1\" <&- >&- 2>&-", TP_BINARY, rig().config_path()},
+               {"DRIVER_MEDIA_DRIVER=embedded"});
+  std::string status;
+  ASSERT_TRUE(eventually([&] {
+    Child asking({TP_BINARY, "driver", "status", "--config", rig().config_path()});
+    const bool serves = asking.wait() == 0;
+    status = asking.output();
+    return serves;
+  })) << status
+      << (driver.running() ? "the driver runs" : "the driver is dead");
+  auto producer = start_peer("producer");
+  EXPECT_TRUE(producer->advances("published")) << producer->output();
+  for (const char* number : {"0", "1", "2"}) {
+    EXPECT_EQ(fs::read_symlink(fmt::format("/proc/{}/fd/{}", driver.pid(), number)), "/dev/null") << number;
+  }
+  Child mute({"/bin/sh", "-c", "exec \"$0\" driver status --config \"$1\" >&-", TP_BINARY, rig().config_path()});
+  EXPECT_EQ(mute.wait(), 1) << mute.output();
+  EXPECT_TRUE(mute.said("lines are missing on standard output: Bad file descriptor")) << mute.output();
+  end(*producer);
+  end_driver(driver);
+}
+
 }  // namespace
 }  // namespace tensorpool

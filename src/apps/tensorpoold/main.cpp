@@ -8,6 +8,7 @@
 
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tensorpoold/node.hpp"
 #include "apps/tp/driver_validate.hpp"
@@ -67,6 +68,7 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace tensorpool::apps;
+  keep_standard_streams();
   install_stop_signal();
   Arguments arguments;
   CLI::App app("tensorpoold: the roles of a tensorpool in one process", "tensorpoold");

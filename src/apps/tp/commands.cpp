@@ -1,6 +1,7 @@
 #include "apps/tp/commands.hpp"
 
 #include "apps/flow/stats_json.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "tensorpool/client.hpp"
 
@@ -23,6 +24,7 @@ void register_commands(Registry& registry) {
 }
 
 int run_tp(const std::vector<std::string>& arguments) {
+  keep_standard_streams();
   install_stop_signal();
   if (const Status guarded = install_sigbus_guard(); !guarded) return fail(guarded.error());
   std::vector<const char*> argv;

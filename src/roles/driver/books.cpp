@@ -46,8 +46,8 @@ Status Books::keep_namespace() {
   store = std::move(opened->store);
   log.warning(
       "{} was removed by somebody, as logind does when its user logs out (RemoveIPC), and is made anew; who is "
-      "attached "
-      "goes on with what he has mapped, and a stream that has a producer lets no consumer in until that attaches again",
+      "attached goes on with what he has mapped, and a stream that has a producer lets no consumer in until that "
+      "attaches again",
       store.namespace_dir());
   for (const auto& [id, stream] : streams.all()) {
     if (!leases.producer_of(id)) {

@@ -7,6 +7,7 @@
 #include "apps/demo/processor.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps {
@@ -42,6 +43,7 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace tensorpool::apps;
+  keep_standard_streams();
   install_stop_signal();
   Arguments arguments;
   CLI::App app{

@@ -7,6 +7,7 @@
 #include "apps/demo/demo_directory.hpp"
 #include "apps/demo/orchestra.hpp"
 #include "apps/demo/verdict.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
 
@@ -83,6 +84,7 @@ int run_demo(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace tensorpool::apps;
+  keep_standard_streams();
   install_stop_signal();
   Arguments arguments;
   CLI::App app{
