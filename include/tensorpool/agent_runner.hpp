@@ -50,8 +50,8 @@ struct RunnerOptions {
 
 class AgentRunner {
  public:
-  // Starts the thread, which runs a cycle of each agent, in this order. REQUIRES: they outlive the runner, and nobody
-  // else calls their do_work.
+  // Starts the thread, which runs a cycle of each agent, in this order. Throws std::system_error, and nothing else, if
+  // the system has no thread to give. REQUIRES: they outlive the runner, and nobody else calls their do_work.
   template <Agent... A>
   explicit AgentRunner(const RunnerOptions& options, A&... agents)
       : AgentRunner(options.name, Idle(options.idle, options.nap_ns), CycleOf<A...>(agents...),

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "base/start_thread.hpp"
 #include "client/conductor_idle.hpp"
 #include "client/consumer_attachment.hpp"
 #include "client/producer_attachment.hpp"
@@ -63,11 +64,14 @@ Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, Ra
     return opened.error();
   }
   if (!invoker) {
-    core->runner_ = std::make_unique<AgentRunner>(core->options_.name, idle, [raw = core.get()](Nanos now) {
-      const int work = raw->do_work(now);
-      if (work == 0) raw->make_room();
-      return work;
+    const Status started = start_thread([&] {
+      core->runner_ = std::make_unique<AgentRunner>(core->options_.name, idle, [raw = core.get()](Nanos now) {
+        const int work = raw->do_work(now);
+        if (work == 0) raw->make_room();
+        return work;
+      });
     });
+    if (!started) return started.error();
   }
   return core;
 }

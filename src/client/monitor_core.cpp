@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/start_thread.hpp"
 #include "client/conductor_idle.hpp"
 #include "protocol/dispatch.hpp"
 
@@ -46,8 +47,11 @@ Result<std::unique_ptr<MonitorCore>> MonitorCore::create(ClientOptions where, Mo
   core->now_ = invoker && core->where_.wait ? core->where_.wait() : monotonic_now();
   if (auto opened = core->lookout_.open(core->now_); !opened) return opened.error();
   if (!invoker) {
-    core->runner_ = std::make_unique<AgentRunner>(core->where_.name, idle,
-                                                  [raw = core.get()](Nanos now) { return raw->do_work(now); });
+    const Status started = start_thread([&] {
+      core->runner_ = std::make_unique<AgentRunner>(core->where_.name, idle,
+                                                    [raw = core.get()](Nanos now) { return raw->do_work(now); });
+    });
+    if (!started) return started.error();
   }
   return core;
 }

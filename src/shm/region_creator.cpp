@@ -220,7 +220,7 @@ Status RegionCreator::Impl::create_file() {
   if (!file) return errno_error(errno, "cannot create {}", path());
   if (calls->change_mode(file.get(), spec.file_mode) != 0)
     return errno_error(errno, "cannot set the mode of {} to {:o}", path(), spec.file_mode);
-  if (length() > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) return no_room(EFBIG);
+  if (length() > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) return no_room(ENOSPC);
   if (calls->truncate(file.get(), length()) != 0) return no_room(errno);
   return enter(Stage::reserve);
 }
@@ -317,7 +317,7 @@ Status RegionCreator::Impl::publish() {
 }
 
 Error RegionCreator::Impl::no_room(int error) const {
-  if (error != ENOSPC && error != EFBIG && error != ENOMEM && error != EDQUOT && error != EFAULT) {
+  if (error != ENOSPC && error != ENOMEM && error != EDQUOT && error != EFAULT) {
     return errno_error(error, "cannot reserve {} bytes for {}", length(), path());
   }
   const Result<Space> space = probe_space(store->base_dir(), *calls);

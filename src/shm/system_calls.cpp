@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,6 +21,14 @@ void touch_pages(void* address, std::size_t length) {
   for (std::size_t i = 0; i < length; i += page) bytes[i] = bytes[i];
 }
 
+// The kernel's word for a file beyond the process's limit is a signal, which kills.
+bool exceeds_limit(std::uint64_t size) {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur) return false;
+  errno = EFBIG;
+  return true;
+}
+
 }  // namespace
 
 int SystemCalls::open_at(int directory, const char* path, int flags, mode_t mode) {
@@ -32,9 +41,12 @@ int SystemCalls::make_directory_at(int directory, const char* path, mode_t mode)
 
 int SystemCalls::change_mode(int fd, mode_t mode) { return ::fchmod(fd, mode); }
 
-int SystemCalls::truncate(int fd, std::uint64_t length) { return ::ftruncate(fd, static_cast<off_t>(length)); }
+int SystemCalls::truncate(int fd, std::uint64_t length) {
+  return exceeds_limit(length) ? -1 : ::ftruncate(fd, static_cast<off_t>(length));
+}
 
 int SystemCalls::reserve(int fd, std::uint64_t offset, std::uint64_t length) {
+  if (exceeds_limit(offset + length)) return -1;
   int error;
   do {
     error = ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(length));

@@ -16,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
+#include "base/start_thread.hpp"
 #include "tensorpool/idle.hpp"
 #include "transport/cnc.hpp"
 #include "transport/context_init.hpp"
@@ -221,7 +222,8 @@ Result<EmbeddedMediaDriver> EmbeddedMediaDriver::start(const MediaDriverOptions&
   auto impl = std::make_unique<Impl>(std::move(options), std::move(lock).value());
   std::promise<Status> started;
   std::future<Status> outcome = started.get_future();
-  impl->thread = std::thread(&Impl::run, impl.get(), std::move(started));
+  const Status running = start_thread([&] { impl->thread = std::thread(&Impl::run, impl.get(), std::move(started)); });
+  if (!running) return running.error();
   if (Status status = outcome.get(); !status) return status.error();
   return EmbeddedMediaDriver(std::move(impl));
 }

@@ -142,6 +142,8 @@ ROWS = [
         tests("shm", "EpochStore.Refuses*")),
     row("F7", "the regions' or Aeron's directory removed under everybody, as logind does: frames go on, the driver says so and "
         "makes its own anew", tests("integration", "Removed.*"), tests("driver", "DriverFaults.*Anew*")),
+    row("F8", "limits of a file's size and of threads: an error that names the limit, and nobody dies of it",
+        tests("integration", "Limits.*")),
     row("H1", "broken slot headers: dropped, counted by cause, nothing outside the mapping is read",
         tests("shm", "SlotReaderOpen.RefusesEachBrokenHeaderFieldByItsCause", "SlotReaderOpen.KeepsAHostileHeaderWithinTheMapping"),
         tests("client", "ConsumerTest.CountsABrokenSlotHeader")),
