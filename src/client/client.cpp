@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/origin.hpp"
 #include "client/client_core.hpp"
 #include "protocol/constants.hpp"
 #include "shm/sigbus_guard.hpp"
@@ -72,8 +73,11 @@ std::string_view to_string(EventKind kind) noexcept {
 
 Client::Client(std::unique_ptr<detail::ClientCore> core) noexcept : core_(std::move(core)) {}
 Client::Client(Client&&) noexcept = default;
-Client& Client::operator=(Client&&) noexcept = default;
-Client::~Client() = default;
+Client& Client::operator=(Client&& other) noexcept {
+  replace(core_, std::move(other.core_));
+  return *this;
+}
+Client::~Client() { leave_to_its_process(core_); }
 
 Result<Client> Client::connect(ClientOptions options) {
   auto core = detail::ClientCore::create(std::move(options));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/origin.hpp"
 #include "client/attach_session.hpp"
 #include "client/attachment.hpp"
 #include "client/consumer_core.hpp"
@@ -25,6 +26,8 @@ class ClientCore {
   ~ClientCore();
   ClientCore(const ClientCore&) = delete;
   ClientCore& operator=(const ClientCore&) = delete;
+
+  const Origin origin{};
 
   [[nodiscard]] std::string_view name() const noexcept { return options_.name; }
   // One duty cycle. REQUIRES: the conductor's thread.

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/origin.hpp"
 #include "transport/media_driver.hpp"
 
 namespace tensorpool {
@@ -10,12 +11,16 @@ namespace tensorpool {
 struct MediaDriver::Impl {
   std::string aeron_dir;
   std::optional<transport::EmbeddedMediaDriver> embedded;
+  const Origin origin{};
 };
 
 MediaDriver::MediaDriver(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 MediaDriver::MediaDriver(MediaDriver&&) noexcept = default;
-MediaDriver& MediaDriver::operator=(MediaDriver&&) noexcept = default;
-MediaDriver::~MediaDriver() = default;
+MediaDriver& MediaDriver::operator=(MediaDriver&& other) noexcept {
+  replace(impl_, std::move(other.impl_));
+  return *this;
+}
+MediaDriver::~MediaDriver() { leave_to_its_process(impl_); }
 
 Result<MediaDriver> MediaDriver::start(const MediaDriverOptions& options) {
   auto impl = std::make_unique<Impl>();

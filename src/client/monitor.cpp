@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/origin.hpp"
 #include "client/monitor_core.hpp"
 
 namespace tensorpool {
@@ -87,8 +88,11 @@ bool is_alert(MonitorEventKind kind) noexcept {
 
 Monitor::Monitor(std::unique_ptr<detail::MonitorCore> core) noexcept : core_(std::move(core)) {}
 Monitor::Monitor(Monitor&&) noexcept = default;
-Monitor& Monitor::operator=(Monitor&&) noexcept = default;
-Monitor::~Monitor() = default;
+Monitor& Monitor::operator=(Monitor&& other) noexcept {
+  replace(core_, std::move(other.core_));
+  return *this;
+}
+Monitor::~Monitor() { leave_to_its_process(core_); }
 
 Result<Monitor> Monitor::open(ClientOptions where, MonitorOptions options) {
   auto core = detail::MonitorCore::create(std::move(where), std::move(options));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/origin.hpp"
 #include "client/lookout.hpp"
 #include "tensorpool/agent_runner.hpp"
 #include "tensorpool/monitor.hpp"
@@ -17,6 +18,8 @@ class MonitorCore {
   ~MonitorCore();
   MonitorCore(const MonitorCore&) = delete;
   MonitorCore& operator=(const MonitorCore&) = delete;
+
+  const Origin origin{};
 
   int do_work(Nanos now) noexcept;
   [[nodiscard]] MonitorSnapshot snapshot() const;

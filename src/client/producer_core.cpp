@@ -204,6 +204,7 @@ PublishStatus ProducerCore::commit(SlotClaim& claim, const TensorLayout& layout,
 }
 
 void ProducerCore::abandon(SlotClaim& claim) noexcept {
+  if (!origin_.is_here()) return;  // the slot is the parent's to fill
   auto& session = *static_cast<ProducerSession*>(claim.session_);
   session.writer.abandon(claim.seq_);
   session.claims.abandon(claim.seq_);

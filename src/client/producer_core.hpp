@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/handoff.hpp"
+#include "base/origin.hpp"
 #include "client/checked_layout.hpp"
 #include "client/claim_ledger.hpp"
 #include "client/counter_cell.hpp"
@@ -133,6 +134,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   static FrameKey key_of(const SlotClaim& claim) noexcept;
 
   const ProducerOptions options_;
+  const Origin origin_{};
   std::atomic<bool> attached_{false};
   std::atomic<bool> closed_{false};
   std::atomic<bool> consumers_seen_{false};

@@ -1,6 +1,7 @@
 // The public Driver: the driver's agent, with a connection of its own to the media driver.
 #include <utility>
 
+#include "base/origin.hpp"
 #include "roles/driver/driver.hpp"
 #include "tensorpool/driver.hpp"
 #include "transport/media_driver.hpp"
@@ -45,12 +46,16 @@ driver::DriverDeps deps_of(const driver::DriverConfig& config, DriverOptions opt
 
 struct Driver::Impl {
   std::unique_ptr<driver::Driver> agent;
+  const Origin origin{};
 };
 
 Driver::Driver(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Driver::Driver(Driver&&) noexcept = default;
-Driver& Driver::operator=(Driver&&) noexcept = default;
-Driver::~Driver() = default;
+Driver& Driver::operator=(Driver&& other) noexcept {
+  replace(impl_, std::move(other.impl_));
+  return *this;
+}
+Driver::~Driver() { leave_to_its_process(impl_); }
 
 Result<Driver> Driver::create(driver::DriverConfig config, DriverOptions options) {
   driver::DriverDeps deps = deps_of(config, std::move(options));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/origin.hpp"
 #include "client/lookout.hpp"
 #include "roles/supervisor/policy_desk.hpp"
 #include "roles/supervisor/supervisor_counters.hpp"
@@ -17,6 +18,8 @@ class Supervision {
   static Result<std::unique_ptr<Supervision>> create(SupervisorOptions options);
   Supervision(const Supervision&) = delete;
   Supervision& operator=(const Supervision&) = delete;
+
+  const Origin origin{};
 
   int do_work(Nanos now) noexcept;
   [[nodiscard]] MonitorSnapshot snapshot() const;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/origin.hpp"
 #include "roles/supervisor/supervision.hpp"
 
 namespace tensorpool {
@@ -9,8 +10,11 @@ namespace tensorpool {
 Supervisor::Supervisor(std::unique_ptr<supervisor::Supervision> supervision) noexcept
     : supervision_(std::move(supervision)) {}
 Supervisor::Supervisor(Supervisor&&) noexcept = default;
-Supervisor& Supervisor::operator=(Supervisor&&) noexcept = default;
-Supervisor::~Supervisor() = default;
+Supervisor& Supervisor::operator=(Supervisor&& other) noexcept {
+  replace(supervision_, std::move(other.supervision_));
+  return *this;
+}
+Supervisor::~Supervisor() { leave_to_its_process(supervision_); }
 
 Result<Supervisor> Supervisor::create(SupervisorOptions options) {
   auto made = supervisor::Supervision::create(std::move(options));
