@@ -64,7 +64,7 @@ ErrorCode code_of_errno(int errno_value) noexcept {
 
 std::string errno_text(int errno_value) {
   std::array<char, 128> place{};
-  const std::string text = ::strerror_r(errno_value, place.data(), place.size());  // GNU's, which answers the text
+  std::string text = ::strerror_r(errno_value, place.data(), place.size());  // GNU's, which answers the text
   switch (errno_value) {
     case EMFILE:
       return text + " (this process's limit: ulimit -n, LimitNOFILE of a service)";

@@ -2,6 +2,7 @@
 // would end it for the parent: its leases by a goodbye in its name, its subscriptions at the media driver, its files.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 namespace tensorpool {
@@ -16,15 +17,15 @@ class Origin {
   unsigned forks_;  // between the first process and this object's
 };
 
-// For the destructor of a handle, a unique_ptr to something with a member `origin`: a copy that a fork made is leaked.
-template <class Handle>
-void leave_to_its_process(Handle& handle) noexcept {
+// For the destructor of a handle to something with a member `origin`: a copy that a fork made is leaked.
+template <class T>
+void leave_to_its_process(std::unique_ptr<T>& handle) noexcept {
   if (handle != nullptr && !handle->origin.is_here()) static_cast<void>(handle.release());
 }
 
 // Its move assignment.
-template <class Handle>
-void replace(Handle& handle, Handle&& by) noexcept {
+template <class T>
+void replace(std::unique_ptr<T>& handle, std::unique_ptr<T>&& by) noexcept {
   if (&handle == &by) return;
   leave_to_its_process(handle);
   handle = std::move(by);
