@@ -69,7 +69,7 @@ std::string errno_text(int errno_value) {
     case EMFILE:
       return text + " (this process's limit: ulimit -n, LimitNOFILE of a service)";
     case EFBIG:
-      return text + " (this process's limit: ulimit -f, LimitFSIZE of a service)";
+      return text + " (this process's limit: ulimit -f, LimitFSIZE of a service; or the file system's)";
     default:
       return text;
   }

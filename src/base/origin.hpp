@@ -26,7 +26,6 @@ void leave_to_its_process(std::unique_ptr<T>& handle) noexcept {
 // Its move assignment.
 template <class T>
 void replace(std::unique_ptr<T>& handle, std::unique_ptr<T>&& by) noexcept {
-  if (&handle == &by) return;
   leave_to_its_process(handle);
   handle = std::move(by);
 }

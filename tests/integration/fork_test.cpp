@@ -69,6 +69,7 @@ TEST_F(Fork, LeavesTheParentsAttachmentsAndClaimsAlone) {
   EXPECT_EQ(producer->stats().abandoned, 0U);
   EXPECT_EQ(consumer->stats().epoch, epoch);
   EXPECT_EQ(consumer->stats().lost_total(), 0U);
+  EXPECT_TRUE(eventually([&] { return monitor->snapshot().driver == DriverState::alive; }));
 }
 
 TEST_F(Fork, LeavesTheParentsDriversAlone) {
@@ -83,7 +84,11 @@ TEST_F(Fork, LeavesTheParentsDriversAlone) {
     media.reset();
   });
   EXPECT_FALSE(fs::is_empty(epochs));
-  AgentRunner runner({}, *driver, *supervisor);
+  AgentRunner runner({}, *driver);
+  EXPECT_TRUE(eventually([&] {
+    supervisor->do_work(monotonic_now());
+    return supervisor->snapshot().driver == DriverState::alive;
+  }));
   {
     Client client = rig().connect("afterwards");
     EXPECT_TRUE(client.attach_producer({.stream_id = Rig::stream}));
