@@ -65,7 +65,8 @@ struct ConsumerOptions {
   Nanos attach_timeout_ns = 0;                // >= 0; 0 = the client's
 
   // What of the stream it wants. A rate limit goes by the frames' time stamps (the descriptor's, else the slot's, else
-  // the clock), and only frames that were delivered spend it.
+  // the clock), and only frames that were delivered spend it. Where stamps are absent, stand still, go backwards, jump
+  // far ahead or lag behind by seconds, it goes by the clock.
   std::uint32_t max_rate_hz = 0;       // 0 = no limit
   std::optional<ConsumerMode> mode{};  // absent: rate_limited if max_rate_hz is given. A ConsumerConfig may change it
   std::uint32_t decimation = 1;        // deliver every n-th sequence; at least 1

@@ -33,12 +33,6 @@ LossCause cause_of(shm::SlotFault fault) noexcept {
   }
 }
 
-// spec: wire §11: the descriptor's time, else the slot's, else the clock.
-Nanos time_of(Nanos descriptor_time, const shm::SlotView& slot) noexcept {
-  if (descriptor_time != 0) return descriptor_time;
-  return slot.fields.timestamp_ns != 0 ? static_cast<Nanos>(slot.fields.timestamp_ns) : monotonic_now();
-}
-
 }  // namespace
 
 ConsumerCore::~ConsumerCore() {
@@ -79,7 +73,8 @@ ConsumerStats ConsumerCore::stats() const noexcept {
 
 void ConsumerCore::set_terms(const ConsumerTerms& terms) {
   use_shm_.store(terms.use_shm, std::memory_order_relaxed);
-  rate_hz_.store(terms.mode == ConsumerMode::rate_limited ? terms.max_rate_hz : 0, std::memory_order_relaxed);
+  rate_interval_.store(terms.mode == ConsumerMode::rate_limited ? interval_of_rate(terms.max_rate_hz) : 0,
+                       std::memory_order_relaxed);
   const std::lock_guard lock(terms_mutex_);
   terms_ = terms;
 }
@@ -94,7 +89,7 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
   if (sessions.has_offer()) [[unlikely]]
     pick_up();
   if (current_ == nullptr) return 0;
-  selection_.gate.set_rate(rate_hz_.load(std::memory_order_relaxed));
+  selection_.gate.set_interval(rate_interval_.load(std::memory_order_relaxed));
   drain();
   const bool readable = attached() && use_shm_.load(std::memory_order_relaxed);
   if (readable && current_->pending.empty() && ++empty_polls_ % polls_per_look == 0) [[unlikely]]
@@ -345,7 +340,7 @@ inline bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
   }
   const bool paced = selection_.gate.limits();
   const Nanos stated = frame.has_timestamp() ? static_cast<Nanos>(frame.timestamp_ns) : 0;
-  if (paced && stated != 0 && !selection_.gate.opens_at(stated)) {
+  if (paced && stated != 0 && !selection_.gate.opens_at(stated, monotonic_now())) {
     give_up_front(LossCause::rate_limited);
     return false;
   }
@@ -355,8 +350,9 @@ inline bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
     give_up_front(cause_of(fault));
     return false;
   }
-  const Nanos time = paced ? time_of(stated, slot) : 0;
-  if (paced && stated == 0 && !selection_.gate.opens_at(time)) {
+  // spec: wire §11: the descriptor's time, else the slot's, else the clock.
+  if (paced && stated == 0 &&
+      !selection_.gate.opens_at(static_cast<Nanos>(slot.fields.timestamp_ns), monotonic_now())) {
     give_up_front(LossCause::rate_limited);
     return false;
   }
@@ -371,7 +367,7 @@ inline bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
   in_callback_ = false;
   if (whole) [[likely]] {
     ledger_.delivered(seq, slot.payload.size());
-    selection_.delivered(seq, time);
+    selection_.delivered(seq);
   } else {
     ledger_.lost(seq, LossCause::late);
   }

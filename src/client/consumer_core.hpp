@@ -150,7 +150,7 @@ class ConsumerCore {
   std::atomic<bool> closed_{false};
   std::atomic<bool> use_shm_{true};
   std::atomic<Nanos> latency_asked_{0};    // 0 = not asked
-  std::atomic<std::uint32_t> rate_hz_{0};  // the limit in force; 0 = none
+  std::atomic<Nanos> rate_interval_{0};    // of the limit in force; 0 = none
   std::atomic<std::uint64_t> reading_{0};  // the number of the current session
   static constexpr std::int64_t no_carrier = std::int64_t{1} << 32;
   std::atomic<std::int64_t> carrier_{no_carrier};  // of the current session

@@ -105,6 +105,26 @@ TEST_F(ConsumerSelectionTest, LimitsTheRateByTheSlotsTimeWhenTheDescriptorHasNon
   EXPECT_EQ(late.stats()[LossCause::rate_limited], 2u);
 }
 
+// Whatever the stamps do, so many frames a second are delivered.
+class ConsumerSelectionByTheClockTest : public ConsumerSelectionTest, public testing::WithParamInterface<Nanos> {};
+
+TEST_P(ConsumerSelectionByTheClockTest, HoldsTheRateWhenTimeStampsAreNoClock) {
+  constexpr int wanted = 20;
+  attach_consumer({.max_rate_hz = 200});
+  const Nanos started = monotonic_now();
+  int count = 0;
+  for (std::uint64_t i = 0; count < wanted && monotonic_now() - started < 30 * second; ++i) {
+    publish_at(i, 7'000 * second + static_cast<Nanos>(i) * GetParam());
+    count += static_cast<int>(poll().size());
+  }
+  EXPECT_EQ(count, wanted);
+  EXPECT_GE(monotonic_now() - started, (wanted - 2) * 5 * ms) << "faster than the limit";
+  EXPECT_GT(consumer->stats()[LossCause::rate_limited], 0u);
+  expect_balance(consumer->stats());
+}
+
+INSTANTIATE_TEST_SUITE_P(StandingStillAndGoingBackwards, ConsumerSelectionByTheClockTest, testing::Values(0, -1, -ms));
+
 TEST_F(ConsumerSelectionTest, GoesOverToARateLimitAndBackAsASupervisorSays) {
   attach_consumer({.max_rate_hz = 1, .mode = ConsumerMode::stream});
   publish_at(0, second);

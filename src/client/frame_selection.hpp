@@ -17,9 +17,10 @@ class FrameSelection {
   // Sequences start anew with an epoch. Time goes on, so the rate's budget stays as it is.
   void begin_epoch() noexcept { next_wanted_ = 0; }
   [[nodiscard]] bool decimates(std::uint64_t seq) const noexcept { return seq < next_wanted_; }
-  void delivered(std::uint64_t seq, Nanos timestamp_ns) noexcept {
+  // REQUIRES: the gate was asked about this frame.
+  void delivered(std::uint64_t seq) noexcept {
     if (decimation_ > 1) next_wanted_ = seq + decimation_;
-    gate.pass(timestamp_ns);
+    gate.pass();
   }
 
   RateGate gate;

@@ -97,7 +97,7 @@ void OwnStreamDesk::hand_over(const std::vector<ConsumerRoutes::Route>& wanted) 
     if (route.kind == ConsumerRoutes::Kind::control) {
       listeners->publications.push_back(open->publication);
     } else {
-      streams->add(open->publication, route.max_rate_hz);
+      streams->add(open->publication, interval_of_rate(route.max_rate_hz));
     }
   }
   const auto untaken = core_->own_streams.offer(std::move(streams));

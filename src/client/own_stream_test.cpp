@@ -442,5 +442,22 @@ TEST_P(OwnStreamBalance, HoldsUnderRandomDropsRevokesModesAndEpochs) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OwnStreamBalance, testing::Range(1u, 25u));
 
+TEST_F(OwnStreamTest, IsPacedByTheClockWhenTimeStampsStandStill) {
+  constexpr int wanted = 20;
+  attach_to_own_stream(200);
+  cut_shared_stream();
+  const Nanos stamp = now;
+  const Nanos started = monotonic_now();
+  int count = 0;
+  while (count < wanted && monotonic_now() - started < 30 * second) {
+    const std::uint64_t seq = producer->stats().next_seq;
+    producer->publish(TensorLayout::raw_bytes(100), pattern(100, seq), {.timestamp_ns = stamp});
+    count += static_cast<int>(poll().size());
+  }
+  EXPECT_EQ(count, wanted);
+  EXPECT_GE(monotonic_now() - started, (wanted - 3) * 5 * ms) << "faster than the limit";
+  expect_balance(consumer->stats());
+}
+
 }  // namespace
 }  // namespace tensorpool::detail

@@ -16,17 +16,19 @@ namespace tensorpool::detail {
 
 class OwnStreams {
  public:
-  // The conductor's thread, before it is handed over.
-  void add(std::shared_ptr<transport::Publication> publication, std::uint32_t max_rate_hz) {
-    streams_.push_back({std::move(publication), RateGate(max_rate_hz)});
+  // The conductor's thread, before it is handed over. At most one frame in interval_ns; 0 = no limit.
+  void add(std::shared_ptr<transport::Publication> publication, Nanos interval_ns) {
+    streams_.push_back({std::move(publication), RateGate(interval_ns)});
+    paced_ = paced_ || interval_ns != 0;
   }
 
   // --- The application's thread ---
   [[nodiscard]] bool empty() const noexcept { return streams_.empty(); }
   // What was there before: a consumer's budget goes with it.
   void continue_from(const OwnStreams& before) noexcept;
-  // The descriptor of a frame of `time`, to everybody whose limit lets it through; how many streams were full.
-  std::uint32_t send(const protocol::DescriptorBytes& descriptor, Nanos time) noexcept;
+  // Sends the descriptor of a frame with this time stamp on every stream whose limit lets it through. Returns how many
+  // streams were full.
+  std::uint32_t send(const protocol::DescriptorBytes& descriptor, Nanos stamp) noexcept;
 
   OwnStreams* next_retired = nullptr;  // the handoff's
 
@@ -36,6 +38,7 @@ class OwnStreams {
     RateGate gate;
   };
   std::vector<Stream> streams_;
+  bool paced_ = false;  // one of them at least has a limit
 };
 
 }  // namespace tensorpool::detail

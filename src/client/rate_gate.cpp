@@ -6,48 +6,66 @@
 namespace tensorpool::detail {
 namespace {
 
-// So many frames in a row from more than an interval before the last one that passed: the clock was set back.
-constexpr std::uint32_t frames_of_a_new_clock = 16;
+// Stamps may be this much, and two intervals, further ahead than the clock: frames of a backlog come at once, and those
+// of a replay faster than they were taken.
+constexpr Nanos most_ahead_ns = 10 * nanos_per_second;
+// Stamps that keep the gate closed for this much longer than the clock would are too slow to go by.
+constexpr Nanos most_behind_ns = nanos_per_second;
 
 // Time stamps are foreign: they may stand at either end of what a Nanos holds.
 Nanos later(Nanos time, Nanos by) noexcept {
   return time > std::numeric_limits<Nanos>::max() - by ? std::numeric_limits<Nanos>::max() : time + by;
 }
-bool is_long_before(Nanos time, Nanos reference, Nanos distance) noexcept { return later(time, distance) < reference; }
+Nanos distance(Nanos from, Nanos to) noexcept {
+  Nanos between = 0;
+  if (!__builtin_sub_overflow(to, from, &between)) return between;
+  return to > from ? std::numeric_limits<Nanos>::max() : std::numeric_limits<Nanos>::min();
+}
 
 }  // namespace
 
 void RateGate::restart(Budget budget) noexcept {
   started_ = false;
   first_budget_ = budget;
-  frames_from_the_past_ = 0;
 }
 
-bool RateGate::opens_at(Nanos timestamp_ns) noexcept {
-  if (!limits() || !started_) return true;
-  if (timestamp_ns >= opens_) {
-    frames_from_the_past_ = 0;
-    return true;
-  }
-  if (!is_long_before(timestamp_ns, last_passed_, interval_ns())) {
-    frames_from_the_past_ = 0;
-  } else if (++frames_from_the_past_ >= frames_of_a_new_clock) {
-    frames_from_the_past_ = 0;
-    last_passed_ = timestamp_ns;
-    opens_ = later(timestamp_ns, interval_ns());
-  }
-  return false;
+bool RateGate::opens_at(Nanos stamp, Nanos now) noexcept {
+  if (!limits()) return true;
+  ascends_ = ascends_ && stamp > seen_stamp_;
+  watched_ = later(watched_, std::clamp<Nanos>(now - seen_at_, 0, interval_ns_));
+  seen_stamp_ = stamp;
+  seen_at_ = now;
+  return !started_ || since_last_passed().time >= wait_;
 }
 
-void RateGate::pass(Nanos timestamp_ns) noexcept {
-  if (!limits()) return;
-  if (started_) {
-    opens_ = std::max(later(opens_, interval_ns()), timestamp_ns);
+RateGate::Elapsed RateGate::since_last_passed() const noexcept {
+  const Nanos by_clock = std::max<Nanos>(seen_at_ - passed_at_, 0);
+  const Nanos by_stamps = distance(anchor_, seen_stamp_);
+  if (seen_stamp_ == 0 || by_stamps <= 0) return {by_clock, true};
+  if (by_stamps > later(by_clock, later(most_ahead_ns, later(interval_ns_, interval_ns_)))) return {by_clock, true};
+  if (by_stamps < wait_ && watched_ > later(wait_, most_behind_ns)) return {by_clock, true};
+  return {by_stamps, false};
+}
+
+// Whether the stamps went on from the last frame that passed to this one as a clock does, wherever they stand.
+bool RateGate::behaves_again() const noexcept {
+  return seen_stamp_ != 0 && ascends_ && distance(passed_stamp_, seen_stamp_) >= (seen_at_ - passed_at_) / 2;
+}
+
+void RateGate::spend() noexcept {
+  if (!started_) {
+    wait_ = first_budget_ == Budget::full ? 0 : interval_ns_;
+    anchor_ = seen_stamp_;
   } else {
-    opens_ = first_budget_ == Budget::full ? timestamp_ns : later(timestamp_ns, interval_ns());
+    const Elapsed elapsed = since_last_passed();
+    wait_ = std::max<Nanos>(std::min<Nanos>(wait_ - elapsed.time, 0) + interval_ns_, 0);
+    anchor_ = !elapsed.by_clock || behaves_again() ? seen_stamp_ : later(anchor_, elapsed.time);
   }
   started_ = true;
-  last_passed_ = timestamp_ns;
+  passed_stamp_ = seen_stamp_;
+  passed_at_ = seen_at_;
+  watched_ = 0;
+  ascends_ = true;
 }
 
 }  // namespace tensorpool::detail

@@ -1,9 +1,14 @@
-// Which frames a rate limit lets through, by their own time stamps: so many a second on average, and never more than
-// two in a row, since at most one frame's worth of budget is saved up. Only a frame that was really passed on spends
-// budget (pass); asking (opens_at) costs nothing, so a frame that turned out to be overwritten gives its budget back.
+// Which frames a rate limit lets through: so many a second on average, and never more than two in a row, since at most
+// one frame's worth of budget is saved up. Only a frame that was really passed on spends budget (pass); asking
+// (opens_at) costs nothing, so a frame that turned out to be overwritten gives its budget back.
 //
-// Time that goes backwards does not open the gate. Many frames in a row from far before the last one that passed are a
-// new clock, which the gate then follows from where it stands. Pure; single thread; nothing allocates.
+// Time is the frames' own, as long as their stamps behave like a clock. The gate goes by CLOCK_MONOTONIC for a frame
+//   - without a stamp, or whose stamp is not later than that of the last one that passed: time that stands still or
+//     goes backwards neither opens the gate nor keeps it closed,
+//   - whose stamp is further ahead than the clock explains (another clock, a stamp that is wrong), and
+//   - whose stream's stamps advance so slowly that they would keep the gate closed (another unit, a counter).
+// Until the stamps behave again, the gate keeps its place in their time by the clock. Pure; single thread; nothing
+// allocates.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +17,13 @@
 
 namespace tensorpool::detail {
 
+// The time between two frames at `rate_hz`; 0 for no limit.
+[[nodiscard]] constexpr Nanos interval_of_rate(std::uint32_t rate_hz) noexcept {
+  if (rate_hz == 0) return 0;
+  const Nanos interval = nanos_per_second / rate_hz;
+  return interval > 0 ? interval : 1;
+}
+
 class RateGate {
  public:
   // What is in the budget before the first frame: nothing, or a whole frame. Behind another gate of the same rate a
@@ -19,33 +31,49 @@ class RateGate {
   enum class Budget : std::uint8_t { empty, full };
 
   // 0 = no limit.
-  explicit RateGate(std::uint32_t max_rate_hz = 0) noexcept { set_rate(max_rate_hz); }
+  explicit RateGate(Nanos interval_ns = 0) noexcept { set_interval(interval_ns); }
 
-  // A new rate starts anew; the same one changes nothing.
-  void set_rate(std::uint32_t max_rate_hz) noexcept {
-    if (max_rate_hz == rate_hz_) return;
-    rate_hz_ = max_rate_hz;
+  // A new interval restarts the gate; the same one changes nothing.
+  void set_interval(Nanos interval_ns) noexcept {
+    if (interval_ns == interval_ns_) return;
+    interval_ns_ = interval_ns;
     restart(Budget::empty);
   }
-  [[nodiscard]] std::uint32_t rate_hz() const noexcept { return rate_hz_; }
-  [[nodiscard]] bool limits() const noexcept { return rate_hz_ != 0; }
+  [[nodiscard]] Nanos interval_ns() const noexcept { return interval_ns_; }
+  [[nodiscard]] bool limits() const noexcept { return interval_ns_ != 0; }
   // The next frame passes, whatever its time.
   void restart(Budget budget) noexcept;
 
-  // Whether a frame of that time may pass.
-  [[nodiscard]] bool opens_at(Nanos timestamp_ns) noexcept;
-  // A frame of that time passed.
-  void pass(Nanos timestamp_ns) noexcept;
+  // Whether a frame may pass that has this time stamp (0 = none) and is looked at `now`. Ask once for each frame.
+  [[nodiscard]] bool opens_at(Nanos stamp, Nanos now) noexcept;
+  // The frame that was asked about last passed.
+  void pass() noexcept {
+    if (limits()) [[unlikely]]
+      spend();
+  }
 
  private:
-  [[nodiscard]] Nanos interval_ns() const noexcept { return nanos_per_second / rate_hz_; }
+  struct Elapsed {
+    Nanos time;
+    bool by_clock;
+  };
+  [[nodiscard]] Elapsed since_last_passed() const noexcept;
+  [[nodiscard]] bool behaves_again() const noexcept;
+  void spend() noexcept;
 
-  std::uint32_t rate_hz_ = 0;
+  Nanos interval_ns_ = 0;
   bool started_ = false;
   Budget first_budget_ = Budget::empty;
-  std::uint32_t frames_from_the_past_ = 0;
-  Nanos opens_ = 0;
-  Nanos last_passed_ = 0;
+  // As of the last frame that passed.
+  Nanos wait_ = 0;          // until the gate opens
+  Nanos anchor_ = 0;        // its place in the stamps' time
+  Nanos passed_stamp_ = 0;  // its own stamp; another than anchor_ if it passed by the clock
+  Nanos passed_at_ = 0;     // by the clock
+  // As of the last frame that was looked at.
+  Nanos seen_stamp_ = 0;
+  Nanos seen_at_ = 0;
+  Nanos watched_ = 0;    // how long frames came since one passed; a pause in which none did counts as one interval
+  bool ascends_ = true;  // every stamp since one passed was later than the one before
 };
 
 }  // namespace tensorpool::detail

@@ -57,7 +57,7 @@ class Processor {
 
   void note(const Frame& frame, std::uint32_t crc) {
     in_.received({frame.epoch(), frame.seq(), crc, static_cast<std::uint32_t>(frame.size_bytes())},
-                 monotonic_now() - frame.timestamp_ns());
+                 latency_since(frame.timestamp_ns(), monotonic_now()));
   }
 
   void publish(SlotClaim claim, const TensorLayout& layout, std::span<const std::byte> result, const Frame& frame) {

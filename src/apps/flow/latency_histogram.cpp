@@ -3,8 +3,15 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace tensorpool::apps {
+
+Nanos latency_since(Nanos stamp, Nanos now) noexcept {
+  Nanos latency = 0;
+  if (!__builtin_sub_overflow(now, stamp, &latency)) return latency;
+  return now > stamp ? std::numeric_limits<Nanos>::max() : std::numeric_limits<Nanos>::min();
+}
 
 // Values below 64 have a bucket each; above, octave k holds the values [2^k, 2^(k+1)) in 64 equal steps.
 std::size_t LatencyHistogram::bucket_of(std::uint64_t value) noexcept {

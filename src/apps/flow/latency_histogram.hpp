@@ -9,6 +9,9 @@
 
 namespace tensorpool::apps {
 
+// From a frame's time stamp until `now`. Stamps are foreign: a difference that a Nanos does not hold is its limit.
+[[nodiscard]] Nanos latency_since(Nanos stamp, Nanos now) noexcept;
+
 class LatencyHistogram {
  public:
   // Negative durations count as 0.

@@ -34,6 +34,15 @@ TEST(LatencyHistogram, TakesEveryDuration) {
   EXPECT_EQ(histogram.percentile(100), std::numeric_limits<Nanos>::max());
 }
 
+TEST(LatencyHistogram, TakesTheLatencySinceEveryTimeStamp) {
+  constexpr Nanos first = std::numeric_limits<Nanos>::min();
+  constexpr Nanos last = std::numeric_limits<Nanos>::max();
+  EXPECT_EQ(latency_since(1'000, 3'000), 2'000);
+  EXPECT_EQ(latency_since(3'000, 1'000), -2'000);
+  EXPECT_EQ(latency_since(first, 3'000), last);
+  EXPECT_EQ(latency_since(last, -3'000), first);
+}
+
 TEST(LatencyHistogram, AddsAndForgets) {
   LatencyHistogram one;
   LatencyHistogram other;

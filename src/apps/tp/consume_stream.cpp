@@ -33,7 +33,7 @@ class FrameCheck {
     buffer_.resize(std::max(buffer_.size(), frame.size_bytes()));
     const auto copied = frame.copy_to(buffer_);
     if (!copied) return;  // the consumer counts why
-    const Nanos latency = monotonic_now() - frame.timestamp_ns();
+    const Nanos latency = latency_since(frame.timestamp_ns(), monotonic_now());
     const std::span<const std::byte> content = std::span(buffer_).first(*copied);
     const bool ok = check(frame, content, latency);
     ++received_;

@@ -4,6 +4,7 @@
 
 #include "apps/tp/tool_connection.hpp"
 #include "client/counter_facts.hpp"
+#include "client/grant.hpp"
 #include "protocol/dispatch.hpp"
 #include "protocol/lease_label.hpp"
 #include "transport/channel_uri.hpp"
@@ -16,19 +17,20 @@ namespace {
 constexpr std::size_t most_streams = 4096;  // forged announces must not fill our memory
 constexpr std::size_t most_leases = 4096;
 
-// Keeps the latest announce of each stream; a log may still hold those of a former driver.
+// Keeps the latest announce of each stream; a log may still hold those of a former driver. One that is stamped ahead of
+// its clock must not hide those that follow.
 struct Announces {
   std::map<std::uint32_t, protocol::ShmPoolAnnounce>& latest;
-  Nanos oldest;
+  Nanos freshness_ns;
 
   void on(const protocol::ShmPoolAnnounce& announce) {
-    const auto time = static_cast<Nanos>(announce.announce_timestamp_ns);
-    const bool old = announce.announce_clock_domain == protocol::ClockDomain::monotonic && time < oldest;
-    if (old || (latest.size() >= most_streams && !latest.contains(announce.stream_id))) {
+    if (!detail::is_fresh(announce, freshness_ns, 0, monotonic_now(), realtime_now()) ||
+        (latest.size() >= most_streams && !latest.contains(announce.stream_id))) {
       return;
     }
     protocol::ShmPoolAnnounce& known = latest[announce.stream_id];
-    if (announce.announce_timestamp_ns >= known.announce_timestamp_ns) {
+    if (announce.announce_clock_domain != known.announce_clock_domain ||
+        announce.announce_timestamp_ns >= known.announce_timestamp_ns) {
       known = announce;
     }
   }
@@ -102,7 +104,7 @@ Result<DriverSight> look_at_driver(const ClientOptions& client, const std::atomi
   sight.aeron_dir = connection->aeron_dir();
   sight.control_stream_id = client.control.stream_id;
   const Nanos now = monotonic_now();
-  Announces announces{sight.streams, now - 3 * client.announce_period_ns};
+  Announces announces{sight.streams, 3 * client.announce_period_ns};
   pump(*connection, now + 2 * client.announce_period_ns, stop, [&] {
     subscription->poll_assembled(
         [&](std::span<const std::byte> bytes) { protocol::dispatch<protocol::ShmPoolAnnounce>(bytes, announces); },
