@@ -10,7 +10,7 @@ int main() {
   tensorpool::SupervisorOptions options;
   options.policies = {{.stream_id = 1001, .rate_limited = true}};
   options.on_event = [&](const tensorpool::MonitorEvent& event) {
-    std::printf("%s%s\n", is_alert(event.kind) ? "ALERT " : "", event.message.c_str());
+    std::printf("%s%s\n", is_alert(event) ? "ALERT " : "", event.message.c_str());
     producer_gone = producer_gone || event.kind == tensorpool::MonitorEventKind::producer_gone;
   };
   auto supervisor = tensorpool::Supervisor::create(options);

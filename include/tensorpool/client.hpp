@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,18 +20,31 @@
 
 namespace tensorpool {
 
+// How the attachment of a producer or a consumer ended, as its driver says.
+enum class EndReason : std::uint8_t {
+  unknown,   // not said: another epoch was announced, or the message was lost
+  detached,  // it gave its lease back: a clean end
+  expired,   // it sent no keepalive for a whole lease: killed, stopped or cut off
+  revoked,   // the driver took the lease away
+};
+[[nodiscard]] std::string_view to_string(EndReason reason) noexcept;
+
 enum class EventKind : std::uint8_t {
-  attached,           // a lease was granted, or standalone regions are there; they are mapped
-  remapped,           // a new epoch of the stream was mapped
-  revoked,            // the lease ended: detached elsewhere, expired or revoked
-  refused,            // the driver said no to a reattach; it will be tried again
-  mapping_failed,     // regions could not be mapped; it will be tried again
-  driver_silent,      // no announce for 3 periods
-  producer_gone,      // standalone: the producer said goodbye, or did not announce for 3 periods
+  attached,        // a lease was granted, or standalone regions are there; they are mapped
+  remapped,        // a new epoch of the stream was mapped
+  revoked,         // the lease ended: detached elsewhere, expired or revoked
+  refused,         // the driver said no to a reattach; it will be tried again
+  mapping_failed,  // regions could not be mapped; it will be tried again
+  driver_silent,   // no announce for 3 periods
+  // The producer of a consumer's stream ended, `reason` says how. Standalone: detached by its goodbye, expired after 3
+  // periods without an announce.
+  producer_gone,
   driver_shutdown,    // the driver said goodbye
   stalled,            // no duty cycle for longer than an announce period: what was late, and which leases ran out
   media_driver_lost,  // Aeron connection lost; reconnecting
   media_driver_back,  // reconnected
+  no_frames,          // no new frame in a consumer's stream for ConsumerOptions::no_frames_timeout_ns; told once
+  frames_resumed,     // the first new frame after that
   configured,         // a ConsumerConfig changed what a consumer reads (Consumer::terms)
   log,                // something worth a line, nothing to act on
 };
@@ -38,9 +52,14 @@ enum class EventKind : std::uint8_t {
 
 struct Event {
   EventKind kind = EventKind::log;
-  std::uint32_t stream_id = 0;  // 0 = the whole client
-  std::uint32_t client_id = 0;  // of the attachment; 0 = the whole client
-  std::string message{};        // what, which stream, epoch, path or id, why, and the remedy
+  std::uint32_t stream_id = 0;              // 0 = the whole client
+  std::uint32_t client_id = 0;              // of the attachment; 0 = the whole client
+  std::string message{};                    // what, which stream, epoch, path or id, why, and the remedy
+  std::uint64_t epoch = 0;                  // of the stream, as mapped or lost; 0 = none
+  std::uint32_t producer_id = 0;            // of producer_gone, no_frames and frames_resumed; 0 = none, or not known
+  EndReason reason = EndReason::unknown;    // of revoked and producer_gone
+  std::optional<std::uint64_t> last_seq{};  // of no_frames and frames_resumed: the newest committed frame, if any
+  Nanos silent_ns = 0;                      // of no_frames and frames_resumed: since the last new frame
 };
 
 struct ChannelOptions {

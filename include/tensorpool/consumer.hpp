@@ -80,6 +80,9 @@ struct ConsumerOptions {
   bool use_shm = true;             // false: it reads none until a ConsumerConfig says so
   bool require_hugepages = false;  // the driver refuses unless the regions lie on a hugetlbfs
   Nanos hello_interval_ns = 0;     // >= 0, at most an hour; 0 = the client's announce period
+  // How long the stream may go without a new frame, whether the application polls or not, before the event no_frames
+  // is raised; looked at once per announce period. >= 0; 0 = never, as for a camera that waits for triggers.
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
   std::optional<ProgressHints> progress{};
 
   // Without a driver: follows what a standalone producer announces. `create` means nothing then.
@@ -119,6 +122,7 @@ struct ConsumerStats {
   std::uint64_t malformed = 0;    // fragments that were no descriptor, not part of the balance
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
   std::uint64_t regions_lost = 0;     // epochs given up because a file was truncated under its mapping
+  std::uint64_t no_frames = 0;        // events no_frames
   ProgressStats progress{};
   // From a frame's time stamp, where that is of CLOCK_MONOTONIC, until it is handed over; of about a hundred frames a
   // second, in invoker mode of the first frame after each do_work and until that began. The mean is sum / samples.

@@ -59,6 +59,8 @@ struct ProducerView {
   std::uint64_t epoch = 0;              // 0 = not yet told
   std::uint64_t current_seq = 0;        // as its QoS says: the newest committed
   double frames_per_s = 0;              // between its last two QoS messages
+  Nanos no_frames_ns = 0;               // since a new frame of it was last noticed, or since it appeared
+  bool frames_missing = false;          // for the whole timeout, as event no_frames said
   std::optional<double> bytes_per_s{};  // of payload, from its Aeron counters
   Liveness liveness = Liveness::alive;
   Nanos silent_ns = 0;     // since its last sign of life
@@ -123,24 +125,41 @@ enum class MonitorEventKind : std::uint8_t {
   driver_back,
   media_driver_lost,
   media_driver_back,
+  no_frames,       // a producer with a lease committed no new frame for the timeout; once, until frames_resumed
+  frames_resumed,  // it commits frames again
   // Only of a Supervisor:
   config_sent,     // a consumer was told what its policy says
   config_ignored,  // told several times, and it does otherwise
 };
 [[nodiscard]] std::string_view to_string(MonitorEventKind kind) noexcept;
-// Whether somebody should look: a client stale or gone, drops rising, a driver silent or gone, a config ignored.
-[[nodiscard]] bool is_alert(MonitorEventKind kind) noexcept;
 
 struct MonitorEvent {
   MonitorEventKind kind = MonitorEventKind::producer_appeared;
   std::uint32_t stream_id = 0;  // 0 = none in particular
   std::uint32_t client_id = 0;  // producer or consumer
   std::string message{};
+  std::uint64_t epoch = 0;                  // of the client, or the new one; 0 = not known
+  EndReason reason = EndReason::unknown;    // of producer_gone and consumer_gone; unknown: it fell silent
+  std::optional<std::uint64_t> last_seq{};  // of no_frames and frames_resumed: the newest committed frame
+  Nanos silent_ns = 0;                      // of no_frames, frames_resumed, stale, gone and driver_silent
+};
+// Whether the event needs attention: a client stale, or gone without a detach; no frames; drops rising; a driver or
+// media driver silent or gone; a config ignored. A client that detaches is no alert.
+[[nodiscard]] bool is_alert(const MonitorEvent& event) noexcept;
+
+// How long the producers of one stream may go without a new frame.
+struct NoFramesTimeout {
+  std::uint32_t stream_id = 0;
+  Nanos timeout_ns = 0;  // 0 = for ever
 };
 
 struct MonitorOptions {
   std::uint32_t stream_id = 0;  // 0 = all streams
   Nanos liveness_timeout_ns = 5 * nanos_per_second;
+  // How long a producer may go without a new frame before event no_frames; 0 = for ever. It is judged by the producer's
+  // QoS, so a timeout below two QoS intervals (ClientOptions::qos_interval_ns) is late by up to one.
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
+  std::vector<NoFramesTimeout> no_frames_timeouts{};  // of single streams, instead
   // Drains the descriptor stream too: exact rates and lags, and latencies. It does so as every consumer does: one that
   // cannot keep up is left behind and holds up nobody.
   bool descriptors = false;

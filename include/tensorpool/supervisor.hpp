@@ -33,6 +33,9 @@ struct SupervisorOptions {
   std::uint32_t stream_id = 0;  // 0 = all streams
   Nanos liveness_timeout_ns = 5 * nanos_per_second;
   Nanos liveness_check_interval_ns = nanos_per_second;  // at most the time-out; counters are read and written so often
+  // As in MonitorOptions. A camera that waits for a trigger is silent by design: give its stream a longer one, or 0.
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
+  std::vector<NoFramesTimeout> no_frames_timeouts{};
   // The first that matches a consumer decides; a consumer without one is left alone.
   std::vector<SupervisorPolicy> policies{};
   // The least time between two configs for one consumer; it doubles, up to a minute, while the consumer does otherwise.
@@ -49,6 +52,7 @@ struct SupervisorStats {
   std::uint64_t configs_ignored = 0;  // consumers that went on doing otherwise after five
   std::uint64_t strangers = 0;        // configs of others for consumers that nobody heard of, or that break a rule
   std::uint64_t untracked = 0;        // consumers for which there is no room
+  std::uint64_t no_frames = 0;        // alerts no_frames
 };
 
 namespace supervisor {

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "client/end_reason.hpp"
 #include "protocol/constants.hpp"
 
 namespace tensorpool::detail {
@@ -150,7 +151,7 @@ void AttachSession::check_lease(Nanos now) {
     end_lease(true);
     lose(fmt::format("{}: the lease expired, {} ms after the driver last confirmed it", name(),
                      (now - proven) / nanos_per_milli),
-         now);
+         EndReason::expired, now);
   }
 }
 
@@ -274,7 +275,7 @@ void AttachSession::on(const protocol::ShmLeaseRevoked& revoked, Nanos now) {
   end_lease(false);
   lose(fmt::format("{}: the driver ended the lease ({}){}{}", name(), protocol::to_string(revoked.reason),
                    revoked.error_message.empty() ? "" : ": ", escape(revoked.error_message)),
-       now);
+       end_reason_of(revoked.reason), now);
 }
 
 void AttachSession::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
@@ -306,7 +307,8 @@ void AttachSession::on_overtaken(std::uint64_t epoch, Nanos now) {
   // so would ours announce our epoch if it still were the stream's.
   if (2 * (now - *lease_->overtaken_since) < 3 * settings_.announce_period_ns) return;
   end_lease(true);
-  lose(fmt::format("{}: epoch {} is announced instead of ours, so the lease is gone", name(), epoch), now);
+  lose(fmt::format("{}: epoch {} is announced instead of ours, so the lease is gone", name(), epoch),
+       EndReason::unknown, now);
 }
 
 void AttachSession::on_epoch_mapped(std::uint64_t epoch) noexcept {
@@ -354,8 +356,9 @@ void AttachSession::give_back(std::uint64_t lease_id) {
   partings_.push_back({detach_request(lease_id)});
 }
 
-void AttachSession::lose(std::string why, Nanos now) {
+void AttachSession::lose(std::string why, EndReason reason, Nanos now) {
   notify(NoticeKind::lost, ErrorCode::unavailable, std::move(why));
+  notices_.back().reason = reason;
   silent_ = false;
   // An answer that is under way may hold the next lease: keep waiting for it.
   if (attempt_ && attempt_->probe && !attempt_->quiet) {

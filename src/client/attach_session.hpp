@@ -102,7 +102,7 @@ class AttachSession final : public Tenancy {
   void back_off(Nanos now);
   void end_lease(bool tell_driver);
   void give_back(std::uint64_t lease_id);
-  void lose(std::string why, Nanos now);
+  void lose(std::string why, EndReason reason, Nanos now);
   void fail(Nanos now, Error error);
   void close();
   void close_if_done();

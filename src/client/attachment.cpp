@@ -142,16 +142,23 @@ void Attachment::handle(AttachNotice notice, Nanos now) {
     case NoticeKind::broken:
       return emit(EventKind::refused, std::move(notice.error.message));
     case NoticeKind::lost:
+    case NoticeKind::shutdown: {
+      const bool lost = notice.kind == NoticeKind::lost;
+      Event event{.kind = lost ? EventKind::revoked : EventKind::driver_shutdown,
+                  .message = std::move(notice.error.message),
+                  .epoch = epoch(),
+                  .reason = notice.reason};
       withdraw();
-      return emit(EventKind::revoked, std::move(notice.error.message));
-    case NoticeKind::shutdown:
-      withdraw();
-      return emit(EventKind::driver_shutdown, std::move(notice.error.message));
+      return emit(std::move(event));
+    }
     case NoticeKind::driver_silent:
       return emit(EventKind::driver_silent, std::move(notice.error.message));
     case NoticeKind::producer_gone:
       owner_directory_.clear();
-      return emit(EventKind::producer_gone, std::move(notice.error.message));
+      return emit({.kind = EventKind::producer_gone,
+                   .message = std::move(notice.error.message),
+                   .producer_id = notice.producer_id,
+                   .reason = notice.reason});
     case NoticeKind::trouble:
       return emit(EventKind::log, std::move(notice.error.message));
     case NoticeKind::closed:
@@ -187,7 +194,15 @@ Error Attachment::explain(Error error) const {
 }
 
 void Attachment::emit(EventKind kind, std::string message) const {
-  if (context_.options.on_event) context_.options.on_event({kind, stream_id(), client_id(), std::move(message)});
+  emit({.kind = kind, .message = std::move(message)});
+}
+
+void Attachment::emit(Event event) const {
+  if (!context_.options.on_event) return;
+  event.stream_id = stream_id();
+  event.client_id = client_id();
+  if (event.epoch == 0) event.epoch = epoch();
+  context_.options.on_event(event);
 }
 
 }  // namespace tensorpool::detail

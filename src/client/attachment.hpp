@@ -76,6 +76,8 @@ class Attachment {
   virtual void on_hello(const protocol::ConsumerHello&, Nanos) {}
   virtual void on_consumer_config(const protocol::ConsumerConfig&, Nanos) {}
   virtual void on_consumer_gone(std::uint32_t /*consumer_id*/) {}
+  // The driver ended the lease of a producer of this stream.
+  virtual void on_producer_revoked(const protocol::ShmLeaseRevoked&, Nanos) {}
 
  protected:
   // Maps what was granted and hands it over.
@@ -100,6 +102,10 @@ class Attachment {
   // The role follows an epoch that was announced and not granted.
   void note_mapped(std::uint64_t epoch) noexcept { tenancy_->on_epoch_mapped(epoch); }
   void emit(EventKind kind, std::string message) const;
+  // Completes what every event of this attachment has: stream and client, and the epoch that is mapped unless given.
+  void emit(Event event) const;
+  // Of the regions in use; 0 = none.
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return regions() == nullptr ? 0 : regions()->epoch(); }
   [[nodiscard]] const ClientContext& context() const noexcept { return context_; }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return tenancy_->client_id(); }
   [[nodiscard]] CounterOwner counter_owner() const noexcept {

@@ -26,6 +26,10 @@ Status check_layout(std::uint32_t expected, bool standalone) {
 
 Status check_wishes(const ConsumerOptions& options) {
   constexpr Nanos longest_interval_ns = 3600 * nanos_per_second;
+  if (options.no_frames_timeout_ns < 0) {
+    return make_error(ErrorCode::invalid_argument, "no_frames_timeout_ns is {}; it must be positive, or 0 for never",
+                      options.no_frames_timeout_ns);
+  }
   if (options.decimation == 0) {
     return make_error(ErrorCode::invalid_argument, "decimation is 0; 1 delivers every frame, n every n-th");
   }
@@ -38,6 +42,20 @@ Status check_wishes(const ConsumerOptions& options) {
 }  // namespace
 
 Status install_sigbus_guard() { return shm::install_sigbus_guard(); }
+
+std::string_view to_string(EndReason reason) noexcept {
+  switch (reason) {
+    case EndReason::unknown:
+      return "unknown";
+    case EndReason::detached:
+      return "detached";
+    case EndReason::expired:
+      return "expired";
+    case EndReason::revoked:
+      return "revoked";
+  }
+  return "unknown";
+}
 
 std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
@@ -57,6 +75,10 @@ std::string_view to_string(EventKind kind) noexcept {
       return "producer_gone";
     case EventKind::driver_shutdown:
       return "driver_shutdown";
+    case EventKind::no_frames:
+      return "no_frames";
+    case EventKind::frames_resumed:
+      return "frames_resumed";
     case EventKind::stalled:
       return "stalled";
     case EventKind::media_driver_lost:

@@ -202,8 +202,13 @@ int ClientCore::read_messages(Nanos now) {
     void on(const protocol::ShmDetachResponse& m) { core.pass_on(m, now); }
     void on(const protocol::ShmLeaseRevoked& m) {
       core.pass_on(m, now);
-      if (m.role != protocol::Role::consumer) return;
-      core.each_of(m.stream_id, [&](Attachment& attachment) { attachment.on_consumer_gone(m.client_id); });
+      core.each_of(m.stream_id, [&](Attachment& attachment) {
+        if (m.role == protocol::Role::consumer) {
+          attachment.on_consumer_gone(m.client_id);
+        } else {
+          attachment.on_producer_revoked(m, now);
+        }
+      });
     }
     void on(const protocol::ShmDriverShutdown& m) { core.pass_on(m, now); }
     void on(const protocol::ShmPoolAnnounce& m) {
@@ -234,7 +239,7 @@ int ClientCore::read_messages(Nanos now) {
 }
 
 void ClientCore::emit(EventKind kind, std::string message) const {
-  if (options_.on_event) options_.on_event({kind, 0, 0, std::move(message)});
+  if (options_.on_event) options_.on_event({.kind = kind, .message = std::move(message)});
 }
 
 // --- Attaching ---

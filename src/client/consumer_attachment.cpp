@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "protocol/region_uri.hpp"
 
 namespace tensorpool::detail {
 namespace {
@@ -14,11 +15,29 @@ constexpr Nanos latency_sample_interval_ns = 10 * nanos_per_milli;
 // A frame that is older should be in the books.
 constexpr Nanos starvation_ns = nanos_per_second;
 
+std::string_view describe(EndReason reason) noexcept {
+  switch (reason) {
+    case EndReason::detached:
+      return "it detached";
+    case EndReason::expired:
+      return "its lease expired, so it was killed, stopped or cut off";
+    case EndReason::revoked:
+      return "the driver revoked its lease";
+    case EndReason::unknown:
+      break;
+  }
+  return "the driver announces another epoch and gave no reason";
+}
+
 }  // namespace
 
 ConsumerAttachment::ConsumerAttachment(ClientContext context, std::unique_ptr<Tenancy> tenancy,
                                        std::shared_ptr<ConsumerCore> core)
-    : Attachment(context, std::move(tenancy)), core_(std::move(core)), wishes_(core_->options(), context.options) {
+    : Attachment(context, std::move(tenancy)),
+      core_(std::move(core)),
+      wishes_(core_->options(), context.options),
+      producer_(context.options.announce_period_ns),
+      silence_(core_->options().no_frames_timeout_ns) {
   apply_terms();
 }
 
@@ -57,6 +76,7 @@ Status ConsumerAttachment::adopt(const Grant& grant, Nanos now) {
   }
   emit(EventKind::attached, fmt::format("consumer {} reads stream {} epoch {}, {} slots", client_id(),
                                         grant.layout.stream_id, mapped_epoch_, grant.layout.nslots));
+  producer_.begin(mapped_epoch_);
   core_->set_attached(true);
   return {};
 }
@@ -92,6 +112,8 @@ Status ConsumerAttachment::read_shared_stream(std::shared_ptr<shm::RegionSet> re
 void ConsumerAttachment::on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos now) {
   // Read together with the grant, which says whose regions are ours and is mapped first.
   if (!core_->attached()) return void(early_announce_ = announce);
+  const auto header = protocol::parse_region_uri(announce.header_region_uri);
+  if (header && same_owner(header->path)) producer_.on(announce, now);
   if (announce.epoch <= mapped_epoch_) return;
   auto layout = layout_from(announce);
   if (!layout) return complain(announce.epoch, layout.error().message);
@@ -136,7 +158,7 @@ void ConsumerAttachment::complain(std::uint64_t epoch, const std::string& why) {
 int ConsumerAttachment::each_cycle(Nanos now) {
   if (const auto early = std::exchange(early_announce_, std::nullopt)) on_epoch_announced(*early, now);
   if (std::exchange(own_granted_, false)) subscribe_own_streams();
-  const int work = follow_source(now) + follow_own_control();
+  const int work = follow_source(now) + follow_own_control() + (report_producer_end(now) ? 1 : 0);
   // A host loop fetches the clock once per turn; this turn's time serves the frames that it polls.
   if (context().options.invoker) {
     core_->ask_latency(now);
@@ -209,6 +231,68 @@ void ConsumerAttachment::on_consumer_config(const protocol::ConsumerConfig& conf
 }
 
 void ConsumerAttachment::apply_terms() { core_->set_terms(wishes_.terms()); }
+
+// --- Who writes the stream, and whether frames come ---
+
+void ConsumerAttachment::on_producer_revoked(const protocol::ShmLeaseRevoked& revoked, Nanos now) {
+  if (core_->attached()) producer_.on(revoked, now);
+}
+
+// Without a driver the tenancy tells it.
+bool ConsumerAttachment::report_producer_end(Nanos now) {
+  if (core_->options().standalone) return false;
+  const auto end = producer_.take_end(now);
+  if (!end) return false;
+  emit({.kind = EventKind::producer_gone,
+        .message = fmt::format("consumer {}: producer {} of stream {} epoch {} is gone: {}. What it left can still be "
+                               "read; waiting for the next one",
+                               client_id(), end->producer_id, stream_id(), end->epoch, describe(end->reason)),
+        .epoch = end->epoch,
+        .producer_id = end->producer_id,
+        .reason = end->reason});
+  return true;
+}
+
+void ConsumerAttachment::each_period(Nanos now) {
+  if (core_->options().no_frames_timeout_ns == 0 || !regions_) return;
+  const bool came = frames_came();
+  const Nanos silent_ns = silence_.silent_ns(now);
+  const SilenceWatch::Change change = silence_.look(came, now);
+  if (change == SilenceWatch::Change::none) return;
+  const double seconds = static_cast<double>(silent_ns) / 1e9;
+  const std::string newest =
+      newest_seq_ ? fmt::format("the newest frame is sequence {} of epoch {}", *newest_seq_, newest_epoch_)
+                  : fmt::format("none was published in epoch {} yet", newest_epoch_);
+  const bool silent = change == SilenceWatch::Change::silent;
+  if (silent) core_->count_no_frames();
+  emit({.kind = silent ? EventKind::no_frames : EventKind::frames_resumed,
+        .message = silent ? fmt::format("consumer {}: no new frame in stream {} for {:.1f} s: {}; {}", client_id(),
+                                        stream_id(), seconds, describe_producer(), newest)
+                          : fmt::format("consumer {}: stream {} has new frames again, after {:.1f} s; {}", client_id(),
+                                        stream_id(), seconds, newest),
+        .epoch = mapped_epoch_,
+        .producer_id = producer_.producer_id().value_or(0),
+        .last_seq = newest_seq_,
+        .silent_ns = silent_ns});
+}
+
+// Goes by the ring, so that an application that polls late, seldom or with a limit is told nothing wrong.
+bool ConsumerAttachment::frames_came() {
+  const std::optional<std::uint64_t> before = newest_seq_;
+  const bool new_epoch = std::exchange(newest_epoch_, mapped_epoch_) != mapped_epoch_;
+  const ConsumerStats stats = core_->stats();
+  const bool got_on = !new_epoch && before && stats.epoch == mapped_epoch_ && stats.last_seq > *before;
+  newest_seq_ = got_on ? stats.last_seq : shm::newest_committed(*regions_);  // a search of the whole ring
+  if (!newest_seq_) return false;
+  return new_epoch || !before || *newest_seq_ != *before;
+}
+
+std::string ConsumerAttachment::describe_producer() const {
+  const auto producer = producer_.producer_id();
+  if (!producer) return "its producer is not known yet";
+  if (*producer == 0) return "it has no producer";
+  return fmt::format("its producer {} is attached, and publishes nothing", *producer);
+}
 
 // --- Streams of its own ---
 

@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 
+#include "base/silence_watch.hpp"
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
 #include "client/consumer_core.hpp"
+#include "client/producer_watch.hpp"
 #include "client/stream_wishes.hpp"
 
 namespace tensorpool::detail {
@@ -21,6 +23,7 @@ class ConsumerAttachment final : public Attachment {
   ~ConsumerAttachment() override { core_->set_attached(false); }
 
   void on_consumer_config(const protocol::ConsumerConfig& config, Nanos now) override;
+  void on_producer_revoked(const protocol::ShmLeaseRevoked& revoked, Nanos now) override;
 
  protected:
   Status adopt(const Grant& grant, Nanos now) override;
@@ -28,7 +31,7 @@ class ConsumerAttachment final : public Attachment {
   // spec: behaviour, Mapping: map first, then adopt the epoch; a lower or equal epoch changes nothing.
   void on_epoch_announced(const protocol::ShmPoolAnnounce& announce, Nanos now) override;
   [[nodiscard]] bool handle_closed() const noexcept override { return core_->closed(); }
-  void each_period(Nanos) override {}
+  void each_period(Nanos now) override;
   int each_cycle(Nanos now) override;
   void report_qos() override;
   [[nodiscard]] const shm::RegionSet* regions() const noexcept override { return regions_.get(); }
@@ -49,6 +52,9 @@ class ConsumerAttachment final : public Attachment {
   void listen_for_progress();
   int follow_own_control();
   void apply_terms();
+  bool report_producer_end(Nanos now);
+  [[nodiscard]] bool frames_came();
+  [[nodiscard]] std::string describe_producer() const;
   void complain(std::uint64_t epoch, const std::string& why);
 
   std::shared_ptr<ConsumerCore> core_;
@@ -74,6 +80,10 @@ class ConsumerAttachment final : public Attachment {
   std::uint64_t progress_generation_ = 0;  // of the connection that progress is heard on; 0: on none
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t complained_epoch_ = 0;
+  ProducerWatch producer_;
+  SilenceWatch silence_;
+  std::optional<std::uint64_t> newest_seq_;                  // committed, at the last look
+  std::uint64_t newest_epoch_ = 0;                           // of it
   std::optional<protocol::ShmPoolAnnounce> early_announce_;  // heard between the grant and its mapping
 };
 

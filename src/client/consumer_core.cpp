@@ -68,6 +68,7 @@ ConsumerStats ConsumerCore::stats() const noexcept {
   stats.remaps += passed_by_epochs_.get();
   stats.configs_refused = configs_refused_.get();
   stats.regions_lost = regions_lost_.get();
+  stats.no_frames = no_frames_.get();
   return stats;
 }
 

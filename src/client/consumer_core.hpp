@@ -95,6 +95,7 @@ class ConsumerCore {
   void set_terms(const ConsumerTerms& terms);
   void count_refused_config() noexcept { configs_refused_.add(); }
   void count_lost_regions() noexcept { regions_lost_.add(); }
+  void count_no_frames() noexcept { no_frames_.add(); }
   // The next frame that is delivered has its latency taken, at `now` or by the clock. A clock read for each frame would
   // cost what reading costs.
   static constexpr Nanos by_the_clock = -1;
@@ -162,7 +163,7 @@ class ConsumerCore {
   // The conductor's thread only; the counters may be read anywhere.
   std::uint64_t offered_epoch_ = 0;
   std::uint64_t offers_ = 0;
-  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_, configs_refused_, regions_lost_;
+  CounterCell passed_by_frames_, passed_by_abandoned_, passed_by_epochs_, configs_refused_, regions_lost_, no_frames_;
 
   // The application's thread only; the ledger and the counters may be read anywhere.
   LossLedger ledger_;

@@ -34,7 +34,10 @@ namespace {
 void take_figure(ClientFact& fact, std::string_view figure, std::int64_t value) {
   const auto count = static_cast<std::uint64_t>(value);
   if (figure == "bytes") fact.bytes = count;  // of both roles
-  if (fact.role == protocol::Role::producer) return;
+  if (fact.role == protocol::Role::producer) {
+    if (figure == "published") fact.published = count;
+    return;
+  }
   if (figure == "delivered") fact.delivered = count;
   if (figure == "latency samples") fact.latency_samples = count;
   if (figure == "latency sum ns") fact.latency_sum_ns = count;

@@ -11,6 +11,7 @@ namespace tensorpool::detail {
 namespace {
 
 constexpr Nanos longest_ns = 3600 * nanos_per_second;
+constexpr std::size_t most_no_frames_timeouts = 1024;
 constexpr std::size_t max_clients = 8192;  // whose counters are read
 
 struct Reader {
@@ -47,6 +48,26 @@ Status check_lookout(const ClientOptions& where) {
   return {};
 }
 
+Status check_no_frames(std::string_view owner, Nanos timeout_ns, const std::vector<NoFramesTimeout>& of_streams) {
+  if (timeout_ns < 0) {
+    return make_error(ErrorCode::invalid_argument,
+                      "{}::no_frames_timeout_ns is {}; it must be positive, or 0 for never", owner, timeout_ns);
+  }
+  if (of_streams.size() > most_no_frames_timeouts) {
+    return make_error(ErrorCode::invalid_argument, "{}::no_frames_timeouts has {} streams; at most {} are allowed",
+                      owner, of_streams.size(), most_no_frames_timeouts);
+  }
+  for (const NoFramesTimeout& one : of_streams) {
+    if (one.stream_id != 0 && one.timeout_ns >= 0) continue;
+    return make_error(
+        ErrorCode::invalid_argument,
+        "{}::no_frames_timeouts has {} ns for stream {}; the timeout must be positive, or 0 for never, and "
+        "the stream id not 0",
+        owner, one.timeout_ns, one.stream_id);
+  }
+  return {};
+}
+
 Lookout::Lookout(const ClientOptions& where, const Settings& settings)
     : where_(where),
       settings_(settings),
@@ -59,14 +80,16 @@ int Lookout::follow_connection(Nanos now) {
     case ControlPlane::Change::none:
       break;
     case ControlPlane::Change::lost:
-      watch_.tell(MonitorEventKind::media_driver_lost, 0, 0,
-                  fmt::format("the connection to the media driver is lost ({}); reconnecting: {}", plane_.trouble(),
-                              plane_.describe()),
+      watch_.tell({.kind = MonitorEventKind::media_driver_lost,
+                   .message = fmt::format("the connection to the media driver is lost ({}); reconnecting: {}",
+                                          plane_.trouble(), plane_.describe())},
                   now);
       break;
     case ControlPlane::Change::back:
       watch_.on_reconnected(now);
-      watch_.tell(MonitorEventKind::media_driver_back, 0, 0, fmt::format("reconnected: {}", plane_.describe()), now);
+      watch_.tell(
+          {.kind = MonitorEventKind::media_driver_back, .message = fmt::format("reconnected: {}", plane_.describe())},
+          now);
       break;
   }
   return work;

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "client/control_plane.hpp"
@@ -68,5 +69,8 @@ class Lookout {
 
 // Whether a monitor or a supervisor can work with these times; the error names the one that is wrong.
 [[nodiscard]] Status check_lookout(const ClientOptions& where);
+// Whether the timeouts are in range; `owner` is the struct that holds them.
+[[nodiscard]] Status check_no_frames(std::string_view owner, Nanos timeout_ns,
+                                     const std::vector<NoFramesTimeout>& of_streams);
 
 }  // namespace tensorpool::detail

@@ -61,6 +61,10 @@ std::string_view to_string(MonitorEventKind kind) noexcept {
       return "media_driver_lost";
     case MonitorEventKind::media_driver_back:
       return "media_driver_back";
+    case MonitorEventKind::no_frames:
+      return "no_frames";
+    case MonitorEventKind::frames_resumed:
+      return "frames_resumed";
     case MonitorEventKind::config_sent:
       return "config_sent";
     case MonitorEventKind::config_ignored:
@@ -69,12 +73,14 @@ std::string_view to_string(MonitorEventKind kind) noexcept {
   return "unknown";
 }
 
-bool is_alert(MonitorEventKind kind) noexcept {
-  switch (kind) {
-    case MonitorEventKind::producer_stale:
+bool is_alert(const MonitorEvent& event) noexcept {
+  switch (event.kind) {
     case MonitorEventKind::producer_gone:
-    case MonitorEventKind::consumer_stale:
     case MonitorEventKind::consumer_gone:
+      return event.reason != EndReason::detached;
+    case MonitorEventKind::producer_stale:
+    case MonitorEventKind::consumer_stale:
+    case MonitorEventKind::no_frames:
     case MonitorEventKind::drops_rising:
     case MonitorEventKind::driver_silent:
     case MonitorEventKind::driver_shutdown:

@@ -22,6 +22,9 @@ Status check(const ClientOptions& where, const MonitorOptions& options) {
   if (options.liveness_timeout_ns < nanos_per_milli || options.liveness_timeout_ns > longest_setting_ns) {
     return bad("liveness_timeout_ns", options.liveness_timeout_ns, nanos_per_milli);
   }
+  if (auto good = check_no_frames("MonitorOptions", options.no_frames_timeout_ns, options.no_frames_timeouts); !good) {
+    return good;
+  }
   if (options.counters_interval_ns < 0 || options.counters_interval_ns > longest_setting_ns) {
     return bad("counters_interval_ns", options.counters_interval_ns, 0);
   }
@@ -33,6 +36,8 @@ Lookout::Settings settings_of(const MonitorOptions& options) {
   settings.watch.stream_id = options.stream_id;
   settings.watch.liveness_timeout_ns = options.liveness_timeout_ns;
   settings.watch.check_interval_ns = std::max(options.liveness_timeout_ns / 20, nanos_per_milli);
+  settings.watch.no_frames_timeout_ns = options.no_frames_timeout_ns;
+  settings.watch.no_frames_timeouts = options.no_frames_timeouts;
   settings.counters_interval_ns = options.counters_interval_ns;
   return settings;
 }

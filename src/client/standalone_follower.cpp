@@ -33,7 +33,7 @@ void StandaloneFollower::detach(Nanos) {
 std::optional<Tenancy::Message> StandaloneFollower::due(Nanos now) {
   if (over_) return std::nullopt;
   if (state_ == State::attached && now - last_alive_ > silent_periods * settings_.announce_period_ns) {
-    lose(fmt::format("no announce for {} periods", silent_periods));
+    lose(fmt::format("no announce for {} periods", silent_periods), EndReason::expired);
   }
   if (started_ && !attached_once_ && state_ != State::attached && now >= deadline_) {
     notify(NoticeKind::failed, ErrorCode::timed_out,
@@ -51,11 +51,17 @@ void StandaloneFollower::on(const protocol::ShmPoolAnnounce& announce, Nanos now
   // spec: behaviour, Mapping: a lower epoch is ignored and changes nothing.
   if (announce.epoch < epoch_) return;
   if (announce.producer_id == 0) {
-    if (state_ == State::attached && announce.epoch == epoch_) lose("it said goodbye");
+    if (state_ == State::attached && announce.epoch == epoch_) lose("it said goodbye", EndReason::detached);
     return;
   }
   if (state_ == State::attaching) return follow(announce, now);
-  if (state_ == State::attached) (announce.epoch == epoch_ ? last_alive_ : last_higher_) = now;
+  if (state_ != State::attached) return;
+  if (announce.epoch == epoch_) {
+    last_alive_ = now;
+  } else {
+    last_higher_ = now;
+    higher_producer_id_ = announce.producer_id;
+  }
 }
 
 void StandaloneFollower::follow(const protocol::ShmPoolAnnounce& announce, Nanos now) {
@@ -68,6 +74,7 @@ void StandaloneFollower::follow(const protocol::ShmPoolAnnounce& announce, Nanos
     return notify(NoticeKind::trouble, ErrorCode::protocol_error, trouble_);
   }
   epoch_ = announce.epoch;
+  producer_id_ = announce.producer_id;
   last_alive_ = now;
   state_ = State::attached;
   notify(NoticeKind::granted, {}, {});
@@ -75,6 +82,7 @@ void StandaloneFollower::follow(const protocol::ShmPoolAnnounce& announce, Nanos
 }
 
 void StandaloneFollower::on_epoch_mapped(std::uint64_t epoch) noexcept {
+  if (epoch > epoch_) producer_id_ = higher_producer_id_;
   epoch_ = mapped_epoch_ = std::max(epoch_, epoch);
   last_alive_ = std::max(last_alive_, last_higher_);
 }
@@ -98,12 +106,14 @@ void StandaloneFollower::on_connection_lost() {
   if (!over_) state_ = State::unattached;
 }
 
-void StandaloneFollower::lose(std::string why) {
+void StandaloneFollower::lose(std::string why, EndReason reason) {
   state_ = State::attaching;
   notify(NoticeKind::producer_gone, ErrorCode::unavailable,
          fmt::format("consumer {}: the producer of stream {} epoch {} is gone: {}. What it left can still be read; "
                      "waiting for the next one",
                      client_id_, settings_.stream_id, epoch_, why));
+  notices_.back().reason = reason;
+  notices_.back().producer_id = producer_id_;
 }
 
 std::string StandaloneFollower::likely_reason() const {

@@ -35,7 +35,7 @@ class StandaloneFollower final : public Tenancy {
 
  private:
   void follow(const protocol::ShmPoolAnnounce& announce, Nanos now);
-  void lose(std::string why);
+  void lose(std::string why, EndReason reason);
   void notify(AttachNotice::Kind kind, ErrorCode code, std::string text);
 
   const AttachSettings settings_;
@@ -46,8 +46,10 @@ class StandaloneFollower final : public Tenancy {
   bool over_ = false;
   Nanos deadline_ = 0;  // of the first attach
   Nanos last_alive_ = 0;
-  Nanos last_higher_ = 0;    // when a higher epoch was announced
-  std::uint64_t epoch_ = 0;  // in use, or about to be
+  Nanos last_higher_ = 0;  // when a higher epoch was announced
+  std::uint32_t higher_producer_id_ = 0;
+  std::uint32_t producer_id_ = 0;  // of the epoch in use
+  std::uint64_t epoch_ = 0;        // in use, or about to be
   std::uint64_t mapped_epoch_ = 0;
   std::uint64_t bad_epoch_ = 0;  // could not be used; tried again when this much time has passed
   Nanos bad_until_ = 0;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/end_reason.hpp"
+
 namespace tensorpool::detail {
 namespace {
 
@@ -104,10 +106,13 @@ StreamWatch::StreamEntry* StreamWatch::stream_of(const protocol::ShmPoolAnnounce
     return nullptr;
   }
   if (announce.epoch != view.epoch) {
-    tell(MonitorEventKind::epoch_changed, view.stream_id, announce.producer_id,
-         fmt::format(
-             "stream {} goes on in epoch {}, {}", view.stream_id, announce.epoch,
-             announce.producer_id == 0 ? "without a producer" : fmt::format("with producer {}", announce.producer_id)),
+    tell({.kind = MonitorEventKind::epoch_changed,
+          .stream_id = view.stream_id,
+          .client_id = announce.producer_id,
+          .message = fmt::format(
+              "stream {} goes on in epoch {}, {}", view.stream_id, announce.epoch,
+              announce.producer_id == 0 ? "without a producer" : fmt::format("with producer {}", announce.producer_id)),
+          .epoch = announce.epoch},
          now);
     view.epoch = announce.epoch;
     entry.descriptor_seen = false;
@@ -120,14 +125,15 @@ void StreamWatch::driver_heard(Nanos now) {
   driver_heard_at_ = now;
   const DriverState before = std::exchange(driver_, DriverState::alive);
   if (before == DriverState::alive || before == DriverState::unknown) return;
-  tell(MonitorEventKind::driver_back, 0, 0, "streams are announced again", now);
+  tell({.kind = MonitorEventKind::driver_back, .message = "streams are announced again"}, now);
 }
 
 void StreamWatch::on(const protocol::ShmDriverShutdown& shutdown, Nanos now) {
   if (std::exchange(driver_, DriverState::shut_down) == DriverState::shut_down) return;
   driver_heard_at_ = now;
-  tell(MonitorEventKind::driver_shutdown, 0, 0,
-       fmt::format("the driver shut down: {}", protocol::to_string(shutdown.reason)), now);
+  tell({.kind = MonitorEventKind::driver_shutdown,
+        .message = fmt::format("the driver shut down: {}", protocol::to_string(shutdown.reason))},
+       now);
 }
 
 void StreamWatch::on(const protocol::FrameDescriptor& descriptor, Nanos now) {
@@ -169,17 +175,26 @@ Entry* StreamWatch::sign_of_life(Sightings<Entry>& table, Key key, std::uint64_t
   if (lease_id != 0) entry->current_lease = lease_id;
   entry->ended_at = 0;
   const bool first = entry->last_seen == 0;
+  if constexpr (requires { entry->silence; }) {
+    if (first) entry->silence = SilenceWatch(no_frames_timeout(key.first));
+  }
   entry->last_seen = now;
   if (entry->liveness != Liveness::alive) {
     entry->liveness = Liveness::alive;
-    tell(role.appeared, key.first, key.second, who(role.name, key) + (first ? " is there" : " is heard of again"), now);
+    tell({.kind = role.appeared,
+          .stream_id = key.first,
+          .client_id = key.second,
+          .message = who(role.name, key) + (first ? " is there" : " is heard of again"),
+          .epoch = entry->view.epoch},
+         now);
   }
   return entry;
 }
 
 void StreamWatch::on(const protocol::QosProducer& qos, Nanos now) {
   if (!wanted(qos.stream_id) || qos.producer_id == 0) return;
-  ProducerEntry* const entry = sign_of_life(producers_, {qos.stream_id, qos.producer_id}, 0, now);
+  const Key key{qos.stream_id, qos.producer_id};
+  ProducerEntry* const entry = sign_of_life(producers_, key, 0, now);
   if (entry == nullptr) return;
   ProducerView& view = entry->view;
   view.stream_id = qos.stream_id;
@@ -189,11 +204,65 @@ void StreamWatch::on(const protocol::QosProducer& qos, Nanos now) {
     ++counts_.implausible;
     return;
   }
-  if (back || qos.epoch != view.epoch) entry->rate.restart(qos.current_seq, now);
+  const bool restarted = back || qos.epoch != view.epoch;
+  if (restarted) entry->rate.restart(qos.current_seq, now);
   entry->rate.see(qos.current_seq, now);
+  const bool moved = restarted ? qos.current_seq != 0 : qos.current_seq != view.current_seq;
   view.epoch = qos.epoch;
   view.current_seq = qos.current_seq;
   entry->figures_at = now;
+  entry->heard = true;
+  const bool counted = entry->published && now - entry->counted_at <= settings_.liveness_timeout_ns;
+  if (counted) return;  // the counters know more, and are judged when they are next read
+  entry->frames_came = entry->frames_came || moved;
+  judge_frames(*entry, key, now);
+}
+
+// A sequence is also taken by a claim that is given up, as for each image that a camera sends incomplete, and sequence
+// 0 stands for no frame too; the count of committed frames is exact. A client writes it before it sends QoS.
+void StreamWatch::take_published(ProducerEntry& entry, Key key, const ClientFact& fact, Nanos now) {
+  const auto before = std::exchange(entry.published, fact.published);
+  if (!fact.published) return;
+  entry.counted_at = now;
+  if (before && *before != *fact.published) entry.frames_came = true;
+  if (entry.heard) judge_frames(entry, key, now);
+}
+
+// A producer's silence is measured from one QoS to another: between two of them nothing is known.
+void StreamWatch::judge_frames(ProducerEntry& entry, Key key, Nanos now) {
+  entry.heard = false;
+  const bool frames_came = std::exchange(entry.frames_came, false);
+  if (!entry.confirmed || entry.liveness == Liveness::gone) return;
+  const Nanos silence = entry.silence.silent_ns(now);
+  const SilenceWatch::Change change = entry.silence.look(frames_came, now);
+  entry.view.frames_missing = entry.silence.silent();
+  if (change == SilenceWatch::Change::none) return;
+  const bool silent = change == SilenceWatch::Change::silent;
+  tell({.kind = silent ? MonitorEventKind::no_frames : MonitorEventKind::frames_resumed,
+        .stream_id = key.first,
+        .client_id = key.second,
+        .message = silent
+                       ? fmt::format("no frame of stream {} for {:.1f} s: producer {} is alive and attached, and its "
+                                     "newest frame is sequence {} of epoch {}; has its camera stopped?",
+                                     key.first, seconds(silence), key.second, entry.view.current_seq, entry.view.epoch)
+                       : fmt::format("stream {} has frames again, after {:.1f} s: producer {} is at sequence {} of "
+                                     "epoch {}",
+                                     key.first, seconds(silence), key.second, entry.view.current_seq, entry.view.epoch),
+        .epoch = entry.view.epoch,
+        .last_seq = entry.view.current_seq,
+        .silent_ns = silence},
+       now);
+}
+
+void StreamWatch::forget_silence(ProducerEntry& entry) noexcept {
+  entry.silence.reset();
+  entry.view.frames_missing = false;
+}
+
+Nanos StreamWatch::no_frames_timeout(std::uint32_t stream_id) const noexcept {
+  const auto found = std::find_if(settings_.no_frames_timeouts.begin(), settings_.no_frames_timeouts.end(),
+                                  [=](const NoFramesTimeout& one) { return one.stream_id == stream_id; });
+  return found != settings_.no_frames_timeouts.end() ? found->timeout_ns : settings_.no_frames_timeout_ns;
 }
 
 void StreamWatch::on(const protocol::QosConsumer& qos, Nanos now) {
@@ -233,9 +302,13 @@ void StreamWatch::count_drops(ConsumerEntry& entry, Key key, Nanos now) {
   const std::uint64_t drops = entry.view.drops_gap + entry.view.drops_late;
   const bool told_lately = entry.drops_told_at != 0 && now - entry.drops_told_at < settings_.liveness_timeout_ns;
   if (drops <= entry.drops_told || told_lately) return;
-  tell(MonitorEventKind::drops_rising, key.first, key.second,
-       fmt::format("{} lost {} more frames; in all {} that it never tried and {} that were overwritten or unusable",
-                   who(ConsumerRole::name, key), drops - entry.drops_told, entry.view.drops_gap, entry.view.drops_late),
+  tell({.kind = MonitorEventKind::drops_rising,
+        .stream_id = key.first,
+        .client_id = key.second,
+        .message = fmt::format(
+            "{} lost {} more frames; in all {} that it never tried and {} that were overwritten or unusable",
+            who(ConsumerRole::name, key), drops - entry.drops_told, entry.view.drops_gap, entry.view.drops_late),
+        .epoch = entry.view.epoch},
        now);
   entry.drops_told = drops;
   entry.drops_told_at = now;
@@ -286,9 +359,16 @@ void StreamWatch::end_lease(Sightings<Entry>& table, Key key, const protocol::Sh
   entry->ended_lease = revoked.lease_id;
   entry->lease.reset();
   if (std::exchange(entry->liveness, Liveness::gone) == Liveness::gone) return;
+  forget_silence(*entry);
   const auto role = role_of(entry->view);
-  tell(role.gone, key.first, key.second,
-       fmt::format("{} is gone: its lease ended, {}", who(role.name, key), protocol::to_string(revoked.reason)), now);
+  tell({.kind = role.gone,
+        .stream_id = key.first,
+        .client_id = key.second,
+        .message =
+            fmt::format("{} is gone: its lease ended, {}", who(role.name, key), protocol::to_string(revoked.reason)),
+        .epoch = entry->view.epoch,
+        .reason = end_reason_of(revoked.reason)},
+       now);
 }
 
 void StreamWatch::on_leases(const std::vector<LeaseFact>& leases, Nanos now) {
@@ -317,7 +397,10 @@ void StreamWatch::on_figures(const std::vector<ClientFact>& clients, Nanos now) 
   for (const ClientFact& fact : clients) {
     const Key key{fact.stream_id, fact.client_id};
     if (fact.role == protocol::Role::producer) {
-      if (ProducerEntry* const entry = producers_.find(key)) take_bytes(*entry, fact, now);
+      ProducerEntry* const entry = producers_.find(key);
+      if (entry == nullptr) continue;
+      take_published(*entry, key, fact, now);
+      take_bytes(*entry, fact, now);
     } else if (ConsumerEntry* const entry = consumers_.find(key)) {
       entry->view.lost = fact.lost;
       entry->delivered.see(fact.delivered, now);
@@ -347,7 +430,10 @@ void StreamWatch::take_latency(ConsumerEntry& entry, const ClientFact& fact) {
 
 void StreamWatch::on_reconnected(Nanos now) {
   ++counts_.reconnects;
-  for (auto& [key, entry] : producers_.all()) entry.last_seen = now;
+  for (auto& [key, entry] : producers_.all()) {
+    entry.last_seen = now;
+    entry.silence.restart(now);
+  }
   for (auto& [key, entry] : consumers_.all()) entry.last_seen = now;
   for (auto& [id, stream] : streams_) stream.announced_at = now;
   driver_heard_at_ = now;
@@ -362,8 +448,10 @@ int StreamWatch::check(Nanos now) {
   std::erase_if(streams_, [&](const auto& one) { return now - one.second.announced_at > remembered; });
   if (driver_ == DriverState::alive && now - driver_heard_at_ > settings_.liveness_timeout_ns) {
     driver_ = DriverState::silent;
-    tell(MonitorEventKind::driver_silent, 0, 0,
-         fmt::format("no stream was announced for {:.1f} s: is the driver running?", seconds(now - driver_heard_at_)),
+    const Nanos silence = now - driver_heard_at_;
+    tell({.kind = MonitorEventKind::driver_silent,
+          .message = fmt::format("no stream was announced for {:.1f} s: is the driver running?", seconds(silence)),
+          .silent_ns = silence},
          now);
   }
   return 1;
@@ -380,10 +468,17 @@ void StreamWatch::judge(Sightings<Entry>& table, Nanos now) {
     if (judged <= entry.liveness) continue;  // only signs of life bring anybody back
     entry.liveness = judged;
     const auto role = role_of(entry.view);
-    tell(judged == Liveness::gone ? role.gone : role.stale, key.first, key.second,
-         fmt::format("{} is {}: nothing heard for {:.1f} s", who(role.name, key), to_string(judged), seconds(silence)),
+    tell({.kind = judged == Liveness::gone ? role.gone : role.stale,
+          .stream_id = key.first,
+          .client_id = key.second,
+          .message = fmt::format("{} is {}: nothing heard for {:.1f} s", who(role.name, key), to_string(judged),
+                                 seconds(silence)),
+          .epoch = entry.view.epoch,
+          .silent_ns = silence},
          now);
-    if (judged == Liveness::gone) entry.ended_lease = 0;
+    if (judged != Liveness::gone) continue;
+    entry.ended_lease = 0;
+    forget_silence(entry);
   }
   table.erase_if([&](const Entry& entry) {
     return entry.liveness == Liveness::gone &&
@@ -393,8 +488,7 @@ void StreamWatch::judge(Sightings<Entry>& table, Nanos now) {
 
 // --- What is told ---
 
-void StreamWatch::tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint32_t client_id, std::string message,
-                       Nanos now) {
+void StreamWatch::tell(MonitorEvent event, Nanos now) {
   if (now - events_since_ >= nanos_per_second) {
     events_since_ = now;
     events_told_ = 0;
@@ -404,7 +498,7 @@ void StreamWatch::tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint
     return;
   }
   ++events_told_;
-  events_.push_back({kind, stream_id, client_id, std::move(message)});
+  events_.push_back(std::move(event));
 }
 
 std::vector<MonitorEvent> StreamWatch::take_events() { return std::exchange(events_, {}); }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/silence_watch.hpp"
 #include "client/seq_rate.hpp"
 #include "client/sightings.hpp"
 #include "protocol/lease_label.hpp"
@@ -31,6 +32,7 @@ struct ClientFact {
   protocol::Role role = protocol::Role::consumer;
   std::uint32_t stream_id = 0;
   std::uint32_t client_id = 0;
+  std::optional<std::uint64_t> published{};        // a producer's frames so far
   std::optional<std::uint64_t> delivered{};        // a consumer's frames so far
   std::optional<std::uint64_t> bytes{};            // payload so far
   std::optional<std::uint64_t> latency_samples{};  // a consumer's
@@ -44,6 +46,8 @@ class StreamWatch {
     std::uint32_t stream_id = 0;  // 0 = all
     Nanos liveness_timeout_ns = 5 * nanos_per_second;
     Nanos check_interval_ns = 100 * nanos_per_milli;
+    Nanos no_frames_timeout_ns = 0;  // 0 = never
+    std::vector<NoFramesTimeout> no_frames_timeouts{};
     std::size_t max_streams = 1024;
     std::size_t max_clients = 4096;  // of each role
     std::size_t events_per_second = 200;
@@ -75,11 +79,11 @@ class StreamWatch {
   // What happened since the last call.
   [[nodiscard]] std::vector<MonitorEvent> take_events();
   // Puts an event of the caller's with the others.
-  void tell(MonitorEventKind kind, std::uint32_t stream_id, std::uint32_t client_id, std::string message, Nanos now);
+  void tell(MonitorEvent event, Nanos now);
   [[nodiscard]] MonitorSnapshot snapshot(Nanos now) const;
 
   [[nodiscard]] const MonitorCounts& counts() const noexcept { return counts_; }
-  // For who counts without copying: f(stream_id, view, liveness).
+  // Without copying: f(stream_id, view, liveness). The views lack what snapshot() adds, but for frames_missing.
   template <class F>
   void each_producer(F&& f) const {
     for (const auto& [key, entry] : producers_.all()) f(key.first, entry.view, entry.liveness);
@@ -104,6 +108,11 @@ class StreamWatch {
   };
   struct ProducerEntry : ClientEntry {
     ProducerView view;
+    SilenceWatch silence;
+    std::optional<std::uint64_t> published;  // as its counters said at counted_at
+    Nanos counted_at = 0;
+    bool heard = false;        // by QoS, since it was last judged
+    bool frames_came = false;  // likewise
   };
   struct ConsumerEntry : ClientEntry {
     ConsumerView view;
@@ -141,6 +150,11 @@ class StreamWatch {
   Entry* sign_of_life(Sightings<Entry>& table, Key key, std::uint64_t lease_id, Nanos now);
   template <class Entry>
   void end_lease(Sightings<Entry>& table, Key key, const protocol::ShmLeaseRevoked& revoked, Nanos now);
+  void take_published(ProducerEntry& entry, Key key, const ClientFact& fact, Nanos now);
+  void judge_frames(ProducerEntry& entry, Key key, Nanos now);
+  static void forget_silence(ProducerEntry& entry) noexcept;
+  static void forget_silence(ConsumerEntry&) noexcept {}
+  [[nodiscard]] Nanos no_frames_timeout(std::uint32_t stream_id) const noexcept;
   template <class Entry>
   void judge(Sightings<Entry>& table, Nanos now);
   template <class Entry>

@@ -60,6 +60,7 @@ MonitorSnapshot StreamWatch::snapshot(Nanos now) const {
     auto view = finish<ProducerView>(entry, now);
     view.stream_id = key.first;
     view.producer_id = key.second;
+    view.no_frames_ns = entry.silence.silent_ns(now);
     taken.producers.push_back(view);
   }
   for (const auto& [key, entry] : consumers_.all()) {

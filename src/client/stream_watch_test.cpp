@@ -50,8 +50,9 @@ class Watch : public testing::Test {
   void keepalive(Role role, std::uint32_t id, std::uint64_t lease) {
     watch.on(protocol::ShmLeaseKeepalive{lease, 5, id, role, 0}, now);
   }
-  void revoke(Role role, std::uint32_t id, std::uint64_t lease) {
-    watch.on(protocol::ShmLeaseRevoked{0, lease, 5, id, role, protocol::LeaseRevokeReason::expired, {}}, now);
+  void revoke(Role role, std::uint32_t id, std::uint64_t lease,
+              protocol::LeaseRevokeReason reason = protocol::LeaseRevokeReason::expired) {
+    watch.on(protocol::ShmLeaseRevoked{0, lease, 5, id, role, reason, {}}, now);
   }
   std::ptrdiff_t count(MonitorEventKind kind) {
     collect();
@@ -64,7 +65,18 @@ class Watch : public testing::Test {
   ProducerView producer() { return watch.snapshot(now).producers.at(0); }
   ConsumerView consumer() { return watch.snapshot(now).consumers.at(0); }
 
-  StreamWatch watch{{.max_streams = 4, .max_clients = 4, .events_per_second = 20}};
+  [[nodiscard]] const MonitorEvent* last(MonitorEventKind kind) {
+    collect();
+    const auto found =
+        std::find_if(events.rbegin(), events.rend(), [kind](const auto& event) { return event.kind == kind; });
+    return found == events.rend() ? nullptr : &*found;
+  }
+
+  StreamWatch watch{{.no_frames_timeout_ns = 5 * second,
+                     .no_frames_timeouts = {{6, 20 * second}, {8, 0}},
+                     .max_streams = 4,
+                     .max_clients = 4,
+                     .events_per_second = 20}};
   Nanos now = 1000 * second;
   std::vector<MonitorEvent> events;
 };
@@ -243,6 +255,154 @@ TEST_F(Watch, NoticesADriverThatFallsSilentSaysGoodbyeAndComesBack) {
   EXPECT_EQ(count(MonitorEventKind::driver_silent), 1);
   EXPECT_EQ(count(MonitorEventKind::driver_shutdown), 1);
   EXPECT_EQ(count(MonitorEventKind::driver_back), 2);
+}
+
+TEST_F(Watch, TellsOnceOfAProducerWithoutFramesAndWhenTheyFlowAgain) {
+  keepalive(Role::producer, 7, 77);
+  std::uint64_t seq = 0;
+  run(8 * second, [&] { produce(3, ++seq); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 0);
+  run(20 * second, [&] { produce(3, seq); });
+  ASSERT_EQ(count(MonitorEventKind::no_frames), 1);
+  const MonitorEvent told = *last(MonitorEventKind::no_frames);
+  EXPECT_EQ(told.stream_id, 5U);
+  EXPECT_EQ(told.client_id, 7U);
+  EXPECT_EQ(told.epoch, 3U);
+  EXPECT_EQ(told.last_seq, seq);
+  EXPECT_EQ(told.silent_ns, 5 * second);
+  EXPECT_TRUE(is_alert(told));
+  EXPECT_TRUE(producer().frames_missing);
+  EXPECT_EQ(producer().no_frames_ns, 20 * second);
+  EXPECT_EQ(producer().liveness, Liveness::alive);
+  produce(3, ++seq);
+  ASSERT_EQ(count(MonitorEventKind::frames_resumed), 1);
+  EXPECT_FALSE(is_alert(*last(MonitorEventKind::frames_resumed)));
+  EXPECT_FALSE(producer().frames_missing);
+}
+
+TEST_F(Watch, CountsTheTimeWithoutFramesFromTheAttach) {
+  keepalive(Role::producer, 7, 77);
+  run(8 * second, [&] { produce(3, 0); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1);
+  watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .published = 0}}, now);
+  produce(3, 0);
+  watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .published = 1}}, now);
+  EXPECT_EQ(count(MonitorEventKind::frames_resumed), 1) << "sequence 0 is a frame now, as the counters say";
+}
+
+// As of a camera whose images all come incomplete: each takes a sequence, and is given up.
+TEST_F(Watch, TellsOfAProducerWhoseSequencesGoOnWithoutFrames) {
+  keepalive(Role::producer, 7, 77);
+  std::uint64_t seq = 0;
+  std::uint64_t published = 0;
+  const auto report = [&] {
+    produce(3, ++seq);
+    watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .published = published}}, now);
+  };
+  run(8 * second, [&] {
+    ++published;
+    report();
+  });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 0);
+  run(8 * second, report);
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1);
+  ++published;
+  run(second, report);
+  EXPECT_EQ(count(MonitorEventKind::frames_resumed), 1);
+  run(20 * second, [&] { produce(3, ++seq); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1) << "without counters its sequences must do";
+}
+
+// A client with a long QoS interval writes its counters as seldom.
+TEST_F(Watch, DoesNotTakeCountersThatAreSeldomWrittenForSilence) {
+  keepalive(Role::producer, 7, 77);
+  std::uint64_t written = 0;
+  int step = 0;
+  run(120 * second, [&] {
+    keepalive(Role::producer, 7, 77);
+    watch.on_figures({{.role = Role::producer, .stream_id = 5, .client_id = 7, .published = written}}, now);
+    if (++step % 20 != 0) return;
+    produce(3, written += 100);
+  });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 0);
+}
+
+// A pause between two QoS messages says nothing about frames.
+TEST_F(Watch, JudgesFramesByQosAlone) {
+  keepalive(Role::producer, 7, 77);
+  produce(3, 1);
+  run(30 * second, [&] { keepalive(Role::producer, 7, 77); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 0);
+  produce(3, 2);
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 0);
+}
+
+TEST_F(Watch, GivesEachStreamItsOwnTimeWithoutFrames) {
+  for (const std::uint32_t stream : {5U, 6U, 8U}) {
+    watch.on(protocol::ShmLeaseKeepalive{stream, stream, 7, Role::producer, 0}, now);
+  }
+  const auto quiet = [&] {
+    for (const std::uint32_t stream : {5U, 6U, 8U}) watch.on(protocol::QosProducer{stream, 7, 1, 1, {}}, now);
+  };
+  run(10 * second, quiet);
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1);
+  run(15 * second, quiet);
+  ASSERT_EQ(count(MonitorEventKind::no_frames), 2);
+  EXPECT_EQ(last(MonitorEventKind::no_frames)->stream_id, 6U);
+  run(600 * second, quiet);
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 2) << "0 switches it off";
+}
+
+TEST_F(Watch, EndsASilenceWithTheProducer) {
+  keepalive(Role::producer, 7, 77);
+  run(8 * second, [&] { produce(3, 1); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1);
+  revoke(Role::producer, 7, 77);
+  EXPECT_FALSE(producer().frames_missing);
+  now += 3 * second;
+  keepalive(Role::producer, 7, 78);
+  run(4 * second, [&] { produce(4, 0); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1);
+  EXPECT_EQ(count(MonitorEventKind::frames_resumed), 0);
+  run(4 * second, [&] { produce(4, 0); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 2);
+}
+
+TEST_F(Watch, KeepsASilenceOverTheNextEpochOfAProducerThatStays) {
+  keepalive(Role::producer, 7, 77);
+  run(8 * second, [&] { produce(3, 9); });
+  run(8 * second, [&] { produce(4, 0); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 1);
+  EXPECT_EQ(count(MonitorEventKind::frames_resumed), 0);
+  produce(4, 1);
+  EXPECT_EQ(count(MonitorEventKind::frames_resumed), 1);
+}
+
+TEST_F(Watch, BlamesNoProducerThatOnlyQosSpeaksFor) {
+  run(20 * second, [&] { produce(3, 1, 1234); });
+  EXPECT_EQ(count(MonitorEventKind::no_frames), 0);
+}
+
+TEST_F(Watch, TakesADetachForNoAlert) {
+  for (const Role role : {Role::producer, Role::consumer}) {
+    const auto gone = role == Role::producer ? MonitorEventKind::producer_gone : MonitorEventKind::consumer_gone;
+    keepalive(role, 7, 77);
+    revoke(role, 7, 77, protocol::LeaseRevokeReason::detached);
+    ASSERT_TRUE(last(gone));
+    EXPECT_EQ(last(gone)->reason, EndReason::detached);
+    EXPECT_FALSE(is_alert(*last(gone)));
+    for (const auto reason : {protocol::LeaseRevokeReason::expired, protocol::LeaseRevokeReason::revoked}) {
+      now += 3 * second;
+      keepalive(role, 7, 78 + static_cast<std::uint64_t>(reason));
+      revoke(role, 7, 78 + static_cast<std::uint64_t>(reason), reason);
+      EXPECT_TRUE(is_alert(*last(gone))) << to_string(last(gone)->reason);
+    }
+    now += 3 * second;
+    keepalive(role, 7, 99);
+    run(10 * second);
+    EXPECT_EQ(last(gone)->reason, EndReason::unknown);
+    EXPECT_TRUE(is_alert(*last(gone))) << "it fell silent";
+  }
 }
 
 TEST_F(Watch, BlamesNobodyForTheTimeWithoutAMediaDriver) {

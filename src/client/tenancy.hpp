@@ -10,6 +10,7 @@
 
 #include "client/grant.hpp"
 #include "protocol/messages.hpp"
+#include "tensorpool/client.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/time.hpp"
 
@@ -31,7 +32,9 @@ struct AttachNotice {
   };
   Kind kind = Kind::failed;
   Error error;
-  std::optional<Grant> grant;
+  std::optional<Grant> grant{};
+  EndReason reason = EndReason::unknown;  // of lost and producer_gone
+  std::uint32_t producer_id = 0;          // of producer_gone
 };
 using NoticeKind = AttachNotice::Kind;
 

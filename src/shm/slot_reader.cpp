@@ -90,22 +90,35 @@ bool copy_out(std::span<std::byte> to, std::span<const std::byte> payload, CopyM
   return true;
 }
 
-std::optional<CommittedRange> committed_range(const RegionSet& regions) noexcept {
+namespace {
+
+// Calls f(seq) for each slot that holds a committed sequence of its own.
+template <class F>
+void each_committed(const RegionSet& regions, F&& f) noexcept {
   const std::uint64_t nslots = regions.nslots();
-  std::optional<CommittedRange> range;
-  // Two passes: what lies a whole ring behind the newest is a leftover of a slot that was abandoned since, or a lie.
-  for (const bool find_newest : {true, false}) {
-    for (std::uint64_t index = 0; index < nslots; ++index) {
-      const std::uint64_t word = Seqlock::observe(*regions.header_words(index));
-      const std::uint64_t seq = protocol::seq_of(word);
-      if (!protocol::is_committed(word) || (seq & (nslots - 1)) != index) continue;
-      if (find_newest) {
-        if (!range || seq > range->newest) range = CommittedRange{seq, seq};
-      } else if (range && seq < range->oldest && range->newest - seq < nslots) {
-        range->oldest = seq;
-      }
-    }
+  for (std::uint64_t index = 0; index < nslots; ++index) {
+    const std::uint64_t word = Seqlock::observe(*regions.header_words(index));
+    const std::uint64_t seq = protocol::seq_of(word);
+    if (protocol::is_committed(word) && (seq & (nslots - 1)) == index) f(seq);
   }
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> newest_committed(const RegionSet& regions) noexcept {
+  std::optional<std::uint64_t> newest;
+  each_committed(regions, [&](std::uint64_t seq) { newest = std::max(newest.value_or(seq), seq); });
+  return newest;
+}
+
+std::optional<CommittedRange> committed_range(const RegionSet& regions) noexcept {
+  const auto newest = newest_committed(regions);
+  if (!newest) return std::nullopt;
+  CommittedRange range{*newest, *newest};
+  // What lies a whole ring behind the newest is a leftover of a slot that was abandoned since, or a lie.
+  each_committed(regions, [&](std::uint64_t seq) {
+    if (seq < range.oldest && *newest - seq < regions.nslots()) range.oldest = seq;
+  });
   return range;
 }
 

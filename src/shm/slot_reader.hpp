@@ -108,6 +108,8 @@ struct CommittedRange {
 };
 // One look at every slot; empty if nothing is committed. With a living producer the range is already history.
 [[nodiscard]] std::optional<CommittedRange> committed_range(const RegionSet& regions) noexcept;
+// The end of that range alone, for half the work.
+[[nodiscard]] std::optional<std::uint64_t> newest_committed(const RegionSet& regions) noexcept;
 
 // --- Each frame passes here, so these are for the compiler to see ---
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "apps/config/client_setup.hpp"
@@ -117,6 +119,114 @@ TEST_F(Supervision, TakesNothingWithItWhenItIsKilledAndComesBack) {
   EXPECT_EQ(rig().epoch_of(Rig::stream), epoch);
   EXPECT_EQ(consumer->stats().lost_total(), 0U);
   EXPECT_EQ(events.count(EventKind::revoked), 0U) << events.text();
+}
+
+TEST_F(Supervision, RaisesOneAlertForAProducerThatStopsAndNoneForItsDetach) {
+  rig().start();
+  Client client = rig().connect("producer");
+  auto producer = client.attach_producer({.stream_id = Rig::stream, .client_id = 7});
+  ASSERT_TRUE(producer) << producer.error().message;
+  SupervisorOptions options = supervisor_options();
+  options.no_frames_timeout_ns = 2 * nanos_per_second;
+  auto supervisor = Supervisor::create(options);
+  ASSERT_TRUE(supervisor) << supervisor.error().message;
+  EXPECT_TRUE(eventually([&] {
+    publish_pattern(*producer, 4000);
+    supervisor->do_work(monotonic_now());
+    return heard(MonitorEventKind::producer_appeared, 7);
+  }));
+  EXPECT_TRUE(eventually([&] {
+    supervisor->do_work(monotonic_now());
+    return heard(MonitorEventKind::no_frames, 7);
+  }));
+  EXPECT_TRUE(eventually([&] {
+    publish_pattern(*producer, 4000);
+    supervisor->do_work(monotonic_now());
+    return heard(MonitorEventKind::frames_resumed, 7);
+  }));
+  EXPECT_EQ(supervisor->stats().alerts, 1U);
+  EXPECT_EQ(supervisor->stats().no_frames, 1U);
+  { const Producer ends = *std::move(producer); }
+  EXPECT_TRUE(eventually([&] {
+    supervisor->do_work(monotonic_now());
+    return heard(MonitorEventKind::producer_gone, 7);
+  }));
+  EXPECT_EQ(supervisor->stats().alerts, 1U);
+}
+
+// The driver is real, and so are the three ends: a detach, a kill and a revoke.
+TEST_F(Supervision, TellsAConsumerHowItsProducerEnded) {
+  rig().start();
+  EventLog events;
+  Client client = rig().connect("consumer", &events);
+  auto consumer = client.attach_consumer({.stream_id = Rig::stream, .client_id = 9});
+  ASSERT_TRUE(consumer) << consumer.error().message;
+  const auto read_some = [&] {
+    const std::uint64_t goal = consumer->stats().delivered + 3;
+    return eventually([&] {
+      consumer->poll([](const Frame&) {});
+      return consumer->stats().delivered >= goal;
+    });
+  };
+  const auto told = [&](EndReason reason) {
+    return eventually([&] { return events.find(EventKind::producer_gone, reason).has_value(); });
+  };
+  {
+    auto producer = rig().spawn_producer();
+    ASSERT_TRUE(read_some());
+    const std::uint64_t epoch = rig().epoch_of(Rig::stream);
+    end(*producer);
+    ASSERT_TRUE(told(EndReason::detached)) << events.text();
+    EXPECT_EQ(events.find(EventKind::producer_gone, EndReason::detached)->epoch, epoch);
+    EXPECT_NE(events.find(EventKind::producer_gone, EndReason::detached)->producer_id, 0U);
+  }
+  {
+    auto producer = rig().spawn_producer();
+    ASSERT_TRUE(read_some());
+    producer->kill();
+    ASSERT_TRUE(told(EndReason::expired)) << events.text();
+  }
+  EXPECT_EQ(events.count(EventKind::producer_gone), 2U);
+}
+
+TEST_F(Supervision, EndsWithAStatusAndStartsAProgramAtAnAlert) {
+  rig().start();
+  Client client = rig().connect("producer");
+  auto producer = client.attach_producer({.stream_id = Rig::stream, .client_id = 7});
+  ASSERT_TRUE(producer) << producer.error().message;
+  const std::string out = rig().dir() + "/hook";
+  Child supervisor(tp({"supervise", rig().config_path(), "--format", "json", "--no-frames-timeout", "1", "--exit-on",
+                       "no_frames", "--exec", "/bin/sh", "--exec-arg=-c", "--exec-arg",
+                       "echo $TENSORPOOL_EVENT $TENSORPOOL_EVENT_STREAM_ID $TENSORPOOL_EVENT_CLIENT_ID > $0.new; "
+                       "mv $0.new $0",
+                       "--exec-arg", out}));
+  EXPECT_EQ(supervisor.wait(), 5) << supervisor.output();
+  EXPECT_TRUE(supervisor.said("\"event\":\"no_frames\"")) << supervisor.output();
+  EXPECT_TRUE(supervisor.said("\"alert\":true")) << supervisor.output();
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(out); }));
+  std::string line;
+  std::getline(std::ifstream(out) >> std::ws, line);
+  EXPECT_EQ(line, fmt::format("no_frames {} 7", Rig::stream));
+  std::filesystem::remove(out);
+}
+
+TEST_F(Supervision, IsSaidByTpConsumeOfAStreamThatStops) {
+  rig().start();
+  Client client = rig().connect("producer");
+  auto producer = client.attach_producer({.stream_id = Rig::stream, .client_id = 7});
+  ASSERT_TRUE(producer) << producer.error().message;
+  Child consumer(tp({"consume", "--config", rig().config_path(), "--stream", std::to_string(Rig::stream), "--format",
+                     "json", "--no-frames-timeout", "1"}));
+  EXPECT_TRUE(consumer.await("\"event\":\"attached\"")) << consumer.output();
+  EXPECT_TRUE(eventually([&] { return consumer.said("\"event\":\"no_frames\""); })) << consumer.output();
+  EXPECT_TRUE(eventually([&] {
+    publish_pattern(*producer, 4000);
+    return consumer.said("\"event\":\"frames_resumed\"");
+  })) << consumer.output();
+  { const Producer ends = *std::move(producer); }
+  EXPECT_TRUE(eventually([&] { return consumer.said("\"reason\":\"detached\""); })) << consumer.output();
+  consumer.signal(SIGTERM);
+  EXPECT_EQ(consumer.wait(), 0) << consumer.output();
 }
 
 TEST_F(Supervision, IsShownByTopOnce) {

@@ -38,6 +38,13 @@ bool EventLog::heard(EventKind kind, std::string_view text) const {
   });
 }
 
+std::optional<Event> EventLog::find(EventKind kind, EndReason reason) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(events_.rbegin(), events_.rend(),
+                                  [&](const Event& event) { return event.kind == kind && event.reason == reason; });
+  return found == events_.rend() ? std::nullopt : std::optional(*found);
+}
+
 std::string EventLog::text() const {
   const std::lock_guard lock(mutex_);
   std::string all;

@@ -30,6 +30,8 @@ class EventLog {
   [[nodiscard]] std::function<void(const Event&)> sink();
   [[nodiscard]] std::size_t count(EventKind kind) const;
   [[nodiscard]] bool heard(EventKind kind, std::string_view text = {}) const;
+  // The last one of that kind and reason.
+  [[nodiscard]] std::optional<Event> find(EventKind kind, EndReason reason) const;
   [[nodiscard]] std::string text() const;
 
  private:

@@ -111,6 +111,7 @@ ConsumerOptions consumer_options(const ConsumerSettings& settings) {
   out.use_shm = settings.use_shm;
   out.require_hugepages = settings.require_hugepages;
   out.hello_interval_ns = settings.hello_interval_ns;
+  out.no_frames_timeout_ns = settings.no_frames_timeout_ns;
   if (settings.supports_progress) {
     out.progress =
         ProgressHints{settings.progress_interval_us, settings.progress_bytes_delta, settings.progress_rows_delta};
@@ -131,6 +132,10 @@ SupervisorOptions supervisor_options(const NodeConfig& config, const NodeConfig&
   out.stream_id = defaults.supervisor.stream_id;
   out.liveness_timeout_ns = defaults.supervisor.liveness_timeout_ns;
   out.liveness_check_interval_ns = defaults.supervisor.liveness_check_interval_ns;
+  out.no_frames_timeout_ns = defaults.supervisor.no_frames_timeout_ns;
+  for (const SupervisorStreamSettings& stream : defaults.supervisor.streams) {
+    out.no_frames_timeouts.push_back({stream.stream_id, stream.no_frames_timeout_ns});
+  }
   for (const SupervisorPolicySettings& policy : defaults.supervisor.policies) {
     out.policies.push_back({policy.stream_id, policy.consumer_id, policy.mode == "RATE_LIMITED", policy.use_shm,
                             policy.payload_fallback_uri});

@@ -40,7 +40,9 @@ TEST(ClientSetup, LetsTheEnvironmentOfTheRoleWinOverConfig) {
 
 TEST(ClientSetup, GivesASupervisorItsPoliciesAndWhatTheDriverUses) {
   const ConfigFile file(
-      "[supervisor]\nliveness_timeout_ns = 7e9\n[[supervisor.policies]]\nstream_id = 5\nmode = \"RATE_LIMITED\"\n"
+      "[supervisor]\nliveness_timeout_ns = 7e9\nno_frames_timeout_ns = 30_000_000_000\n"
+      "[[supervisor.streams]]\nstream_id = 5\nno_frames_timeout_ns = 0\n[[supervisor.policies]]\nstream_id = 5\nmode = "
+      "\"RATE_LIMITED\"\n"
       "[[supervisor.policies]]\nconsumer_id = 9\nuse_shm = false\npayload_fallback_uri = \"aeron:udp?endpoint=h:1\"\n");
   const NodeConfig role = *load_node_config(file.path(), environment_of({}));
   const SupervisorOptions options =
@@ -49,6 +51,10 @@ TEST(ClientSetup, GivesASupervisorItsPoliciesAndWhatTheDriverUses) {
   EXPECT_EQ(options.where.announce.stream_id, 15001);
   EXPECT_EQ(options.where.qos.stream_id, 15002);
   EXPECT_EQ(options.liveness_timeout_ns, 7 * nanos_per_second);
+  EXPECT_EQ(options.no_frames_timeout_ns, 30 * nanos_per_second);
+  ASSERT_EQ(options.no_frames_timeouts.size(), 1U);
+  EXPECT_EQ(options.no_frames_timeouts[0].stream_id, 5U);
+  EXPECT_EQ(options.no_frames_timeouts[0].timeout_ns, 0);
   ASSERT_EQ(options.policies.size(), 2U);
   EXPECT_TRUE(options.policies[0].rate_limited);
   EXPECT_TRUE(options.policies[0].use_shm);

@@ -15,6 +15,7 @@ constexpr std::int64_t max_aeron_stream = std::numeric_limits<std::int32_t>::max
 constexpr std::int64_t max_stream_id = std::numeric_limits<std::uint32_t>::max() - 1;  // the highest is the wire's null
 constexpr std::int64_t longest_ms = 3'600'000;
 constexpr std::int64_t longest_ns = 3600 * nanos_per_second;
+constexpr std::int64_t longest_silence_ns = 365 * 24 * longest_ns;
 constexpr const char* range_expected = "a range such as \"20000-29999\" or [20000, 29999], or \"\" for none";
 
 template <class T>
@@ -181,6 +182,7 @@ FixedTable producer_table(ProducerSettings& producer) {
            integer("qos_interval_ns", producer.qos_interval_ns, nanos_per_milli, longest_ns),
            integer("progress_interval_ns", producer.progress_interval_ns, 0, longest_ns),
            integer("progress_bytes_delta", producer.progress_bytes_delta),
+           integer("no_frames_timeout_ns", producer.no_frames_timeout_ns, 0, longest_silence_ns),
            tables<ProducerPool>("payload_pools", producer.payload_pools, producer_pool_fields)}) {
     table.fields.push_back(std::move(field));
   }
@@ -209,7 +211,8 @@ FixedTable consumer_table(ConsumerSettings& consumer) {
                           integer("progress_bytes_delta", consumer.progress_bytes_delta),
                           integer("progress_rows_delta", consumer.progress_rows_delta),
                           integer("hello_interval_ns", consumer.hello_interval_ns, nanos_per_milli, longest_ns),
-                          integer("qos_interval_ns", consumer.qos_interval_ns, nanos_per_milli, longest_ns)}) {
+                          integer("qos_interval_ns", consumer.qos_interval_ns, nanos_per_milli, longest_ns),
+                          integer("no_frames_timeout_ns", consumer.no_frames_timeout_ns, 0, longest_silence_ns)}) {
     table.fields.push_back(std::move(field));
   }
   return table;
@@ -221,6 +224,11 @@ std::vector<Field> policy_fields(SupervisorPolicySettings& policy) {
           text("payload_fallback_uri", policy.payload_fallback_uri)};
 }
 
+std::vector<Field> supervised_stream_fields(SupervisorStreamSettings& stream) {
+  return {required(stream_id("stream_id", stream.stream_id, 1)),
+          required(integer("no_frames_timeout_ns", stream.no_frames_timeout_ns, 0, longest_silence_ns))};
+}
+
 FixedTable supervisor_table(SupervisorSettings& supervisor) {
   return {"supervisor",
           {text("aeron_dir", supervisor.aeron_dir), text("aeron_uri", supervisor.aeron_uri),
@@ -228,6 +236,8 @@ FixedTable supervisor_table(SupervisorSettings& supervisor) {
            aeron_stream("qos_stream_id", supervisor.qos_stream_id), stream_id("stream_id", supervisor.stream_id, 0),
            integer("liveness_timeout_ns", supervisor.liveness_timeout_ns, nanos_per_milli, longest_ns),
            integer("liveness_check_interval_ns", supervisor.liveness_check_interval_ns, nanos_per_milli, longest_ns),
+           integer("no_frames_timeout_ns", supervisor.no_frames_timeout_ns, 0, longest_silence_ns),
+           tables<SupervisorStreamSettings>("streams", supervisor.streams, supervised_stream_fields),
            tables<SupervisorPolicySettings>("policies", supervisor.policies, policy_fields)}};
 }
 

@@ -36,6 +36,7 @@ struct ProducerSettings {
   Nanos qos_interval_ns = nanos_per_second;
   Nanos progress_interval_ns = 250'000;
   std::uint64_t progress_bytes_delta = 65'536;
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
   std::vector<ProducerPool> payload_pools;
 };
 
@@ -67,6 +68,12 @@ struct ConsumerSettings {
   std::uint32_t progress_rows_delta = 0;
   Nanos hello_interval_ns = nanos_per_second;
   Nanos qos_interval_ns = nanos_per_second;
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
+};
+
+struct SupervisorStreamSettings {
+  std::uint32_t stream_id = 0;
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
 };
 
 struct SupervisorPolicySettings {
@@ -85,6 +92,8 @@ struct SupervisorSettings {
   std::uint32_t stream_id = 0;  // 0 = all
   Nanos liveness_timeout_ns = 5 * nanos_per_second;
   Nanos liveness_check_interval_ns = nanos_per_second;
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;
+  std::vector<SupervisorStreamSettings> streams;
   std::vector<SupervisorPolicySettings> policies;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace tensorpool::apps {
 
 SendingEnd::SendingEnd(const Producer& producer, bool json, std::optional<CrcLogWriter> log, Nanos now)
@@ -16,12 +18,47 @@ SendingEnd::SendingEnd(const Producer& producer, bool json, std::optional<CrcLog
 
 void SendingEnd::committed(PublishStatus status, const CrcRecord& record) {
   if (!is_committed(status)) return;
+  frames_came_ = true;
   meter_.count(record.bytes);
   spans_.extend(record.epoch, record.seq);
   if (log_) log_->append(record);
 }
 
+void SendingEnd::expect_frames(std::string source, Nanos timeout_ns, LogSink log) {
+  source_ = std::move(source);
+  silence_log_ = std::move(log);
+  silence_ = SilenceWatch(timeout_ns);
+  extra_["no_frames"] = silences_;
+}
+
+void SendingEnd::look_for_silence(Nanos now) {
+  const Nanos silent_ns = silence_.silent_ns(now);
+  const SilenceWatch::Change change = silence_.look(std::exchange(frames_came_, false), now);
+  if (change == SilenceWatch::Change::none) return;
+  const bool silent = change == SilenceWatch::Change::silent;
+  if (silent) extra_["no_frames"] = ++silences_;
+  const double seconds = static_cast<double>(silent_ns) / 1e9;
+  const std::string message =
+      silent
+          ? fmt::format("no frame from {} for {:.0f} s; stream {} stands still. Check its trigger, power and network",
+                        source_, seconds, producer_.stream_id())
+          : fmt::format("frames from {} again, after {:.0f} s", source_, seconds);
+  silence_log_(silent ? LogLevel::warning : LogLevel::info, message);
+  if (!json_) return;
+  const ProducerStats stats = producer_.stats();
+  print_json({{"event", silent ? "no_frames" : "frames_resumed"},
+              {"role", "producer"},
+              {"stream", producer_.stream_id()},
+              {"client_id", producer_.client_id()},
+              {"epoch", std::to_string(stats.epoch)},
+              {"source", source_},
+              {"published", stats.published},
+              {"silent_ns", silent_ns},
+              {"message", message}});
+}
+
 void SendingEnd::tick(Nanos now) {
+  if (silence_log_) look_for_silence(now);
   if (now - meter_.since() < nanos_per_second) return;
   print("rate", meter_.sample(now));
   if (log_) std::ignore = log_->flush();  // a failure stays and is told at the end

@@ -10,6 +10,8 @@
 #include "apps/flow/epoch_spans.hpp"
 #include "apps/flow/rate_meter.hpp"
 #include "apps/flow/stats_json.hpp"
+#include "base/log.hpp"
+#include "base/silence_watch.hpp"
 #include "tensorpool/producer.hpp"
 
 namespace tensorpool::apps {
@@ -25,7 +27,11 @@ class SendingEnd {
   // Further figures of this program, named by it, such as frames that a camera did not deliver whole.
   Json& extra() noexcept { return extra_; }
 
-  // Prints a line when a second has passed since the last one.
+  // From now on a line says once when no frame was committed for `timeout_ns` (0: never), and once when they come
+  // again: in `log`, and with JSON on standard output too. `source`: where they come from, such as "camera 10.0.0.5".
+  void expect_frames(std::string source, Nanos timeout_ns, LogSink log);
+
+  // Prints a line when a second has passed since the last one. Call it at least as often as frames may be missed.
   void tick(Nanos now);
   // Prints the summary and closes the log. An error is a log that could not be written.
   [[nodiscard]] Status finish(Nanos now);
@@ -33,6 +39,7 @@ class SendingEnd {
  private:
   [[nodiscard]] Json line(std::string_view event, Rate rate) const;
   void print(std::string_view event, Rate rate) const;
+  void look_for_silence(Nanos now);
 
   const Producer& producer_;
   bool json_;
@@ -40,6 +47,12 @@ class SendingEnd {
   RateMeter meter_;
   EpochSpans spans_;
   Json extra_ = Json::object();
+
+  std::string source_;
+  LogSink silence_log_;
+  SilenceWatch silence_;
+  std::uint64_t silences_ = 0;
+  bool frames_came_ = false;  // since the last tick
 };
 
 }  // namespace tensorpool::apps

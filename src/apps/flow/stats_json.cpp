@@ -52,6 +52,7 @@ constexpr Field<ConsumerStats> consumer_fields[] = {
     {"accounted", &ConsumerStats::accounted},
     {"configs_refused", &ConsumerStats::configs_refused},
     {"regions_lost", &ConsumerStats::regions_lost},
+    {"no_frames", &ConsumerStats::no_frames},
     {"latency_samples", &ConsumerStats::latency_samples},
     {"latency_sum_ns", &ConsumerStats::latency_sum_ns},
 };

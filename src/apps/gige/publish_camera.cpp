@@ -132,6 +132,7 @@ Status publish_camera(const CameraPublishOptions& options, const std::atomic<boo
   if (!camera) return camera.error();
   auto session = start_publishing(options.publish);
   if (!session) return session.error();
+  (*session)->end.expect_frames("camera " + options.camera.address, options.no_frames_timeout_ns, options.log);
   const Status ran = CameraPublisher(options, **session, *camera).run(stop);
   const Status finished = finish_publishing(**session, options.publish);
   return ran ? finished : ran;

@@ -10,6 +10,8 @@ namespace tensorpool::apps {
 struct CameraPublishOptions {
   PublishOptions publish;  // its rate is not used: the camera has its own
   CameraOptions camera;
+  Nanos no_frames_timeout_ns = 5 * nanos_per_second;  // a warning after so long without a frame; 0 = never
+  LogSink log;                                        // for that
   std::size_t in_flight = 8;  // buffers queued at the camera, at most; fewer if the ring is small
 };
 

@@ -13,6 +13,7 @@ enum ExitCode : int {
   exit_usage = 2,        // arguments or configuration that cannot be right
   exit_unavailable = 3,  // no media driver, no driver, or no answer in time
   exit_refused = 4,      // the driver answered no
+  exit_alert = 5,        // tp supervise: an event that --exit-on names
 };
 
 [[nodiscard]] constexpr ExitCode exit_code_of(ErrorCode code) noexcept {

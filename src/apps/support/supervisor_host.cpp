@@ -13,10 +13,13 @@
 namespace tensorpool::apps {
 namespace {
 
-void serve(Supervisor& supervisor) {
+void serve(Supervisor& supervisor, const SupervisorProgram& program, const bool& ended) {
   Idle idle(IdleMode::sleep, nanos_per_milli);
-  while (!stop_requested()) {
+  while (!stop_requested() && !ended) {
     idle.idle(supervisor.do_work(monotonic_now()));
+    if (program.each_cycle) {
+      program.each_cycle();
+    }
   }
 }
 
@@ -61,7 +64,7 @@ Result<std::unique_ptr<HostedRole>> start_supervisor(const NodeConfig& config, c
 
 std::function<void(const MonitorEvent&)> log_monitor_events(const LogSink& sink) {
   return [sink](const MonitorEvent& event) {
-    sink(is_alert(event.kind) ? LogLevel::warning : LogLevel::info,
+    sink(is_alert(event) ? LogLevel::warning : LogLevel::info,
          fmt::format("{}: {}", to_string(event.kind), escape(event.message)));
   };
 }
@@ -70,18 +73,27 @@ Result<Supervisor> supervise_patiently(const SupervisorOptions& options, const P
   return wait_for_media_driver([&] { return Supervisor::create(options); }, patience);
 }
 
-int run_supervisor_program(const std::string& name, SupervisorOptions options) {
+int run_supervisor_program(const std::string& name, SupervisorOptions options, const SupervisorProgram& program) {
   const LogSink sink = stderr_log();
-  options.on_event = log_monitor_events(sink);
+  bool ended = false;
+  options.on_event = [&, log = log_monitor_events(sink)](const MonitorEvent& event) {
+    log(event);
+    if (!ended && program.on_event) {  // the status is that of the first event that ends it
+      ended = program.on_event(event);
+    }
+  };
   const Patience patience{stop_requested, [&](std::string_view line) { sink(LogLevel::info, line); }};
   auto supervisor = supervise_patiently(options, patience);
   if (!supervisor) {
     return give_up(name, supervisor.error());
   }
   sink(LogLevel::info, describe(options));
-  serve(*supervisor);
+  serve(*supervisor, program, ended);
   sink(LogLevel::info, describe(supervisor->stats()));
-  return exit_ok;
+  if (program.on_end) {
+    program.on_end(supervisor->stats());
+  }
+  return ended ? exit_alert : exit_ok;
 }
 
 }  // namespace tensorpool::apps

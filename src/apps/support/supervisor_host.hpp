@@ -2,6 +2,9 @@
 // a signal.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "apps/config/node_config.hpp"
 #include "apps/support/connect_patiently.hpp"
 #include "apps/support/hosted_role.hpp"
@@ -19,7 +22,14 @@ namespace tensorpool::apps {
 // For a program that runs several roles; the media driver is there.
 [[nodiscard]] Result<std::unique_ptr<HostedRole>> start_supervisor(const NodeConfig& config, const LogSink& sink);
 
+// What a program does beside the log.
+struct SupervisorProgram {
+  std::function<bool(const MonitorEvent&)> on_event{};  // true ends the program, with exit_alert
+  std::function<void()> each_cycle{};
+  std::function<void(const SupervisorStats&)> on_end{};
+};
+
 // Runs it until a stop signal; returns the exit status of the program `name`, which it tells on standard error.
-int run_supervisor_program(const std::string& name, SupervisorOptions options);
+int run_supervisor_program(const std::string& name, SupervisorOptions options, const SupervisorProgram& program = {});
 
 }  // namespace tensorpool::apps

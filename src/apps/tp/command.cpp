@@ -24,7 +24,7 @@ constexpr const char* common_group = "Options of all commands";
 
 constexpr const char* exit_statuses =
     "Exit status: 0 done, 1 failed or mismatch, 2 bad arguments or configuration, 3 no driver or no answer in time, "
-    "4 refused by the driver.";
+    "4 refused by the driver, 5 tp supervise --exit-on: what it waits for happened.";
 
 template <class T>
 CLI::Option* option(CLI::App& command, const char* name, T& target, const char* description) {

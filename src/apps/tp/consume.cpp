@@ -17,6 +17,7 @@ struct ConsumeArguments {
   std::optional<std::uint32_t> decimation;
   bool own_streams = false;
   std::string start = "latest";
+  std::optional<double> no_frames_timeout_s;
   ConsumeOptions options;
 };
 
@@ -34,6 +35,9 @@ ConsumerOptions consumer_of(const ConsumerSettings& settings, const ConsumeArgum
   wanted.start = start_of(arguments.start);
   wanted.decimation = arguments.decimation.value_or(wanted.decimation);
   wanted.own_streams = wanted.own_streams || arguments.own_streams;
+  if (arguments.no_frames_timeout_s) {
+    wanted.no_frames_timeout_ns = static_cast<Nanos>(*arguments.no_frames_timeout_s * 1e9);
+  }
   if (arguments.max_rate_hz) {
     wanted.max_rate_hz = *arguments.max_rate_hz;
     wanted.mode = *arguments.max_rate_hz != 0 ? ConsumerMode::rate_limited : ConsumerMode::stream;
@@ -93,6 +97,11 @@ void register_consume(Registry& registry) {
   command.add_option("--max-rate", arguments->max_rate_hz, "at most so many frames a second, by their time stamps")
       ->check(an_integer_from(0));
   command.add_option("--decimation", arguments->decimation, "only every n-th frame")->check(an_integer_from(1));
+  command
+      .add_option("--no-frames-timeout", arguments->no_frames_timeout_s,
+                  "seconds without a new frame in the stream before a warning; 0: never; else "
+                  "consumer.no_frames_timeout_ns")
+      ->check(a_number());
   command.add_flag("--own-streams", arguments->own_streams,
                    "ask for a descriptor stream of its own; it carries no more than is wanted");
   command.add_option("--crc-log", options.crc_log,

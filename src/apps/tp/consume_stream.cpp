@@ -9,6 +9,7 @@
 #include "apps/flow/crc32c.hpp"
 #include "apps/flow/crc_log.hpp"
 #include "apps/flow/drain.hpp"
+#include "apps/flow/event_json.hpp"
 #include "apps/flow/pattern.hpp"
 #include "apps/flow/receiving_end.hpp"
 #include "apps/tp/save_frame.hpp"
@@ -88,13 +89,14 @@ class FrameCheck {
 };
 
 void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& stop, Consumer& consumer,
-                        FrameCheck& check, ReceivingEnd& end) {
+                        FrameCheck& check, ReceivingEnd& end, EventLines& events) {
   Idle idle(IdleMode::sleep, idle_nap_ns);
   const Nanos started = monotonic_now();
   const Nanos limit = static_cast<Nanos>(options.seconds * 1e9);
   while (!stop.load(std::memory_order_relaxed) && !check.failure()) {
     idle.idle(consumer.poll([&](const Frame& frame) { check.on_frame(frame); }));
     const Nanos now = monotonic_now();
+    events.print();
     end.tick(now);
     if (options.count != 0 && check.received() >= options.count) return;
     if (limit != 0 && now - started >= limit) return;
@@ -148,14 +150,23 @@ ReceivingEnd::Voice voice_of(const ConsumeOptions& options) {
 Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& stop) {
   auto log = open_crc_log_if_named(options.crc_log);
   if (!log) return log.error();
-  auto client = Client::connect(options.client);
+  EventLines events;
+  ClientOptions wanted = options.client;
+  const bool prints_events = options.json && !options.each;
+  if (prints_events) {
+    wanted.on_event = [&, also = options.client.on_event](const Event& event) {
+      events.add(event);
+      if (also) also(event);
+    };
+  }
+  auto client = Client::connect(std::move(wanted));
   if (!client) return client.error();
   auto consumer = client->attach_consumer(options.consumer);
   if (!consumer) return consumer.error();
 
   ReceivingEnd end(*consumer, voice_of(options), std::move(*log), monotonic_now());
   FrameCheck check(options, end, options.verify && !options.against.empty());
-  poll_until_stopped(options, stop, *consumer, check, end);
+  poll_until_stopped(options, stop, *consumer, check, end, events);
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
   Status verified = verdict(options, check, stop.load(std::memory_order_relaxed), end);
   Status finished = end.finish(monotonic_now());

@@ -226,6 +226,7 @@ struct CameraArguments {
   double rate_hz = 0;
   std::string size;
   std::size_t buffers = 8;
+  std::optional<double> no_frames_timeout_s;
 };
 
 int run_camera(const Invocation& invocation, const CameraArguments& arguments) {
@@ -243,6 +244,12 @@ int run_camera(const Invocation& invocation, const CameraArguments& arguments) {
   if (!publish) return fail(publish.error());
   options.publish = *publish;
   options.in_flight = arguments.buffers;
+  const auto config = invocation.config();
+  if (!config) return fail(config.error());
+  options.no_frames_timeout_ns = arguments.no_frames_timeout_s
+                                     ? static_cast<Nanos>(*arguments.no_frames_timeout_s * 1e9)
+                                     : config->producer.no_frames_timeout_ns;
+  options.log = stderr_log();
   return finish(publish_camera(options, stop_flag()));
 #else
   static_cast<void>(invocation), static_cast<void>(arguments);
@@ -264,6 +271,10 @@ void register_camera(Registry& registry, CLI::App& group) {
   command.add_option("--buffers", arguments->buffers, "claimed slots queued at the camera, at most")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command
+      .add_option("--no-frames-timeout", arguments->no_frames_timeout_s,
+                  "seconds without a frame before a warning; 0: never; else producer.no_frames_timeout_ns")
+      ->check(a_number());
   add_publish_options(command, arguments->publish);
 }
 

@@ -49,6 +49,11 @@ Status check(const SupervisorOptions& options) {
       !good) {
     return good;
   }
+  if (auto good =
+          detail::check_no_frames("SupervisorOptions", options.no_frames_timeout_ns, options.no_frames_timeouts);
+      !good) {
+    return good;
+  }
   if (auto good = check_time("config_interval_ns", options.config_interval_ns, longest_ns); !good) return good;
   if (auto good = check_policies(options.policies); !good) return good;
   return detail::check_lookout(options.where);
@@ -59,6 +64,8 @@ detail::Lookout::Settings lookout_settings(const SupervisorOptions& options) {
   settings.watch.stream_id = options.stream_id;
   settings.watch.liveness_timeout_ns = options.liveness_timeout_ns;
   settings.watch.check_interval_ns = options.liveness_check_interval_ns;
+  settings.watch.no_frames_timeout_ns = options.no_frames_timeout_ns;
+  settings.watch.no_frames_timeouts = options.no_frames_timeouts;
   settings.counters_interval_ns = options.liveness_check_interval_ns;
   settings.ends = detail::ControlPlane::Ends::both;
   return settings;
@@ -128,21 +135,25 @@ int Supervision::tell_consumers(Nanos now) {
   next_desk_ = now + desk_interval_ns;
   const auto send = [&](const protocol::ConsumerConfig& config) {
     if (!lookout_.plane().send(config)) return false;
-    lookout_.watch().tell(
-        MonitorEventKind::config_sent, config.stream_id, config.consumer_id,
-        fmt::format("consumer {} of stream {} is told: mode {}, {}{}", config.consumer_id, config.stream_id,
-                    protocol::to_string(config.mode), config.use_shm ? "shared memory" : "no shared memory",
-                    config.payload_fallback_uri.empty() ? "" : ", fallback " + config.payload_fallback_uri),
-        now);
+    lookout_.watch().tell({.kind = MonitorEventKind::config_sent,
+                           .stream_id = config.stream_id,
+                           .client_id = config.consumer_id,
+                           .message = fmt::format(
+                               "consumer {} of stream {} is told: mode {}, {}{}", config.consumer_id, config.stream_id,
+                               protocol::to_string(config.mode), config.use_shm ? "shared memory" : "no shared memory",
+                               config.payload_fallback_uri.empty() ? "" : ", fallback " + config.payload_fallback_uri)},
+                          now);
     return true;
   };
   const auto ignored = [&](std::uint32_t stream_id, std::uint32_t consumer_id) {
-    lookout_.watch().tell(
-        MonitorEventKind::config_ignored, stream_id, consumer_id,
-        fmt::format("consumer {} of stream {} was told its mode several times and keeps another; is it able to follow "
-                    "a ConsumerConfig, and is there a second supervisor?",
-                    consumer_id, stream_id),
-        now);
+    lookout_.watch().tell({.kind = MonitorEventKind::config_ignored,
+                           .stream_id = stream_id,
+                           .client_id = consumer_id,
+                           .message = fmt::format(
+                               "consumer {} of stream {} was told its mode several times and keeps another; is it able "
+                               "to follow a ConsumerConfig, and is there a second supervisor?",
+                               consumer_id, stream_id)},
+                          now);
   };
   return desk_.work(now, configs_per_cycle, send, ignored);
 }
@@ -150,7 +161,8 @@ int Supervision::tell_consumers(Nanos now) {
 int Supervision::tell_events() {
   const auto events = lookout_.watch().take_events();
   for (const MonitorEvent& event : events) {
-    if (is_alert(event.kind)) ++alerts_;
+    if (is_alert(event)) ++alerts_;
+    if (event.kind == MonitorEventKind::no_frames) ++no_frames_;
     if (options_.on_event) options_.on_event(event);
   }
   return static_cast<int>(events.size());
@@ -165,6 +177,7 @@ MonitorSnapshot Supervision::snapshot() const {
 SupervisorStats Supervision::stats() const noexcept {
   SupervisorStats stats = desk_.stats();
   stats.alerts = alerts_;
+  stats.no_frames = no_frames_;
   return stats;
 }
 

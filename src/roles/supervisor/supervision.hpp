@@ -36,6 +36,7 @@ class Supervision {
   PolicyDesk desk_;
   SupervisorCounters counters_;
   std::uint64_t alerts_ = 0;
+  std::uint64_t no_frames_ = 0;
   Nanos next_desk_ = 0;
   Nanos next_check_ = 0;
   Nanos now_ = 0;

@@ -10,10 +10,11 @@ namespace tensorpool::supervisor {
 namespace {
 
 constexpr std::array own_names{"alerts",    "configs sent", "configs unsent", "configs ignored",   "strangers",
-                               "malformed", "implausible",  "untracked",      "events suppressed", "reconnects"};
+                               "malformed", "implausible",  "untracked",      "events suppressed", "reconnects",
+                               "no frames"};
 
-constexpr std::array stream_names{"producers alive", "producers not alive", "consumers alive", "consumers not alive",
-                                  "frames dropped"};
+constexpr std::array stream_names{"producers alive",     "producers not alive", "consumers alive",
+                                  "consumers not alive", "frames dropped",      "producers without frames"};
 
 struct OfStream {
   std::uint64_t producers_alive = 0;
@@ -21,9 +22,10 @@ struct OfStream {
   std::uint64_t consumers_alive = 0;
   std::uint64_t consumers_not_alive = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t without_frames = 0;
 
   [[nodiscard]] std::array<std::uint64_t, stream_names.size()> values() const {
-    return {producers_alive, producers_not_alive, consumers_alive, consumers_not_alive, dropped};
+    return {producers_alive, producers_not_alive, consumers_alive, consumers_not_alive, dropped, without_frames};
   }
 };
 
@@ -33,9 +35,11 @@ std::map<std::uint32_t, OfStream> tally(const detail::StreamWatch& watch) {
     if (streams.size() >= max_counted_streams && !streams.contains(stream_id)) return nullptr;
     return &streams[stream_id];
   };
-  watch.each_producer([&](std::uint32_t stream_id, const ProducerView&, Liveness liveness) {
+  watch.each_producer([&](std::uint32_t stream_id, const ProducerView& view, Liveness liveness) {
     OfStream* const stream = of(stream_id);
-    if (stream != nullptr) ++(liveness == Liveness::alive ? stream->producers_alive : stream->producers_not_alive);
+    if (stream == nullptr) return;
+    ++(liveness == Liveness::alive ? stream->producers_alive : stream->producers_not_alive);
+    if (view.frames_missing) ++stream->without_frames;
   });
   watch.each_consumer([&](std::uint32_t stream_id, const ConsumerView& view, Liveness liveness) {
     OfStream* const stream = of(stream_id);
@@ -70,10 +74,10 @@ void SupervisorCounters::show(detail::ControlPlane& plane, std::int32_t control_
     own_ = plane.want_counters(first_supervisor_counter_type, labels(own_names, whose));
   }
   const MonitorCounts& counts = watch.counts();
-  write(own_, std::array<std::uint64_t, own_names.size()>{stats.alerts, stats.configs_sent, stats.configs_unsent,
-                                                          stats.configs_ignored, stats.strangers, counts.malformed,
-                                                          counts.implausible, counts.untracked + stats.untracked,
-                                                          counts.events_suppressed, counts.reconnects});
+  write(own_, std::array<std::uint64_t, own_names.size()>{
+                  stats.alerts, stats.configs_sent, stats.configs_unsent, stats.configs_ignored, stats.strangers,
+                  counts.malformed, counts.implausible, counts.untracked + stats.untracked, counts.events_suppressed,
+                  counts.reconnects, stats.no_frames});
   const auto streams = tally(watch);
   std::erase_if(streams_, [&](const auto& one) { return !streams.contains(one.first); });
   for (const auto& [id, figures] : streams) {

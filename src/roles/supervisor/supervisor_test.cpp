@@ -81,11 +81,53 @@ TEST_F(SupervisorBench, RaisesAnAlertWhenAClientGoes) {
   supervisor.do_work(tick());
   EXPECT_EQ(count_seen(MonitorEventKind::producer_gone), 1);
   EXPECT_EQ(supervisor.stats().alerts, 1U);
+  driver->revoke(driver->lease_of(protocol::Role::consumer), protocol::LeaseRevokeReason::revoked);
   consumer.reset();
   run_all(supervisor, 3 * nanos_per_second);
   EXPECT_EQ(count_seen(MonitorEventKind::consumer_gone), 1);
   EXPECT_EQ(counter("supervisor stream 5: consumers alive"), 0);
   EXPECT_EQ(counter("supervisor: alerts"), 2);
+}
+
+TEST_F(SupervisorBench, RaisesNoAlertForADetach) {
+  Supervisor supervisor = create();
+  attach();
+  run_all(supervisor, 2 * nanos_per_second);
+  producer.reset();
+  consumer.reset();
+  run_all(supervisor, 3 * nanos_per_second);
+  EXPECT_EQ(count_seen(MonitorEventKind::producer_gone), 1);
+  EXPECT_EQ(count_seen(MonitorEventKind::consumer_gone), 1);
+  EXPECT_EQ(supervisor.stats().alerts, 0U);
+}
+
+TEST_F(SupervisorBench, RaisesAnAlertWhenAProducerStopsSendingFrames) {
+  Supervisor supervisor = create();
+  attach();
+  for (int i = 0; i < 20; ++i) {
+    publish(static_cast<std::uint64_t>(i));
+    run_all(supervisor, nanos_per_second / 2);
+  }
+  EXPECT_EQ(supervisor.stats().no_frames, 0U);
+  EXPECT_EQ(counter("supervisor stream 5: producers without frames"), 0);
+  run_all(supervisor, 12 * nanos_per_second);
+  EXPECT_EQ(count_seen(MonitorEventKind::no_frames), 1);
+  EXPECT_EQ(supervisor.stats().no_frames, 1U);
+  EXPECT_EQ(supervisor.stats().alerts, 1U);
+  EXPECT_EQ(counter("supervisor: no frames"), 1);
+  EXPECT_EQ(counter("supervisor stream 5: producers without frames"), 1);
+  EXPECT_EQ(counter("supervisor stream 5: producers alive"), 1);
+  publish(20);
+  run_all(supervisor, 3 * nanos_per_second);
+  EXPECT_EQ(count_seen(MonitorEventKind::frames_resumed), 1);
+  EXPECT_EQ(counter("supervisor stream 5: producers without frames"), 0);
+}
+
+TEST_F(SupervisorBench, LeavesAStreamAloneThatMayBeSilent) {
+  Supervisor supervisor = create({.no_frames_timeouts = {{5, 0}}});
+  attach();
+  run_all(supervisor, 20 * nanos_per_second);
+  EXPECT_EQ(supervisor.stats().alerts, 0U);
 }
 
 TEST_F(SupervisorBench, TellsAConsumerWhatItsPolicySays) {
@@ -182,6 +224,9 @@ TEST(SupervisorOptions, AreChecked) {
       {.liveness_timeout_ns = nanos_per_second, .liveness_check_interval_ns = 2 * nanos_per_second}));
   EXPECT_FALSE(Supervisor::create({.policies = {{.payload_fallback_uri = "two words"}}}));
   EXPECT_FALSE(Supervisor::create({.config_interval_ns = 0}));
+  EXPECT_FALSE(Supervisor::create({.no_frames_timeout_ns = -1}));
+  EXPECT_FALSE(Supervisor::create({.no_frames_timeouts = {{0, nanos_per_second}}}));
+  EXPECT_FALSE(Supervisor::create({.no_frames_timeouts = {{5, -1}}}));
 }
 
 }  // namespace
