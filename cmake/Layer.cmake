@@ -74,6 +74,7 @@ function(tensorpool_fuzz name file)
     target_link_libraries(${name}_fuzz_replay PRIVATE tensorpool_options)
     tensorpool_link(${name}_fuzz_replay PRIVATE ${arg_LINK})
     target_include_directories(${name}_fuzz_replay PRIVATE "${PROJECT_SOURCE_DIR}/tests") # "fuzz/..."
+    tensorpool_usage(${name}_fuzz_replay "${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.cpp" CORPUS_DIRECTORY...)
     add_test(NAME fuzz.${name} COMMAND ${name}_fuzz_replay "${corpus}")
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60)
   endif()

@@ -12,8 +12,13 @@
 # TENSORPOOL_BIN: where the programs are; without it build/release/bin of this checkout, built if need be.
 set -uo pipefail
 
-if [[ $# -lt 1 || $# -gt 2 || $1 == -h || $1 == --help || ! ${2-1} =~ ^[0-9]+$ ]]; then
-  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
+if [[ " $* " == *" -h "* || " $* " == *" --help "* ]]; then
+  usage || exit 1
+  exit 0
+fi
+if [[ $# -lt 1 || $# -gt 2 || $1 == -* || ! ${2-1} =~ ^[0-9]+$ ]]; then
+  usage >&2
   exit 2
 fi
 config=$(readlink -f "$1")

@@ -98,6 +98,9 @@ int run(const Options& options, int output) {
 int main(int argc, char** argv) {
   const int output = ::dup(STDOUT_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  if (argc > 1 && (std::string_view(argv[1]) == "--help" || std::string_view(argv[1]) == "-h")) {
+    return ::dprintf(output, "%s\n", tensorpool::bench::usage) > 0 ? 0 : 1;
+  }
   try {
     return tensorpool::bench::run(tensorpool::bench::parse(argc, argv), output);
   } catch (const std::exception& error) {

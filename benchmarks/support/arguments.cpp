@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 
@@ -42,7 +43,23 @@ void Arguments::check() const {
   }
 }
 
+namespace {
+
+constexpr int usage_status = 2;
+
+int print_usage(const char* program, std::initializer_list<Measure> measures) {
+  std::string text = std::string("Usage: ") + program + " MEASURE [--SETTING VALUE]...\n\nMeasures:\n";
+  for (const Measure& measure : measures) text += std::string("  ") + measure.name + "\n";
+  text += "\nThe result is one JSON object with the settings that a measure has. ./run bench runs them all.\n";
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+}  // namespace
+
 int run_program(int argc, char** argv, std::initializer_list<Measure> measures) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return print_usage(argv[0], measures);
+  }
   try {
     Arguments arguments(argc, argv);
     for (const Measure& measure : measures) {
@@ -56,6 +73,9 @@ int run_program(int argc, char** argv, std::initializer_list<Measure> measures) 
     std::string known;
     for (const Measure& measure : measures) known += std::string(" ") + measure.name;
     throw std::invalid_argument("the measures are:" + known);
+  } catch (const std::invalid_argument& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return usage_status;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
     return 1;

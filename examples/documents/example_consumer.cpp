@@ -93,17 +93,20 @@ Result<Tally> run(const Arguments& arguments) {
 }
 
 int main_of(int argc, char** argv) {
-  const auto count = argc == 4 ? number(argv[3]) : std::nullopt;
-  if (!count) {
-    fmt::print(stderr, "usage: example_consumer CONFIG DEFAULTS COUNT   (COUNT 0 = for ever)\n");
-    return exit_usage;
-  }
-  auto config = load_node_config(argv[1], process_environment());
-  auto defaults = load_node_config(argv[2], process_environment());
+  Files files;
+  std::uint64_t count = 0;
+  CLI::App app("Receives frames and checks that every byte is frame id % 256. Exit status 1 on any mismatch.",
+               "example_consumer");
+  files.declare(app);
+  app.add_option("COUNT", count, "frames; 0: for ever")->required()->check(whole_number(0, UINT64_MAX));
+  app.footer("Example:\n  example_consumer docs/examples/driver_integration_example.toml config/defaults.toml 0");
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
+  auto config = load_node_config(files.config, process_environment());
+  auto defaults = load_node_config(files.defaults, process_environment());
   if (!config || !defaults) {
     return give_up("example_consumer", config ? defaults.error() : config.error());
   }
-  const auto tally = run({std::move(*config), std::move(*defaults), *count});
+  const auto tally = run({std::move(*config), std::move(*defaults), count});
   if (!tally) {
     return give_up("example_consumer", tally.error());
   }

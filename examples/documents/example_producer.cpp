@@ -78,18 +78,24 @@ Status run(const Arguments& arguments) {
 }
 
 int main_of(int argc, char** argv) {
-  const auto count = argc > 3 ? number(argv[3]) : std::nullopt;
-  const auto bytes = argc > 4 ? number(argv[4]) : std::nullopt;
-  if (argc < 4 || argc > 5 || !count || (argc > 4 && (!bytes || *bytes == 0 || *bytes > INT32_MAX))) {
-    fmt::print(stderr, "usage: example_producer CONFIG DEFAULTS COUNT [BYTES]   (COUNT 0 = for ever)\n");
-    return exit_usage;
-  }
-  auto config = load_node_config(argv[1], process_environment());
-  auto defaults = load_node_config(argv[2], process_environment());
+  Files files;
+  std::uint64_t count = 0;
+  std::optional<std::uint64_t> bytes;
+  CLI::App app("Publishes frames whose every byte is frame id % 256; the frame id is the producer's sequence.",
+               "example_producer");
+  files.declare(app);
+  app.add_option("COUNT", count, "frames; 0: for ever")->required()->check(whole_number(0, UINT64_MAX));
+  app.add_option("BYTES", bytes, "of a frame; else the stride of the stream's first pool")
+      ->check(whole_number(1, INT32_MAX));
+  app.footer(
+      "Example:\n  example_producer docs/examples/driver_integration_example.toml config/defaults.toml 0 655360");
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
+  auto config = load_node_config(files.config, process_environment());
+  auto defaults = load_node_config(files.defaults, process_environment());
   if (!config || !defaults) {
     return give_up("example_producer", config ? defaults.error() : config.error());
   }
-  const Status ran = run({std::move(*config), std::move(*defaults), *count, bytes});
+  const Status ran = run({std::move(*config), std::move(*defaults), count, bytes});
   return ran ? exit_ok : give_up("example_producer", ran.error());
 }
 

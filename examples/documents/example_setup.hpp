@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "apps/config/client_setup.hpp"
+#include "apps/support/command_line.hpp"
 #include "apps/support/connect_patiently.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
@@ -28,10 +29,29 @@ inline void say(std::string_view line) {
   std::fflush(stdout);
 }
 
-inline std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return fault == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+// The first two arguments of each.
+struct Files {
+  std::string config;
+  std::string defaults;
+
+  void declare(CLI::App& app) {
+    app.add_option("CONFIG", config, "the driver's configuration")->required();
+    app.add_option("DEFAULTS", defaults, "the configuration of this program's role")->required();
+  }
+};
+
+// A whole number within these limits, for an argument.
+inline CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        std::uint64_t value = 0;
+        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = fault == std::errc{} && end == text.data() + text.size();
+        return whole && value >= least && value <= most
+                   ? std::string()
+                   : fmt::format("{} is not a whole number from {} to {}", text, least, most);
+      },
+      "");
 }
 
 inline Patience patience() { return {stop_requested, say}; }

@@ -5,17 +5,16 @@
 
 int main(int argc, char** argv) {
   using namespace examples;
-  if (argc != 3) {
-    fmt::print(stderr, "usage: example_supervisor CONFIG DEFAULTS\n");
-    return exit_usage;
-  }
   install_stop_signal();
-  const auto config = load_node_config(argv[1], process_environment());
-  const auto defaults = config ? load_node_config(argv[2], process_environment()) : config;
-  if (!defaults) {
-    fmt::print(stderr, "example_supervisor: {}\n", defaults.error().message);
-    return exit_usage;
-  }
+  Files files;
+  CLI::App app("Watches producers and consumers of the integration example; alerts are lines on standard error.",
+               "example_supervisor");
+  files.declare(app);
+  app.footer("Example:\n  example_supervisor docs/examples/driver_integration_example.toml config/defaults.toml");
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
+  const auto config = load_node_config(files.config, process_environment());
+  const auto defaults = config ? load_node_config(files.defaults, process_environment()) : config;
+  if (!defaults) return give_up("example_supervisor", defaults.error());
   log_warnings(defaults->warnings);
   return run_supervisor_program("example_supervisor", supervisor_options(*config, *defaults));
 }

@@ -17,7 +17,7 @@ SHOWN = re.compile(r"(?:^ *|`|/bin/|& |; )tp ([a-z]+\b[^`\n#|&]*)", re.M)
 @functools.cache
 def help_of(*words):
     """What it says; nothing if there is no such command."""
-    text = subprocess.run([TP, *words, "--help"], capture_output=True, text=True).stdout
+    text = subprocess.run([TP, *words, "--help-all"], capture_output=True, text=True).stdout
     return text if f"Usage: tp {' '.join(words)} [" in text else ""
 
 

@@ -1,6 +1,8 @@
 // The exit statuses of all our programs; docs/tp.md documents them.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "tensorpool/result.hpp"
@@ -31,8 +33,14 @@ enum ExitCode : int {
   }
 }
 
-// Says on standard error why the program ends; its exit status. Who was stopped by a signal while he waited has not
-// failed.
+// Reports why the program ends: as text on standard error and, after choose_error_format() found `--format json`, as an
+// object on standard output. Returns the exit status. A wait that a signal ended is no failure.
 int give_up(std::string_view program, const Error& error);
+
+// Whether these arguments hold `--format json`, decides how give_up() reports. Call at the start of main.
+void choose_error_format(std::span<const char* const> arguments);
+
+// {"error":{"code":"timed_out","message":"...","status":3}}, one line.
+[[nodiscard]] std::string error_json(const Error& error);
 
 }  // namespace tensorpool::apps

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/standard_streams.hpp"
@@ -29,7 +30,6 @@ void declare(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember(known_roles()))
       ->allow_extra_args(false);
   app.add_flag("--validate", arguments.validate, "check the file, say what would run, and end");
-  app.set_version_flag("--version", "tensorpoold " TENSORPOOL_VERSION);
   app.footer(
       "Runs the roles whose tables the file has, on one thread, with a media driver of its own where none is alive.\n"
       "SIGINT, SIGTERM and SIGHUP end all in good order.\n"
@@ -73,13 +73,6 @@ int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("tensorpoold: the roles of a tensorpool in one process", "tensorpoold");
   declare(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "tensorpoold: {}\nRun with --help for more information.\n", error.what());
-    return exit_usage;
-  }
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run(arguments);
 }

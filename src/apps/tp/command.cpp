@@ -1,14 +1,12 @@
 #include "apps/tp/command.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 #include "apps/config/client_setup.hpp"
-#include "apps/config/nearest.hpp"
+#include "apps/support/command_line.hpp"
 #include "apps/support/connect_patiently.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
@@ -18,9 +16,7 @@ namespace {
 
 constexpr Nanos first_word_ns = 2 * nanos_per_second;  // a driver that is there answers sooner
 constexpr Nanos next_word_ns = 5 * nanos_per_second;
-constexpr Nanos lease_ends_in_periods = 5;  // of somebody who was killed, with one to spare
-
-constexpr const char* common_group = "Options of all commands";
+constexpr Nanos lease_ends_in_periods = 5;  // of a killed process, with one to spare
 
 constexpr const char* exit_statuses =
     "Exit status: 0 done, 1 failed or mismatch, 2 bad arguments or configuration, 3 no driver or no answer in time, "
@@ -28,7 +24,7 @@ constexpr const char* exit_statuses =
 
 template <class T>
 CLI::Option* option(CLI::App& command, const char* name, T& target, const char* description) {
-  return command.add_option(name, target, description)->group(common_group);
+  return command.add_option(name, target, description)->group(common_options);
 }
 
 // Judges the text before CLI11 converts it, whose own words for a number out of range are 300 digits long.
@@ -71,7 +67,7 @@ void add_common(CLI::App& command, CommonOptions& common) {
          "map regions only below these directories (repeatable)");
   command.add_option("--format", common.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
-      ->group(common_group);
+      ->group(common_options);
 }
 
 // The keys of the driver's tables that an option stands for.
@@ -102,30 +98,6 @@ void apply_to_driver(const CommonOptions& options, driver::DriverConfig& config)
   if (!options.allowed_base_dirs.empty()) {
     config.shm.allowed_base_dirs = options.allowed_base_dirs;
   }
-}
-
-// CLI11 names neither a command that it does not know, nor those that there are.
-std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* group = &app;
-  std::string path = app.get_name();
-  while (!group->get_subcommands().empty()) {
-    group = group->get_subcommands().front();
-    path += " " + group->get_name();
-  }
-  std::vector<std::string> names;
-  for (const CLI::App* command : group->get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(command->get_name());
-  }
-  if (names.empty() || dynamic_cast<const CLI::RequiredError*>(&error) == nullptr) {
-    return error.what();
-  }
-  const std::vector<std::string> unknown = group->remaining();
-  if (unknown.empty()) {
-    return fmt::format("a command is missing; {} takes {}", path, fmt::join(names, ", "));
-  }
-  const std::optional<std::string> meant = nearest(unknown.front(), names);
-  return fmt::format("unknown command {}{}; {} takes {}", unknown.front(),
-                     meant ? fmt::format(", did you mean {}?", *meant) : "", path, fmt::join(names, ", "));
 }
 
 }  // namespace
@@ -190,8 +162,9 @@ void Invocation::apply(ClientOptions& client) const {
 }
 
 Registry::Registry() : app_("tp: everything around a tensorpool but the data path", "tp") {
+  app_.formatter(help_formatter());
   app_.require_subcommand(1);
-  app_.set_version_flag("--version", "tp " TENSORPOOL_VERSION);
+  app_.set_help_all_flag("--help-all", "Print this help message with the options of all commands and exit");
   app_.footer(fmt::format("tp COMMAND --help shows its options and an example.\n{}", exit_statuses));
 }
 
@@ -212,14 +185,7 @@ CLI::App& Registry::add(CLI::App& parent, const std::string& name, const std::st
 }
 
 int Registry::run(int argc, const char* const* argv, Environment environment) {
-  try {
-    app_.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app_.exit(help);
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "tp: {}\n{}", what_is_wrong(app_, error), "Run with --help for more information.\n");
-    return exit_usage;
-  }
+  if (const auto ended = parse_command_line(app_, argc, argv)) return *ended;
   return chosen_ ? chosen_(Invocation(*common_, std::move(environment))) : exit_usage;
 }
 
@@ -231,6 +197,10 @@ CLI::Validator an_integer_from(std::int64_t least) {
   return number_in(least, std::numeric_limits<std::int64_t>::max(), fmt::format("an integer from {}", least));
 }
 CLI::Validator a_number() { return number_in<double>(0, 1e9, "a number from 0"); }
+
+void require_client_id(CLI::App& command) {
+  command.get_option("--client-id")->required()->check(an_integer_from(1))->group("Options");
+}
 
 std::function<bool()> wait_until_stopped(const ClientOptions& client) {
   return [what = describe_wait(client), log = stderr_log(), next = monotonic_now() + first_word_ns]() mutable {

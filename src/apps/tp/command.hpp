@@ -109,10 +109,13 @@ class Registry {
 [[nodiscard]] CLI::Validator an_integer_from(std::int64_t least);
 [[nodiscard]] CLI::Validator a_number();  // a finite number from 0
 
+// For a command that cannot do without --client-id, which then is one of its own options.
+void require_client_id(CLI::App& command);
+
 // For ClientOptions::keep_waiting: until a stop signal, saying now and then what `client` waits for.
 [[nodiscard]] std::function<bool()> wait_until_stopped(const ClientOptions& client);
 
-// Prints "tp: <message>" on standard error and returns the exit status of the error.
+// give_up() of tp.
 int fail(const Error& error);
 
 }  // namespace tensorpool::apps::tp

@@ -21,6 +21,7 @@ void register_commands(Registry& registry) {
   register_configure(registry);
   register_shm(registry);
   register_completion(registry);
+  register_help(registry);
 }
 
 int run_tp(const std::vector<std::string>& arguments) {

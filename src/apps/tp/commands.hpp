@@ -1,4 +1,4 @@
-// Every command group of `tp`; each is defined in a file of its own.
+// Every command group of `tp`; each has its own file.
 #pragma once
 
 #include "apps/tp/command.hpp"
@@ -22,6 +22,7 @@ void register_counters(Registry& registry);
 void register_listen(Registry& registry);
 
 void register_completion(Registry& registry);  // completion
+void register_help(Registry& registry);        // help, version
 void register_commands(Registry& registry);    // all of them
 
 // `tp` with these arguments, the program's name first, to its exit status. Call once, as the whole of a main.

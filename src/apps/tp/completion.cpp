@@ -72,7 +72,8 @@ std::string bash_completion(const CLI::App& top) {
   std::vector<std::string> paths;
   std::string cases;
   walk(top, name, [&](const std::string& path, const CLI::App& command) {
-    paths.push_back(fmt::format("\"{}\"", path));
+    // The words after `tp help` are completed as those after `tp`.
+    if (path != name + " help") paths.push_back(fmt::format("\"{}\"", path));
     cases += fmt::format("    \"{}\") words=\"{} {}\" ;;\n", path, fmt::join(names_of(commands_of(command)), " "),
                          fmt::join(options_of(command), " "));
   });

@@ -18,6 +18,7 @@ std::string offered(const std::string& words) {
 
 TEST(Completion, OffersCommandsAndOptions) {
   EXPECT_EQ(offered("tp driver att"), "attach\n");
+  EXPECT_EQ(offered("tp help driver att"), "attach\n");
   EXPECT_EQ(offered("tp shm inspect --form"), "--format\n");
   EXPECT_EQ(offered("tp driver detach --config x --lea"), "--lease-id\n") << "options in between do no harm";
   EXPECT_EQ(offered("tp driver run some-file-"), "\n") << "the shell's own file names then";
@@ -46,7 +47,7 @@ TEST(Completion, IsUnderstoodByZsh) {
                       "compgen() { print -r -- $2, $4 }; source <(" TP_BINARY " completion zsh); "
                       "COMP_WORDS=(tp shm ins); COMP_CWORD=2; _tp; print -r -- \"${COMPREPLY[@]}\"' 2>&1")
                 .text,
-            "inspect validate gc --help, ins\n");
+            "inspect validate gc --help --help-all, ins\n");
 }
 
 TEST(Completion, IsMadeForOtherShellsToo) {

@@ -93,7 +93,7 @@ void register_configure(Registry& registry) {
       registry.add(registry.top(), "configure", "Tell a consumer by hand what its supervisor would",
                    "tp configure --stream 1001 --client-id 7 --mode RATE_LIMITED",
                    [arguments](const Invocation& invocation) { return configure(invocation, *arguments); });
-  command.get_option("--client-id")->required()->check(an_integer_from(1));
+  require_client_id(command);
   command.add_option("--stream", arguments->stream_id, "the consumer's stream")->check(a_stream_id())->required();
   command.add_option("--mode", arguments->mode, "STREAM or RATE_LIMITED")
       ->transform(CLI::IsMember({"STREAM", "RATE_LIMITED"}, CLI::ignore_case))

@@ -182,7 +182,7 @@ void add_lease_options(CLI::App& command, LeaseArguments& arguments) {
   command.add_option("--timeout", arguments.timeout_s, "seconds to wait for the driver")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  command.get_option("--client-id")->required()->check(an_integer_from(1));
+  require_client_id(command);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "apps/config/nearest.hpp"
 #include "base/error.hpp"
+#include "base/log.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
@@ -152,7 +153,10 @@ Result<std::string> converted(const Positional& positional, const std::string& t
 Error unknown(const std::string& name) {
   const std::vector<std::string> names = published_commands();
   const auto meant = nearest(name, names);
-  return make_error(ErrorCode::invalid_argument, "unknown command {}{}; tp_tool takes {}", name,
+  if (name.empty()) {
+    return make_error(ErrorCode::invalid_argument, "a command is missing; tp_tool takes {}", fmt::join(names, ", "));
+  }
+  return make_error(ErrorCode::invalid_argument, "unknown command {}{}; tp_tool takes {}", escape(name),
                     meant ? fmt::format(", did you mean {}?", *meant) : "", fmt::join(names, ", "));
 }
 

@@ -57,7 +57,7 @@ TEST(Tp, HelpsWithAnExampleForEveryDocumentedCommand) {
   for (std::string line; std::getline(doc, line);) {
     if (std::regex_match(line, match, heading)) {
       const std::string command = match[1];
-      const Outcome outcome = run(command + " --help");
+      const Outcome outcome = run(command + " --help-all");
       if (command == "publish camera" && outcome.status == 2) {
         continue;  // built without Aravis
       }

@@ -5,6 +5,7 @@
 
 #include "apps/config/client_setup.hpp"
 #include "apps/demo/processor.hpp"
+#include "apps/support/command_line.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/standard_streams.hpp"
@@ -48,7 +49,8 @@ int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{
       "Processes the images of one stream into another.\n"
-      "Example: demo_processor --config config/demo.toml --kind bin2 --in 1003 --out 2003"};
+      "Example: demo_processor --config config/demo.toml --kind bin2 --in 1003 --out 2003",
+      "demo_processor"};
   app.add_option("--config", arguments.config, "configuration file; none: defaults and environment");
   app.add_option("--kind", arguments.kind,
                  "background: difference to the running mean, and its centroid; bin2: 2x2 binning; threshold: mask of "
@@ -67,6 +69,6 @@ int main(int argc, char** argv) {
   app.add_option("--format", arguments.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run(arguments);
 }

@@ -15,6 +15,9 @@
 #include <memory>
 #include <string>
 
+#include "apps/support/command_line.hpp"
+#include "apps/support/exit_code.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 
@@ -90,11 +93,13 @@ Status run(const CameraSettings& settings) {
 }  // namespace tensorpool::apps
 
 int main(int argc, char** argv) {
-  using namespace tensorpool;
-  apps::CameraSettings settings;
+  using namespace tensorpool::apps;
+  keep_standard_streams();
+  CameraSettings settings;
   CLI::App app{
       "A simulated GigE Vision camera (Aravis) on this machine.\n"
-      "Example: fake_gige_camera --rate 60 --width 640 --height 480"};
+      "Example: fake_gige_camera --rate 60 --width 640 --height 480",
+      "fake_gige_camera"};
   app.add_option("--address", settings.address, "IPv4 address of this machine to answer at")->capture_default_str();
   app.add_option("--serial", settings.serial, "Serial number")->capture_default_str();
   app.add_option("--rate", settings.rate_hz, "Frames per second")
@@ -102,8 +107,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--width", settings.width, "Pixels")->check(CLI::Range(16U, 2048U))->capture_default_str();
   app.add_option("--height", settings.height, "Pixels")->check(CLI::Range(16U, 2048U))->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  const Status ran = apps::run(settings);
-  if (!ran) fmt::print(stderr, "fake_gige_camera: {}\n", ran.error().message);
-  return ran ? 0 : 1;
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
+  const tensorpool::Status ran = run(settings);
+  return ran ? exit_ok : give_up("fake_gige_camera", ran.error());
 }

@@ -7,6 +7,8 @@
 #include "apps/demo/demo_directory.hpp"
 #include "apps/demo/orchestra.hpp"
 #include "apps/demo/verdict.hpp"
+#include "apps/support/command_line.hpp"
+#include "apps/support/exit_code.hpp"
 #include "apps/support/standard_streams.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
@@ -59,10 +61,7 @@ Verdict run(const Arguments& arguments, const PipelinePaths& paths) {
 
 int run_demo(const Arguments& arguments) {
   auto directory = make_directory();
-  if (!directory) {
-    fmt::print(stderr, "tensorpool_demo: {}\n", directory.error().message);
-    return 1;
-  }
+  if (!directory) return give_up("tensorpool_demo", directory.error());
   if (arguments.keep) {
     directory->keep();
     fmt::print(stderr, "tensorpool_demo: everything of this run stays in {}\n", directory->path());
@@ -90,7 +89,8 @@ int main(int argc, char** argv) {
   CLI::App app{
       "Runs three cameras, three processors and three consumers through one driver, and checks every frame.\n"
       "Example: tensorpool_demo --seconds 5\n"
-      "Exit status 0 only if every count adds up and every delivered frame is the one that was sent."};
+      "Exit status 0 only if every count adds up and every delivered frame is the one that was sent.",
+      "tensorpool_demo"};
   app.add_option("--seconds", arguments.seconds, "how long; Ctrl-C ends it early, verified all the same")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -100,6 +100,6 @@ int main(int argc, char** argv) {
   app.add_flag("--keep", arguments.keep, "leave the logs and regions of the run where they are");
   app.add_option("--config", arguments.config, "the driver's configuration")->check(CLI::ExistingFile);
   app.add_option("--images", arguments.images, "the image camera's directory")->check(CLI::ExistingDirectory);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run_demo(arguments);
 }

@@ -1,20 +1,20 @@
 // tp_tool COMMAND ...: the published tool's commands, done by `tp`.
-#include <fmt/format.h>
-
+#include "apps/support/command_line.hpp"
+#include "apps/support/exit_code.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/published_tool.hpp"
 
 int main(int argc, char** argv) {
   using namespace tensorpool::apps;
-  const std::vector<std::string> given(argv + 1, argv + argc);
-  if (given.empty() || given.front() == "--help" || given.front() == "-h") {
-    fmt::print(given.empty() ? stderr : stdout, "{}", tp::published_usage());
-    return given.empty() ? exit_usage : exit_ok;
-  }
+  keep_standard_streams();
+  choose_error_format({argv, static_cast<std::size_t>(argc)});
+  std::vector<std::string> given(argv + 1, argv + argc);
+  if (given.size() > 1 && given.front() == "help") given = {given[1], "--help"};
+  const std::string first = given.empty() ? "" : given.front();
+  if (first == "--help" || first == "-h" || first == "help") return tell("tp_tool", tp::published_usage());
+  if (first == "--version" || first == "-V" || first == "version") return tp::run_tp({"tp", "--version"});
   const auto arguments = tp::translate_published(given, process_environment());
-  if (!arguments) {
-    fmt::print(stderr, "tp_tool: {}\n", arguments.error().message);
-    return exit_code_of(arguments.error().code);
-  }
+  if (!arguments) return give_up("tp_tool", arguments.error());
   return tp::run_tp(*arguments);
 }

@@ -1,0 +1,18 @@
+# tensorpool_usage(<target> <source> [<argument>...])
+# The program answers --help and -h with its usage, which is the comment at the top of <source>, and ends with 0. More arguments
+# than are named here are a mistake: status 2. An argument that ends with "..." stands for any number.
+function(tensorpool_usage program source)
+  file(READ "${source}" text)
+  string(REGEX MATCH "^(//[^\n]*\n)+" usage "${text}")
+  string(REGEX REPLACE "(^|\n)// ?" "\\1" usage "${usage}")
+  list(LENGTH ARGN most_arguments)
+  string(JOIN " " arguments ${ARGN})
+  if(arguments MATCHES "\\.\\.\\.\\]?$")
+    set(most_arguments 65535)
+  endif()
+  string(STRIP "Usage: ${program} ${arguments}" line)
+  set(usage "${line}\n\n${usage}")
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/usage.cpp.in" "${CMAKE_CURRENT_BINARY_DIR}/${program}_usage.cpp" @ONLY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+  target_sources(${program} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/${program}_usage.cpp")
+endfunction()
