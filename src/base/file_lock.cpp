@@ -40,20 +40,58 @@ Error taken(int fd, const std::string& path, std::optional<std::uint32_t> part) 
   return make_error(ErrorCode::already_exists, "{} is locked by {}", path, holder_of(fd));
 }
 
-Result<UniqueFd> open_locked(const std::string& path, mode_t mode, std::optional<std::uint32_t> part) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
-  if (!fd) return errno_error(errno, "cannot open lock file {}", path);
+struct Opened {
+  UniqueFd fd;
+  bool created = false;
+};
+
+// Creates the file if there is none; errno if neither works.
+Opened open_or_create(const std::string& path, mode_t mode) {
+  constexpr int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  for (int attempt = 0; attempt < 3; ++attempt) {  // another process may create or remove it in between
+    if (UniqueFd fd(::open(path.c_str(), flags)); fd || errno != ENOENT) return {std::move(fd)};
+    if (UniqueFd fd(::open(path.c_str(), flags | O_CREAT | O_EXCL, mode)); fd || errno != EEXIST)
+      return {std::move(fd), true};
+  }
+  return {};
+}
+
+// Whether this is what a FileLock leaves: nothing, or a pid and a line end.
+bool has_lock_content(int fd, off_t size) {
+  if (size == 0) return true;
+  std::array<char, 24> text{};
+  if (size > static_cast<off_t>(text.size()) || ::pread(fd, text.data(), text.size(), 0) != size) return false;
+  int pid = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + size, pid);
+  return fault == std::errc{} && pid > 0 && end + 1 == text.data() + size && *end == '\n';
+}
+
+// A file that is not a lock file is neither locked nor changed: a path may name a user's file by mistake.
+Status check_lock_file(int fd, const std::string& path) {
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) return errno_error(errno, "cannot examine lock file {}", path);
+  if (::fstat(fd, &info) != 0) return errno_error(errno, "cannot examine lock file {}", path);
   if (!S_ISREG(info.st_mode))
     return make_error(ErrorCode::permission_denied, "lock file {} is not a regular file", path);
+  if (info.st_nlink == 1 && has_lock_content(fd, info.st_size)) return {};
+  return make_error(ErrorCode::permission_denied,
+                    "{} is not a lock file: {}; it stays as it is, remove it or change the path", path,
+                    info.st_nlink == 1 ? "it has other content" : "it does not have exactly one name");
+}
+
+Result<UniqueFd> open_locked(const std::string& path, mode_t mode, std::optional<std::uint32_t> part) {
+  Opened opened = open_or_create(path, mode);
+  UniqueFd fd = std::move(opened.fd);
+  if (!fd) return errno_error(errno, "cannot open lock file {}", path);
+  if (Status ours = check_lock_file(fd.get(), path); !ours) return ours.error();
   struct flock range = range_of(part);
   if (::fcntl(fd.get(), F_OFD_SETLK, &range) != 0) {
     if (errno == EAGAIN || errno == EACCES) return taken(fd.get(), path, part);
     return errno_error(errno, "cannot lock {}", path);
   }
-  if (info.st_uid == ::geteuid()) (void)::fchmod(fd.get(), mode);  // regardless of the umask; best effort
-  // What a killed holder wrote is no longer true.
+  if (opened.created) (void)::fchmod(fd.get(), mode);  // regardless of the umask; best effort
+  // What a killed holder wrote is no longer true. Checked again: the lock keeps other FileLocks from writing, and a
+  // holder may have written its pid while this process looked the first time.
+  if (Status ours = check_lock_file(fd.get(), path); !ours) return ours.error();
   if (::ftruncate(fd.get(), 0) != 0) return errno_error(errno, "cannot write lock file {}", path);
   return fd;
 }

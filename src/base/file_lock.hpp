@@ -14,7 +14,8 @@ namespace tensorpool {
 
 class FileLock {
  public:
-  // Errors: already_exists (another process holds it; names its pid when it wrote one), permission_denied, io_error.
+  // Errors: already_exists (another process holds it; names its pid when it wrote one), permission_denied (also: the
+  // file is not a lock file; it is left as it is), io_error. `mode` is that of a new file, whatever the umask.
   // The holder's pid stands in the file where the file system lets it be written: for people, and for those who want to
   // know sooner whether a dead holder made what they found; nobody needs it.
   [[nodiscard]] static Result<FileLock> try_acquire(const std::string& path, mode_t mode = 0660);

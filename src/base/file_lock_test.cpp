@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <thread>
 
 #include "support/temp_dir.hpp"
@@ -85,6 +88,57 @@ TEST(FileLock, RefusesALinkAndAFifo) {
   const auto fifo = FileLock::try_acquire(dir.path() + "/fifo");
   ASSERT_FALSE(fifo);
   EXPECT_EQ(fifo.error().code, ErrorCode::permission_denied);
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(FileLock, LeavesAFileAloneThatIsNotALockFile) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/Cargo.lock";
+  for (const std::string content :
+       {"version = 3\n", "12 monkeys", "12", "-12\n", "12\n\n", "\n", "123456789012345678901\n"}) {
+    std::ofstream(path) << content;
+    ASSERT_EQ(::chmod(path.c_str(), 0604), 0);
+    const auto whole = FileLock::try_acquire(path);
+    ASSERT_FALSE(whole) << content;
+    EXPECT_EQ(whole.error().code, ErrorCode::permission_denied);
+    EXPECT_NE(whole.error().message.find(path + " is not a lock file"), std::string::npos) << whole.error().message;
+    EXPECT_FALSE(FileLock::try_acquire_part(path, 1));
+    EXPECT_EQ(content_of(path), content);
+    struct stat info {};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777U, 0604U);
+  }
+}
+
+TEST(FileLock, LeavesTheModeOfAFileThatWasThere) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/a.lock";
+  std::ofstream(path).flush();
+  ASSERT_EQ(::chmod(path.c_str(), 0604), 0);
+  { EXPECT_TRUE(FileLock::try_acquire(path)); }
+  struct stat info {};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777U, 0604U);
+}
+
+TEST(FileLock, TakesWhatAKilledHolderLeft) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/a.lock";
+  std::ofstream(path) << "4711\n";
+  const auto lock = FileLock::try_acquire(path);
+  ASSERT_TRUE(lock) << lock.error().message;
+  EXPECT_EQ(content_of(path), std::to_string(::getpid()) + "\n");
+}
+
+TEST(FileLock, RefusesAFileOfTwoNames) {
+  const TempDir dir;
+  std::ofstream(dir.path() + "/precious").flush();
+  std::filesystem::create_hard_link(dir.path() + "/precious", dir.path() + "/a.lock");
+  EXPECT_FALSE(FileLock::try_acquire(dir.path() + "/a.lock"));
 }
 
 TEST(FileLock, SaysWhenTheDirectoryIsMissing) {
