@@ -136,6 +136,54 @@ TEST(NodeIds, AreSequentialAndStickToAClientWhileItLives) {
   EXPECT_EQ(ids.assign(7, 5, 0), std::nullopt);
 }
 
+TEST(NodeIds, StickToAClientAcrossDetachAndAttach) {
+  NodeIds ids(1000);
+  ASSERT_EQ(ids.assign(7, std::nullopt, 0), 1U);
+  for (Nanos now = 0; now < 5; ++now) {  // within the cooldown, which is for others
+    ids.release(1, now);
+    EXPECT_EQ(ids.assign(7, std::nullopt, now), 1U);
+  }
+  ids.release(1, 5);
+  EXPECT_EQ(ids.assign(8, std::nullopt, 10'000), 2U) << "ids that no client had come first";
+  ids.release(2, 10'000);
+  EXPECT_EQ(ids.assign(7, std::nullopt, 20'000), 1U);
+  EXPECT_EQ(ids.assign(8, 2, 10'001), 2U) << "its own one may be asked for while it rests";
+}
+
+TEST(NodeIds, GoToAnotherClientThatAsksForThemOrWhenNoneIsLeft) {
+  NodeIds ids(1000);
+  ASSERT_EQ(ids.assign(7, std::nullopt, 0), 1U);
+  ids.release(1, 0);
+  EXPECT_EQ(ids.assign(8, 1, 999), std::nullopt);
+  EXPECT_EQ(ids.assign(8, 1, 1000), 1U);
+  EXPECT_EQ(ids.assign(7, std::nullopt, 1000), 2U) << "its own one is another's now";
+
+  NodeIds few(1000);
+  for (std::uint32_t client = 1; client <= node_id_count; ++client) {
+    ASSERT_TRUE(few.assign(client, std::nullopt, 0));
+  }
+  few.release(9, 50);
+  few.release(4, 60);
+  EXPECT_EQ(few.assign(5000, std::nullopt, 1049), std::nullopt) << "both rest";
+  EXPECT_EQ(few.assign(4, std::nullopt, 1049), 4U) << "for others";
+  few.release(4, 1049);
+  EXPECT_EQ(few.assign(5000, std::nullopt, 3000), 9U) << "released longest ago";
+  EXPECT_EQ(few.assign(9, std::nullopt, 3000), 4U) << "its own one is gone, and 4 is the only one that is free";
+  EXPECT_EQ(few.assign(4, std::nullopt, 3000), std::nullopt);
+}
+
+TEST(NodeIds, OfAClientThatAskedForAnotherAreFree) {
+  NodeIds ids(1000);
+  ASSERT_EQ(ids.assign(7, std::nullopt, 0), 1U);
+  EXPECT_FALSE(ids.may_assign(7, 5, 0)) << "it uses 1";
+  ids.release(1, 0);
+  EXPECT_EQ(ids.assign(7, 5, 0), 5U);
+  ids.release(5, 0);
+  EXPECT_EQ(ids.assign(7, std::nullopt, 0), 5U);
+  EXPECT_EQ(ids.assign(8, 1, 999), std::nullopt) << "what it gave up rests all the same";
+  EXPECT_EQ(ids.assign(8, 1, 1000), 1U);
+}
+
 TEST(NodeIds, RestAfterUse) {
   NodeIds ids(1000);
   ASSERT_EQ(ids.assign(7, 5, 0), 5U);

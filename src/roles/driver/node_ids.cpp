@@ -6,22 +6,15 @@ std::optional<std::uint32_t> NodeIds::assign(std::uint32_t client_id, std::optio
   if (desired) {
     return may_assign(client_id, *desired, now) ? take(*desired, client_id) : std::nullopt;
   }
-  if (const auto own = find(client_id)) {
-    return take(*own, client_id);
-  }
-  for (std::uint32_t tried = 0; tried < node_id_count; ++tried) {
-    const std::uint32_t candidate = next_;
-    next_ = (next_ + 1) % node_id_count;
-    if (is_free(candidate, now)) {
-      return take(candidate, client_id);
-    }
-  }
-  return std::nullopt;
+  const auto own = find(client_id);
+  const auto chosen = own ? own : choose(now);
+  return chosen ? take(*chosen, client_id) : std::nullopt;
 }
 
 bool NodeIds::may_assign(std::uint32_t client_id, std::uint32_t desired, Nanos now) const noexcept {
-  if (const auto own = find(client_id)) {
-    return desired == *own;
+  const auto own = find(client_id);
+  if (own && (nodes_[*own].leases > 0 || *own == desired)) {
+    return *own == desired;
   }
   return desired < node_id_count && is_free(desired, now);
 }
@@ -38,7 +31,7 @@ void NodeIds::release(std::uint32_t node_id, Nanos now) noexcept {
 
 std::optional<std::uint32_t> NodeIds::find(std::uint32_t client_id) const noexcept {
   for (std::uint32_t id = 0; id < node_id_count; ++id) {
-    if (nodes_[id].leases > 0 && nodes_[id].client_id == client_id) {
+    if (nodes_[id].client_id == client_id) {
       return id;
     }
   }
@@ -49,7 +42,29 @@ bool NodeIds::is_free(std::uint32_t node_id, Nanos now) const noexcept {
   return nodes_[node_id].leases == 0 && now >= nodes_[node_id].resting_until;
 }
 
+// The next id that no client ever had; when there is none, the one that was released longest ago.
+std::optional<std::uint32_t> NodeIds::choose(Nanos now) noexcept {
+  std::optional<std::uint32_t> oldest;
+  for (std::uint32_t tried = 0; tried < node_id_count; ++tried) {
+    const std::uint32_t candidate = (next_ + tried) % node_id_count;
+    if (!is_free(candidate, now)) {
+      continue;
+    }
+    if (nodes_[candidate].client_id == 0) {
+      next_ = (candidate + 1) % node_id_count;
+      return candidate;
+    }
+    if (!oldest || nodes_[candidate].resting_until < nodes_[*oldest].resting_until) {
+      oldest = candidate;
+    }
+  }
+  return oldest;
+}
+
 std::optional<std::uint32_t> NodeIds::take(std::uint32_t node_id, std::uint32_t client_id) noexcept {
+  if (const auto former = find(client_id); former && *former != node_id) {
+    nodes_[*former].client_id = 0;  // it rests on, and is any client's then
+  }
   nodes_[node_id].client_id = client_id;
   ++nodes_[node_id].leases;
   return node_id;
