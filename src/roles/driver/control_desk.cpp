@@ -202,8 +202,8 @@ void ControlDesk::on(const protocol::ShmDetachRequest& request) {
   }
   const Lease lease = *books_.leases.end(key.lease_id);
   ++books_.counts.detaches;
+  say_lease_ended(lease, LeaseRevokeReason::detached);  // before the response, as clients of other makes expect it
   books_.control_outbox.post(detach_answer(request.correlation_id, ResponseCode::ok), now_);
-  say_lease_ended(lease, LeaseRevokeReason::detached);
 }
 
 int ControlDesk::expire(Nanos now) {

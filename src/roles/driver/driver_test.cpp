@@ -87,13 +87,61 @@ TEST_F(DriverTest, SaysRevokedAndThenAnnouncesTheNextEpochWithoutAProducerAfterA
   client.say(detach(granted, 10, Role::producer));
   settle();
   ASSERT_EQ(client.all.size(), 3U);
-  EXPECT_EQ(std::get<ShmDetachResponse>(client.all[0]).code, ResponseCode::ok);
-  const auto& revoked = std::get<ShmLeaseRevoked>(client.all[1]);
+  const auto& revoked = std::get<ShmLeaseRevoked>(client.all[0]);
   EXPECT_EQ(revoked.lease_id, granted.lease_id);
   EXPECT_EQ(revoked.reason, LeaseRevokeReason::detached);
+  EXPECT_EQ(std::get<ShmDetachResponse>(client.all[1]).code, ResponseCode::ok);
   const auto& announce = std::get<ShmPoolAnnounce>(client.all[2]);
   EXPECT_EQ(announce.epoch, *granted.epoch + 1);
   EXPECT_EQ(announce.producer_id, 0U);
+}
+
+TEST_F(DriverTest, SaysRevokedBeforeItAnswersTheDetachOfAConsumer) {
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::consumer);
+  client.all.clear();
+  client.say(detach(granted, 10, Role::consumer));
+  settle();
+  ASSERT_EQ(client.all.size(), 2U);
+  EXPECT_EQ(std::get<ShmLeaseRevoked>(client.all[0]).lease_id, granted.lease_id);
+  EXPECT_EQ(std::get<ShmDetachResponse>(client.all[1]).code, ResponseCode::ok);
+}
+
+TEST_F(DriverTest, SaysRevokedAndThenAnnouncesTheNextEpochWithoutAProducerAfterAnExpiry) {
+  start();
+  Peer& client = peer();
+  const ShmAttachResponse granted = attach(client, 1, 10, Role::producer);
+  client.all.clear();
+  advance(3500 * ms);
+  const auto of_the_end = std::find_if(client.all.begin(), client.all.end(), [](const Peer::Heard& heard) {
+    return std::holds_alternative<ShmLeaseRevoked>(heard);
+  });
+  ASSERT_NE(of_the_end, client.all.end());
+  EXPECT_EQ(std::get<ShmLeaseRevoked>(*of_the_end).reason, LeaseRevokeReason::expired);
+  const auto of_the_next_epoch = std::find_if(client.all.begin(), client.all.end(), [&](const Peer::Heard& heard) {
+    const auto* const announce = std::get_if<ShmPoolAnnounce>(&heard);
+    return announce != nullptr && announce->stream_id == 1 && announce->epoch > *granted.epoch;
+  });
+  ASSERT_NE(of_the_next_epoch, client.all.end());
+  EXPECT_LT(of_the_end, of_the_next_epoch);
+  EXPECT_EQ(std::get<ShmPoolAnnounce>(*of_the_next_epoch).epoch, *granted.epoch + 1);
+  EXPECT_EQ(std::get<ShmPoolAnnounce>(*of_the_next_epoch).producer_id, 0U);
+}
+
+TEST_F(DriverTest, GivesAClientTheSameNodeIdAcrossDetachAndAttach) {
+  start();
+  Peer& client = peer();
+  std::optional<std::uint32_t> node_id;
+  for (const Role role : {Role::consumer, Role::producer, Role::consumer}) {
+    const ShmAttachResponse granted = attach(client, 1, 7, role);
+    ASSERT_TRUE(granted.node_id);
+    EXPECT_EQ(granted.node_id, node_id.value_or(*granted.node_id));
+    node_id = granted.node_id;
+    EXPECT_NE(attach(client, 2, 8, Role::consumer).node_id, node_id);
+    client.say(detach(granted, 7, role));
+    settle();
+  }
 }
 
 TEST_F(DriverTest, TakesADetachTwiceAndRefusesAForgedOne) {
