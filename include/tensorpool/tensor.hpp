@@ -86,7 +86,10 @@ enum class LayoutFault : std::uint8_t {
 [[nodiscard]] std::string_view to_string(LayoutFault fault) noexcept;
 
 // Shape, element type and strides of a frame. Entries of dims and strides at and beyond ndims are zero.
-// strides[i] is the distance in bytes between neighbours along dim i; 0 = contiguous, to be inferred.
+// strides[i] is the distance in bytes between neighbours along dim i; 0 = contiguous, to be inferred: dims times stride
+// of the dim inside it. A stride may be anything that lets no two elements overlap; along a dim of one element it has
+// no meaning. Readers of AeronTensorPool.jl and tensor_pool_c are stricter and drop frames whose stride is less than
+// dims times stride of the dim inside it, such as every second column of an image of odd width: pad the rows for them.
 struct TensorLayout {
   Dtype dtype = Dtype::unknown;
   MajorOrder major_order = MajorOrder::row;

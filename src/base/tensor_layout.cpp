@@ -38,31 +38,32 @@ struct Extent {
   Wide slow_stride = 0;  // of the dim behind the innermost one: the distance between rows (columns)
 };
 
-// Walks the dims outwards. Each stride must be at least the extent inside it, or elements would overlap. Products are
-// taken in 128 bits and cut off at 2^63, so that eight dims of 2^31 cannot wrap.
+// Walks the dims outwards. Where a dim has several elements, its stride must be at least the span of what lies inside
+// it, or elements would overlap. The span ends with the last element: padding behind it may belong to the next row.
+// Sums are taken in 128 bits and cut off at 2^63, so that eight dims of 2^31 cannot wrap.
 Extent walk(const TensorLayout& layout) noexcept {
   constexpr Wide limit = Wide{1} << 63;
   const bool packed_bits = layout.dtype == Dtype::bit;
-  Wide inner = std::max<std::size_t>(bits_of(layout.dtype) / 8, packed_bits ? 1 : 0);
-  Wide last_span = inner;
+  Wide span = std::max<std::size_t>(bits_of(layout.dtype) / 8, packed_bits ? 1 : 0);
+  Wide contiguous = span;  // the stride that is inferred for the next dim: whole periods of this one
   Extent extent;
   for (std::size_t rank = 0; rank < layout.ndims; ++rank) {
     const std::size_t d = dim_at(layout, rank);
     const auto count = static_cast<Wide>(layout.dims[d]);
     if (rank == 0 && packed_bits) {  // eight to a byte along the fastest dim
       if (layout.strides[d] != 0) return {0, LayoutFault::strides, 0};
-      inner = last_span = (count + 7) / 8;
+      contiguous = span = (count + 7) / 8;
       continue;
     }
-    const Wide stride = layout.strides[d] != 0 ? static_cast<Wide>(layout.strides[d]) : inner;
-    if (stride < inner) return {0, LayoutFault::strides, 0};
+    const Wide stride = layout.strides[d] != 0 ? static_cast<Wide>(layout.strides[d]) : contiguous;
+    if (stride < span && count > 1) return {0, LayoutFault::strides, 0};
     if (rank == 1) extent.slow_stride = stride;
     if (count == 0) return extent;
-    last_span += (count - 1) * stride;
-    inner = count * stride;
-    if (inner > limit || last_span > limit) return {limit, LayoutFault::too_large, extent.slow_stride};
+    span += (count - 1) * stride;
+    contiguous = std::max(count * stride, span);
+    if (contiguous > limit) return {limit, LayoutFault::too_large, extent.slow_stride};
   }
-  extent.bytes = layout.ndims == 0 ? 0 : last_span;
+  extent.bytes = layout.ndims == 0 ? 0 : span;
   return extent;
 }
 

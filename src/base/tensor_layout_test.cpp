@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <vector>
 
 #include "tensorpool/tensor.hpp"
 
@@ -35,6 +38,76 @@ TEST(TensorLayout, RefusesOverlapNegativesAndTheWrongOrder) {
   EXPECT_EQ(image.check(1000), LayoutFault::none);
   image.strides = {0, 1};  // element stride below the element's size
   EXPECT_EQ(image.check(1000), LayoutFault::strides);
+}
+
+TEST(TensorLayout, AllowsEverySecondColumnOfAnOddWidth) {
+  auto columns = TensorLayout::row_major(Dtype::uint16, {4, 3});  // of rows of 5 pixels
+  columns.strides = {10, 4};
+  EXPECT_EQ(columns.check(40), LayoutFault::none);
+  EXPECT_EQ(columns.extent_bytes(), 40U);
+  columns.strides = {9, 4};
+  EXPECT_EQ(columns.check(40), LayoutFault::strides);
+  columns = TensorLayout::row_major(Dtype::uint16, {3, 4});
+  columns.major_order = MajorOrder::column;
+  columns.strides = {4, 10};
+  EXPECT_EQ(columns.check(40), LayoutFault::none);
+}
+
+TEST(TensorLayout, InfersWholePeriodsOfTheDimInside) {
+  auto layout = TensorLayout::row_major(Dtype::uint16, {4, 3});
+  layout.strides = {0, 4};
+  EXPECT_EQ(layout.extent_bytes(), 3U * 12U + 10U);
+}
+
+TEST(TensorLayout, GivesTheStrideOfASingleElementNoMeaning) {
+  auto layout = TensorLayout::row_major(Dtype::uint16, {1, 10});
+  layout.strides = {2, 2};
+  EXPECT_EQ(layout.check(20), LayoutFault::none);
+  layout = TensorLayout::row_major(Dtype::uint16, {3, 1, 10});
+  layout.strides = {0, 2, 2};
+  EXPECT_EQ(layout.extent_bytes(), 60U);
+  layout.strides = {2, 2, 2};
+  EXPECT_EQ(layout.check(60), LayoutFault::strides);
+}
+
+// Of all small layouts: accepted is exactly what overlaps nowhere and ascends in the major order.
+TEST(TensorLayout, AcceptsExactlyWhatDoesNotOverlap) {
+  const auto check = [](std::array<std::int32_t, 3> dims, std::array<std::int32_t, 3> strides) {
+    auto layout = TensorLayout::row_major(Dtype::uint16, dims);
+    std::copy(strides.begin(), strides.end(), layout.strides.begin());
+    std::vector<int> owners(200, 0);
+    bool overlaps = false;
+    std::int32_t end = 0;
+    for (int i = 0; i < dims[0]; ++i) {
+      for (int j = 0; j < dims[1]; ++j) {
+        for (int k = 0; k < dims[2]; ++k) {
+          const std::int32_t at = i * strides[0] + j * strides[1] + k * strides[2];
+          for (std::int32_t byte = at; byte < at + 2; ++byte)
+            overlaps = overlaps || ++owners[static_cast<std::size_t>(byte)] > 1;
+          end = std::max(end, at + 2);
+        }
+      }
+    }
+    // Dims of one element have no order.
+    std::int32_t inner = 2;
+    bool ascends = true;
+    for (const std::size_t d : {std::size_t{2}, std::size_t{1}, std::size_t{0}}) {
+      if (dims[d] < 2) continue;
+      ascends = ascends && strides[d] >= inner;
+      inner += (dims[d] - 1) * strides[d];
+    }
+    EXPECT_EQ(layout.check(1000) == LayoutFault::none, ascends && !overlaps) << layout.describe();
+    if (!ascends) return;
+    EXPECT_FALSE(overlaps) << layout.describe();
+    EXPECT_EQ(layout.extent_bytes(), static_cast<std::uint64_t>(end)) << layout.describe();
+  };
+  for (std::int32_t shape = 0; shape < 27; ++shape) {
+    for (std::int32_t a = 1; a < 16; ++a) {
+      for (std::int32_t b = 1; b < 12; ++b) {
+        for (std::int32_t c = 1; c < 6; ++c) check({1 + shape / 9, 1 + shape / 3 % 3, 1 + shape % 3}, {a, b, c});
+      }
+    }
+  }
 }
 
 TEST(TensorLayout, DoesNotWrapOnAbsurdShapes) {
