@@ -5,33 +5,6 @@
 namespace tensorpool::apps {
 namespace {
 
-struct PixelShape {
-  Dtype dtype;
-  int channels;
-};
-
-// Pixel formats with whole bytes for each sample; 0 channels = any other.
-PixelShape shape_of(ArvPixelFormat format) {
-  switch (format) {
-    case ARV_PIXEL_FORMAT_MONO_8:
-    case ARV_PIXEL_FORMAT_BAYER_GR_8:
-    case ARV_PIXEL_FORMAT_BAYER_RG_8:
-    case ARV_PIXEL_FORMAT_BAYER_GB_8:
-    case ARV_PIXEL_FORMAT_BAYER_BG_8:
-      return {Dtype::uint8, 1};
-    case ARV_PIXEL_FORMAT_MONO_10:
-    case ARV_PIXEL_FORMAT_MONO_12:
-    case ARV_PIXEL_FORMAT_MONO_14:
-    case ARV_PIXEL_FORMAT_MONO_16:
-      return {Dtype::uint16, 1};
-    case ARV_PIXEL_FORMAT_RGB_8_PACKED:
-    case ARV_PIXEL_FORMAT_BGR_8_PACKED:
-      return {Dtype::uint8, 3};
-    default:
-      return {Dtype::bytes, 0};
-  }
-}
-
 // A whole image comes as one burst, and the receiving socket holds about 200 KiB by default, counted with what each
 // packet costs to keep: few large packets waste the least of it.
 constexpr gint loopback_packet_bytes = 8192;
@@ -98,12 +71,27 @@ Status GigeCamera::configure() {
     arv_camera_gv_set_packet_size(camera_.get(), loopback_packet_bytes, error.out());
     if (error) return failed("the packet size", error);
   }
+  return refresh();
+}
+
+Status GigeCamera::refresh() {
   AravisError error;
   payload_bytes_ = arv_camera_get_payload(camera_.get(), error.out());
-  if (error)
-    return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", options_.address,
-                      error.text());
-  return {};
+  if (!error) return {};
+  return make_error(ErrorCode::unavailable, "camera {}: cannot ask for its payload: {}", options_.address,
+                    error.text());
+}
+
+std::string GigeCamera::name_of(PixelFormatCode code) const {
+  if (const std::string_view name = pixel_format_name(code); !name.empty()) return std::string(name);
+  if (camera_) {
+    AravisError error;
+    const bool current = arv_camera_get_pixel_format(camera_.get(), error.out()) == code && !error;
+    AravisError unnamed;
+    const char* const name = current ? arv_camera_get_pixel_format_as_string(camera_.get(), unnamed.out()) : nullptr;
+    if (name != nullptr && !unnamed) return name;
+  }
+  return fmt::format("0x{:08X}", code);
 }
 
 Status GigeCamera::open_stream() {
@@ -157,18 +145,30 @@ const std::byte* memory_of(ArvBuffer* buffer) noexcept {
   return static_cast<const std::byte*>(arv_buffer_get_data(buffer, &bytes));
 }
 
-TensorLayout layout_of(ArvBuffer* buffer) {
-  std::size_t bytes = 0;
-  arv_buffer_get_data(buffer, &bytes);
-  const TensorLayout opaque = TensorLayout::raw_bytes(static_cast<std::int32_t>(bytes));
-  if (arv_buffer_get_payload_type(buffer) != ARV_BUFFER_PAYLOAD_TYPE_IMAGE) return opaque;
-  const auto [dtype, channels] = shape_of(arv_buffer_get_image_pixel_format(buffer));
-  const gint width = arv_buffer_get_image_width(buffer);
-  const gint height = arv_buffer_get_image_height(buffer);
-  if (channels == 0 || width <= 0 || height <= 0) return opaque;
-  const TensorLayout image = channels == 1 ? TensorLayout::row_major(dtype, {height, width})
-                                           : TensorLayout::row_major(dtype, {height, width, channels});
-  return image.extent_bytes() == bytes ? image : opaque;  // rows with padding and trailing chunks stay bytes
+bool is_too_small(ArvBuffer* buffer) noexcept {
+  return arv_buffer_get_status(buffer) == ARV_BUFFER_STATUS_SIZE_MISMATCH;
+}
+
+CameraImage image_in(ArvBuffer* buffer) noexcept {
+  CameraImage image;
+  arv_buffer_get_data(buffer, &image.bytes);
+  const ArvBufferPayloadType type = arv_buffer_get_payload_type(buffer);
+  if (type != ARV_BUFFER_PAYLOAD_TYPE_IMAGE && type != ARV_BUFFER_PAYLOAD_TYPE_EXTENDED_CHUNK_DATA) {
+    image.layout = TensorLayout::raw_bytes(static_cast<std::int32_t>(image.bytes));
+    return image;
+  }
+  ImageFormat format;
+  gint end_padding = 0;
+  format.code = arv_buffer_get_image_pixel_format(buffer);
+  arv_buffer_get_image_region(buffer, &format.x_offset, &format.y_offset, &format.width, &format.height);
+  arv_buffer_get_image_padding(buffer, &format.row_padding_bytes, &end_padding);
+  const bool padded = end_padding > 0 && static_cast<std::size_t>(end_padding) < image.bytes;
+  const std::size_t without_padding = image.bytes - (padded ? static_cast<std::size_t>(end_padding) : 0);
+  image.format = format;
+  image.layout = layout_of(format, without_padding);
+  image.bytes = without_padding;
+  image.cut = without_padding < bytes_of(format);
+  return image;
 }
 
 Nanos arrival_of(ArvBuffer* buffer) noexcept {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "apps/gige/aravis_handle.hpp"
+#include "apps/gige/pixel_format.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"
 
@@ -30,8 +32,12 @@ class GigeCamera {
 
   // Images of another size from the next stream on. REQUIRES: no stream is open.
   [[nodiscard]] Status set_region(std::int32_t width, std::int32_t height);
+  // The GenICam name of a pixel format: PFNC's, else the camera's own, else the code in hexadecimal.
+  [[nodiscard]] std::string name_of(PixelFormatCode code) const;
   // Bytes of one image as the camera is set.
   [[nodiscard]] std::size_t payload_bytes() const noexcept { return payload_bytes_; }
+  // Asks for it again, as somebody may have changed the camera. REQUIRES: no stream is open.
+  [[nodiscard]] Status refresh();
   // Makes the stream to which buffers are queued; start() then lets images flow. After close_stream() both begin anew.
   [[nodiscard]] Status open_stream();
   [[nodiscard]] Status start();
@@ -67,8 +73,17 @@ class GigeCamera {
 // Where its bytes lie: the memory that was queued.
 [[nodiscard]] const std::byte* memory_of(ArvBuffer* buffer) noexcept;
 
-// Shape and type of what a whole buffer holds; opaque bytes for pixel formats that are packed or unknown.
-[[nodiscard]] TensorLayout layout_of(ArvBuffer* buffer);
+// The buffer came whole, but the camera sends larger images than were asked for: its settings changed meanwhile.
+[[nodiscard]] bool is_too_small(ArvBuffer* buffer) noexcept;
+
+// What a whole buffer holds.
+struct CameraImage {
+  std::optional<ImageFormat> format{};  // nothing for what is no single image
+  TensorLayout layout{};
+  std::size_t bytes = 0;  // the image and what follows it, such as chunks, without padding at the end
+  bool cut = false;       // fewer bytes than the format has
+};
+[[nodiscard]] CameraImage image_in(ArvBuffer* buffer) noexcept;
 // When its first packet came, on CLOCK_MONOTONIC.
 [[nodiscard]] Nanos arrival_of(ArvBuffer* buffer) noexcept;
 

@@ -25,7 +25,7 @@ class CameraPublisher {
   Status run(const std::atomic<bool>& stop) {
     if (auto started = start(); !started) return started;
     while (!stop.load(std::memory_order_relaxed) && (options_.publish.count == 0 || sent_ < options_.publish.count)) {
-      if (!running_ || is_remapped() || !camera_.in_control()) restart();
+      if (!running_ || is_remapped() || !camera_.in_control() || std::exchange(resized_, false)) restart();
       if (const auto buffer = running_ ? camera_.pop(pop_wait_ns) : nullptr) complete(buffer.get());
       if (running_) {
         if (auto queued = top_up(); !queued) return queued;
@@ -62,7 +62,7 @@ class CameraPublisher {
     camera_.close_stream();
     in_flight_.clear();
     running_ = false;
-    auto started = camera_.in_control() ? Status() : camera_.reopen();
+    auto started = camera_.in_control() ? camera_.refresh() : camera_.reopen();
     if (started) started = start();
     if (started) {
       ++restarts_;
@@ -94,15 +94,44 @@ class CameraPublisher {
     if (!claim) return;
     if (!is_whole(buffer)) {
       ++incomplete_;
+      resized_ = resized_ || is_too_small(buffer);
       return;  // the claim goes, and its sequence is a gap that the producer left on purpose
     }
-    const TensorLayout layout = layout_of(buffer);
-    const auto content = claim->payload().first(layout.extent_bytes());
+    const CameraImage image = image_in(buffer);
+    // What is claimed for an image was asked for before the camera was changed.
+    if (image.cut && image.format != told_format_) resized_ = true;
+    tell_format(image.format);
+    const auto content = claim->payload().first(image.bytes);
     if (memory_of(buffer) != content.data()) ++elsewhere_;
     const CrcRecord record{claim->epoch(), claim->seq(), session_.end.wants_crc() ? crc32c(content) : 0,
                            static_cast<std::uint32_t>(content.size())};
-    session_.end.committed(std::move(*claim).commit(layout, {.timestamp_ns = arrival_of(buffer)}), record);
+    session_.end.committed(std::move(*claim).commit(image.layout, image.bytes, {.timestamp_ns = arrival_of(buffer)}),
+                           record);
     ++sent_;
+  }
+
+  // Before the first frame of another format, so that each frame carries the version that describes it.
+  void tell_format(const std::optional<ImageFormat>& format) {
+    if (format == told_format_) return;
+    told_format_ = format;
+    std::vector<Attribute> attributes;
+    for (const auto& [key, value] : options_.publish.attributes) add_attribute(attributes, key, value);
+    if (format) {
+      add_attribute(attributes, "pixel_format", camera_.name_of(format->code));
+      add_attribute(attributes, "width", std::to_string(format->width));
+      add_attribute(attributes, "height", std::to_string(format->height));
+      add_attribute(attributes, "x_offset", std::to_string(format->x_offset));
+      add_attribute(attributes, "y_offset", std::to_string(format->y_offset));
+    }
+    const Status told = session_.producer.replace_attributes(std::move(attributes));
+    if (!told) options_.log(LogLevel::warning, "the pixel format is not told: " + told.error().message);
+  }
+
+  // The camera knows better than the command line.
+  static void add_attribute(std::vector<Attribute>& attributes, const std::string& key, std::string_view text) {
+    std::erase_if(attributes, [&](const Attribute& one) { return one.key == key; });
+    const auto bytes = std::as_bytes(std::span(text));
+    attributes.push_back({.key = key, .format = "text/plain", .value = {bytes.begin(), bytes.end()}});
   }
 
   void count_camera_drops() {
@@ -121,6 +150,8 @@ class CameraPublisher {
   std::uint64_t incomplete_ = 0;
   std::uint64_t elsewhere_ = 0;  // images that did not lie in their slots; none ever should
   std::uint64_t restarts_ = 0;
+  std::optional<ImageFormat> told_format_;
+  bool resized_ = false;   // images no longer fit what is claimed for them
   bool running_ = false;   // images flow
   bool said_why_ = false;  // of the failure that lasts
 };
