@@ -63,7 +63,8 @@ class AgentRunner {
   AgentRunner& operator=(const AgentRunner&) = delete;
   ~AgentRunner();  // stops
 
-  // Returns after the cycle in hand. Idempotent. REQUIRES: not called by an agent of its own.
+  // Returns after the cycle in hand. Idempotent. In a child that fork() made there is no thread, and nothing to stop.
+  // REQUIRES: not called by an agent of its own.
   void stop() noexcept;
   // Any thread.
   [[nodiscard]] Stalls stalls() const noexcept { return meter_.read(); }
@@ -83,6 +84,7 @@ class AgentRunner {
   std::function<int(Nanos)> duty_;
   StallMeter meter_;
   std::atomic<bool> running_{true};
+  unsigned process_;  // that has the thread
   std::thread thread_;
 };
 

@@ -116,7 +116,8 @@ class ClientCore;
 }
 
 // One that was moved from may only be destroyed or assigned to; so may, in a child, what fork() copied, and that ends
-// nothing for the parent. The same goes for all that a Client makes.
+// nothing for the parent. The same goes for all that a Client makes. There, all that attaches or follows fails with
+// ErrorCode::closed, and do_work does nothing.
 class Client {
  public:
   // Connects to the media driver in aeron_dir. Of many who start at once one does so at a time; all of that takes at

@@ -143,7 +143,10 @@ namespace detail {
 class ConsumerCore;
 }
 
-// One that was moved from may only be destroyed or assigned to.
+// One that was moved from may only be destroyed or assigned to. In a child that fork() made it is unattached: poll and
+// poll_progress return 0, wait lets its time pass and returns false, terms() is empty, and the counters stand as they
+// were. A child that was forked inside on_frame may read that frame to its end; one that was forked inside on_progress
+// must not return from it.
 class Consumer {
  public:
   Consumer(Consumer&&) noexcept;

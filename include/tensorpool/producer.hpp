@@ -24,11 +24,13 @@ enum class PublishStatus : std::uint8_t {
   ok,                  // committed and its descriptor sent (or queued behind an open claim)
   no_consumer,         // committed; nobody is connected, or has said hello for 5 periods; a late joiner can read it
   descriptor_dropped,  // committed, but the descriptor stream was back-pressured: consumers see a gap
-  not_attached,        // no lease right now (driver or media driver gone, or revoked): nothing was written
+  not_attached,        // no lease right now (driver or media driver gone, or revoked; always in a child that fork()
+                       // made): nothing was written
   too_large,           // larger than every pool's stride: nothing was written
   invalid_layout,      // the layout does not describe the payload: nothing was written, or the claim was abandoned
   claims_exhausted,    // open claims hold so many slots that fewer than min_readable_slots would stay readable
-  stale_claim,         // the claim belongs to an epoch that has ended: its bytes went into the old epoch's files only
+  stale_claim,         // the claim belongs to an epoch that has ended: its bytes went into the old epoch's files only.
+                       // Also in a child that fork() made: the claim stays open for its parent
 };
 [[nodiscard]] std::string_view to_string(PublishStatus status) noexcept;
 // True if the frame is in shared memory and readable.
@@ -119,7 +121,8 @@ class SlotClaim {
     if (session_ != nullptr) abandon();
   }
 
-  // The whole slot: stable address, 64-byte aligned, at least as long as what was asked for.
+  // The whole slot: stable address, 64-byte aligned, at least as long as what was asked for. Undefined for the frame if
+  // a child that fork() made writes there: the slot is the parent's.
   [[nodiscard]] std::span<std::byte> payload() const noexcept { return payload_; }
   [[nodiscard]] std::uint64_t seq() const noexcept { return seq_; }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
@@ -153,7 +156,9 @@ class SlotClaim {
   bool described_ = false;  // made with a layout
 };
 
-// One that was moved from may only be destroyed or assigned to.
+// One that was moved from may only be destroyed or assigned to. In a child that fork() made, publish and claim answer
+// not_attached, what changes the metadata fails with ErrorCode::closed, slots() and the like are 0, and the counters
+// stand as they were.
 class Producer {
  public:
   Producer(Producer&&) noexcept;

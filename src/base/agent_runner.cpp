@@ -4,14 +4,31 @@
 
 #include <utility>
 
+#include "base/origin.hpp"
+
 namespace tensorpool {
+namespace {
+
+unsigned this_process() noexcept {
+  const Origin counts_forks;
+  return process_number.load(std::memory_order_relaxed);
+}
+
+}  // namespace
 
 AgentRunner::AgentRunner(std::string name, Idle idle, std::function<int(Nanos)> duty, Nanos stall_limit_ns)
-    : name_(std::move(name)), idle_(idle), duty_(std::move(duty)), meter_(stall_limit_ns), thread_([this] { run(); }) {}
+    : name_(std::move(name)),
+      idle_(idle),
+      duty_(std::move(duty)),
+      meter_(stall_limit_ns),
+      process_(this_process()),
+      thread_([this] { run(); }) {}
 
 AgentRunner::~AgentRunner() { stop(); }
 
 void AgentRunner::stop() noexcept {
+  // fork() copies the handle of a thread that only the parent has: it can be neither joined nor detached.
+  if (thread_.joinable() && process_ != this_process()) return void(new std::thread(std::move(thread_)));
   running_.store(false, std::memory_order_relaxed);
   if (thread_.joinable()) thread_.join();
 }

@@ -2,23 +2,26 @@
 
 #include <pthread.h>
 
-#include <atomic>
+#include "base/error.hpp"
 
 namespace tensorpool {
 namespace {
 
-std::atomic<unsigned> forks{0};
-
-void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
+void number_child() { process_number.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
 Origin::Origin() noexcept {
-  static const int registered = ::pthread_atfork(nullptr, nullptr, count_fork);
+  static const int registered = ::pthread_atfork(nullptr, nullptr, number_child);
   static_cast<void>(registered);
-  forks_ = forks.load(std::memory_order_relaxed);
+  number_ = process_number.load(std::memory_order_relaxed);
 }
 
-bool Origin::is_here() const noexcept { return forks_ == forks.load(std::memory_order_relaxed); }
+Error error_of_forked(std::string_view handle) {
+  return make_error(ErrorCode::closed,
+                    "this {} is a copy that fork() made; it works in the parent process only: connect a Client in this "
+                    "process",
+                    handle);
+}
 
 }  // namespace tensorpool

@@ -108,6 +108,7 @@ Result<Client> Client::connect(ClientOptions options) {
 }
 
 Result<Producer> Client::attach_producer(const ProducerOptions& options) {
+  if (!core_->origin.is_here()) return error_of_forked("Client");
   if (options.stream_id == 0 && options.standalone) {
     return make_error(ErrorCode::invalid_argument, "a standalone producer needs a stream id");
   }
@@ -124,6 +125,7 @@ Result<Producer> Client::attach_producer(const ProducerOptions& options) {
 }
 
 Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
+  if (!core_->origin.is_here()) return error_of_forked("Client");
   if (options.stream_id == 0) return make_error(ErrorCode::invalid_argument, "a consumer needs a stream id");
   if (auto good = check_timeout(options.attach_timeout_ns); !good) return good.error();
   if (auto good = check_layout(options.expected_layout_version, options.standalone); !good) return good.error();
@@ -135,12 +137,13 @@ Result<Consumer> Client::attach_consumer(const ConsumerOptions& options) {
 }
 
 Result<MetadataReader> Client::metadata(MetadataOptions options) {
+  if (!core_->origin.is_here()) return error_of_forked("Client");
   auto follower = core_->follow_metadata(std::move(options));
   if (!follower) return follower.error();
   return MetadataReader(*std::move(follower));
 }
 
 std::string_view Client::name() const noexcept { return core_->name(); }
-int Client::do_work(Nanos now) noexcept { return core_->do_work(now); }
+int Client::do_work(Nanos now) noexcept { return core_->origin.is_here() ? core_->do_work(now) : 0; }
 
 }  // namespace tensorpool

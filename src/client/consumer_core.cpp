@@ -81,12 +81,15 @@ void ConsumerCore::set_terms(const ConsumerTerms& terms) {
 }
 
 ConsumerTerms ConsumerCore::terms() const {
+  if (!origin_.is_here()) return {};  // the lock may have been taken when the parent forked
   const std::lock_guard lock(terms_mutex_);
   return terms_;
 }
 
 int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
-  if (in_callback_) return 0;
+  // What a child took from the subscription would be lost for its parent.
+  if (in_callback_ || !origin_.is_here()) [[unlikely]]
+    return 0;
   if (sessions.has_offer()) [[unlikely]]
     pick_up();
   if (current_ == nullptr) return 0;
@@ -111,6 +114,8 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
     if (lags()) [[unlikely]]
       skip_to_newest();
     if (deliver_front(call, context)) ++calls;
+    if (!origin_.is_here()) [[unlikely]]
+      break;  // the callback forked, and this is the child
     // The callback took its time: know how far the stream has come before another payload is touched.
     if (calls < limit && !current_->pending.empty() && may_lag()) drain();
   }
@@ -120,11 +125,12 @@ int ConsumerCore::poll(Handler call, void* context, int limit) noexcept {
 bool ConsumerCore::wait(Nanos timeout) noexcept {
   if (in_callback_) return false;
   const Nanos deadline = monotonic_now() + std::clamp<Nanos>(timeout, 0, longest_wait_ns);
+  const bool here = origin_.is_here();
   for (;;) {
-    pick_up();
+    if (here) pick_up();
     // The slot before the descriptors: the order is what no frame slips through (client/frame_wait.hpp).
-    if (current_ != nullptr) frame_wait_.look(*current_->regions, current_->pending.expected());
-    if (has_work()) return true;
+    if (here && current_ != nullptr) frame_wait_.look(*current_->regions, current_->pending.expected());
+    if (here && has_work()) return true;
     const Nanos left = deadline - monotonic_now();
     if (left <= 0) return false;
     if (current_ == nullptr || !attached()) {
@@ -146,7 +152,7 @@ bool ConsumerCore::has_work() noexcept {
 }
 
 int ConsumerCore::poll_progress(ProgressHandler call, void* context, int limit) noexcept {
-  if (in_callback_) return 0;
+  if (in_callback_ || !origin_.is_here()) return 0;
   pick_up();
   if (current_ == nullptr || !attached() || !use_shm_.load(std::memory_order_relaxed)) return 0;
   int calls = 0;

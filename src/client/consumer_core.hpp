@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "base/handoff.hpp"
+#include "base/origin.hpp"
 #include "client/frame_selection.hpp"
 #include "client/frame_wait.hpp"
 #include "client/loss_ledger.hpp"
@@ -100,13 +101,13 @@ class ConsumerCore {
   // cost what reading costs.
   static constexpr Nanos by_the_clock = -1;
   void ask_latency(Nanos now) noexcept { latency_asked_.store(now, std::memory_order_relaxed); }
-  void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
+  void set_attached(bool attached) noexcept { attached_.set(attached); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   // --- Any thread ---
   [[nodiscard]] const ConsumerOptions& options() const noexcept { return options_; }
-  [[nodiscard]] bool attached() const noexcept { return attached_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool attached() const noexcept { return attached_.is_set(); }
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return stream_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] ConsumerStats stats() const noexcept;
@@ -147,7 +148,8 @@ class ConsumerCore {
   [[nodiscard]] std::uint64_t skip_threshold(const shm::RegionSet& regions) const noexcept;
 
   const ConsumerOptions options_;
-  std::atomic<bool> attached_{false};
+  const Origin origin_{};
+  LocalFlag attached_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> use_shm_{true};
   std::atomic<Nanos> latency_asked_{0};    // 0 = not asked

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/origin.hpp"
 #include "client/metadata_cache.hpp"
 
 namespace tensorpool::detail {
@@ -34,21 +35,26 @@ class MetadataFollower {
 
   // --- Any thread ---
   void close() noexcept { closed_.store(true, std::memory_order_release); }
+  // In a child that fork() made they are empty: the lock may have been taken at that moment.
   [[nodiscard]] std::optional<StreamMetadata> latest(std::uint32_t stream_id) const {
+    if (!origin_.is_here()) return std::nullopt;
     const std::lock_guard lock(mutex_);
     const StreamMetadata* const found = cache_.find(stream_id);
     return found == nullptr ? std::nullopt : std::optional(*found);
   }
   [[nodiscard]] std::vector<StreamMetadata> all() const {
+    if (!origin_.is_here()) return {};
     const std::lock_guard lock(mutex_);
     return cache_.all();
   }
   [[nodiscard]] MetadataStats stats() const {
+    if (!origin_.is_here()) return {};
     const std::lock_guard lock(mutex_);
     return cache_.stats();
   }
 
  private:
+  const Origin origin_{};
   const std::function<void(const StreamMetadata&)> on_change_;
   std::atomic<bool> closed_{false};
   mutable std::mutex mutex_;

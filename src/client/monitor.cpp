@@ -106,8 +106,9 @@ Result<Monitor> Monitor::open(ClientOptions where, MonitorOptions options) {
   return Monitor(*std::move(core));
 }
 
-MonitorSnapshot Monitor::snapshot() const { return core_->snapshot(); }
+// A lock of the copy may have been taken when the parent forked.
+MonitorSnapshot Monitor::snapshot() const { return core_->origin.is_here() ? core_->snapshot() : MonitorSnapshot{}; }
 
-int Monitor::do_work(Nanos now) noexcept { return core_->do_work(now); }
+int Monitor::do_work(Nanos now) noexcept { return core_->origin.is_here() ? core_->do_work(now) : 0; }
 
 }  // namespace tensorpool

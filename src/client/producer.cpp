@@ -132,17 +132,23 @@ std::uint32_t Producer::slots() const noexcept {
 }
 
 Status Producer::set_source(std::string name, std::string summary) {
+  if (!core_->is_here()) return error_of_forked("Producer");
   return core_->metadata.set_source(std::move(name), std::move(summary), monotonic_now());
 }
 Status Producer::set_attribute(Attribute attribute) {
+  if (!core_->is_here()) return error_of_forked("Producer");
   return core_->metadata.set_attribute(std::move(attribute), monotonic_now());
 }
 Status Producer::set_attribute(std::string key, std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
   return set_attribute({std::move(key), "text/plain", {bytes.begin(), bytes.end()}});
 }
-Status Producer::erase_attribute(std::string_view key) { return core_->metadata.erase_attribute(key, monotonic_now()); }
+Status Producer::erase_attribute(std::string_view key) {
+  if (!core_->is_here()) return error_of_forked("Producer");
+  return core_->metadata.erase_attribute(key, monotonic_now());
+}
 Status Producer::replace_attributes(std::vector<Attribute> attributes) {
+  if (!core_->is_here()) return error_of_forked("Producer");
   return core_->metadata.replace_attributes(std::move(attributes), monotonic_now());
 }
 std::uint32_t Producer::metadata_version() const noexcept { return core_->metadata.version(); }

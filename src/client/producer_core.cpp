@@ -34,6 +34,7 @@ void ProducerCore::close() noexcept {
 // --- Sessions ---
 
 ProducerSession* ProducerCore::current() noexcept {
+  if (!origin_.is_here()) return nullptr;
   pick_up();
   return current_;
 }
@@ -66,7 +67,7 @@ void ProducerCore::pick_up() noexcept {
 [[gnu::always_inline]] inline bool ProducerCore::pick_up_attached() noexcept {
   // In this order: the conductor offers a session before it says "attached", so whoever reads that finds the session
   // too.
-  const bool attached = attached_.load(std::memory_order_acquire);
+  const bool attached = attached_.is_set();
   if (sessions.has_offer() || own_streams.has_offer()) [[unlikely]] {
     pick_up();
   }

@@ -69,6 +69,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   PublishStatus commit(SlotClaim& claim, const TensorLayout& layout, std::optional<std::size_t> payload_bytes,
                        const FrameInfo& info) noexcept;
   void abandon(SlotClaim& claim) noexcept;
+  // Null also in a child that fork() made.
   [[nodiscard]] ProducerSession* current() noexcept;
   // The handle is gone: gives back what no claim holds, and lets the conductor detach.
   void close() noexcept;
@@ -80,15 +81,17 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   // --- The conductor's thread ---
   Handoff<ProducerSession> sessions;
   Handoff<OwnStreams> own_streams;
-  void set_attached(bool attached) noexcept { attached_.store(attached, std::memory_order_release); }
+  void set_attached(bool attached) noexcept { attached_.set(attached); }
   void set_consumers_seen(bool seen) noexcept { consumers_seen_.store(seen, std::memory_order_relaxed); }
   void set_ids(std::uint32_t stream_id, std::uint32_t client_id, std::optional<std::uint32_t> node_id) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   // --- Any thread ---
+  // False in a child that fork() made: nothing but the end of the handle may be asked for there.
+  [[nodiscard]] bool is_here() const noexcept { return origin_.is_here(); }
   MetadataBook metadata;
   [[nodiscard]] const ProducerOptions& options() const noexcept { return options_; }
-  [[nodiscard]] bool attached() const noexcept { return attached_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool attached() const noexcept { return attached_.is_set(); }
   [[nodiscard]] std::uint32_t stream_id() const noexcept { return stream_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t client_id() const noexcept { return client_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::optional<std::uint32_t> node_id() const noexcept;
@@ -135,7 +138,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
 
   const ProducerOptions options_;
   const Origin origin_{};
-  std::atomic<bool> attached_{false};
+  LocalFlag attached_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> consumers_seen_{false};
   std::atomic<std::uint32_t> stream_id_{0};

@@ -64,8 +64,10 @@ Result<Driver> Driver::create(driver::DriverConfig config, DriverOptions options
   return Driver(std::make_unique<Impl>(Impl{*std::move(agent)}));
 }
 
-int Driver::do_work(Nanos now) noexcept { return impl_->agent->do_work(now); }
-void Driver::request_shutdown() noexcept { impl_->agent->request_shutdown(protocol::ShutdownReason::normal); }
-bool Driver::finished() const noexcept { return impl_->agent->finished(); }
+int Driver::do_work(Nanos now) noexcept { return impl_->origin.is_here() ? impl_->agent->do_work(now) : 0; }
+void Driver::request_shutdown() noexcept {
+  if (impl_->origin.is_here()) impl_->agent->request_shutdown(protocol::ShutdownReason::normal);
+}
+bool Driver::finished() const noexcept { return !impl_->origin.is_here() || impl_->agent->finished(); }
 
 }  // namespace tensorpool

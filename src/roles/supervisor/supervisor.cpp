@@ -22,8 +22,10 @@ Result<Supervisor> Supervisor::create(SupervisorOptions options) {
   return Supervisor(*std::move(made));
 }
 
-int Supervisor::do_work(Nanos now) noexcept { return supervision_->do_work(now); }
-MonitorSnapshot Supervisor::snapshot() const { return supervision_->snapshot(); }
+int Supervisor::do_work(Nanos now) noexcept { return supervision_->origin.is_here() ? supervision_->do_work(now) : 0; }
+MonitorSnapshot Supervisor::snapshot() const {
+  return supervision_->origin.is_here() ? supervision_->snapshot() : MonitorSnapshot{};
+}
 SupervisorStats Supervisor::stats() const noexcept { return supervision_->stats(); }
 
 }  // namespace tensorpool
