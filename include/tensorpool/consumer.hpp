@@ -30,8 +30,8 @@ enum class ConsumerMode : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(ConsumerMode mode) noexcept;
 
-// Every sequence that a consumer did not deliver has exactly one cause. The last two are its own wish, and no loss on
-// the wire (QosConsumer).
+// Every sequence that a consumer did not deliver has exactly one cause. `decimated` and `rate_limited` are its own
+// wish, and no loss on the wire (QosConsumer).
 enum class LossCause : std::uint8_t {
   gap,             // its descriptor never came (dropped by the producer, or this reader fell out of the stream)
   skipped,         // given up unread: more than the skip threshold behind, or a whole epoch, or `latest_only`
@@ -42,8 +42,9 @@ enum class LossCause : std::uint8_t {
   unmapped,        // passed by while this consumer was not attached, or was told not to read shared memory
   decimated,       // between two frames that `decimation` lets through
   rate_limited,    // above max_rate_hz; on a stream of its own, also what the producer did not send for that reason
+  stale,           // its slot's commit word was ahead of its content, which was that of a lap ago, and stayed so
 };
-inline constexpr std::size_t loss_causes = 9;
+inline constexpr std::size_t loss_causes = 10;
 [[nodiscard]] std::string_view to_string(LossCause cause) noexcept;
 
 // How often a consumer wants to hear of a frame that is being filled; a producer takes the tightest of its consumers'.
@@ -118,8 +119,11 @@ struct ConsumerStats {
   std::uint64_t abandoned = 0;      // gaps that the producer left on purpose (a claim given up)
   std::array<std::uint64_t, loss_causes> lost{};
   std::uint64_t unannounced = 0;  // taken up without a descriptor, since that was dropped and nothing came behind it
-  std::uint64_t wrong_epoch = 0;  // descriptors of another epoch, not part of the balance
-  std::uint64_t malformed = 0;    // fragments that were no descriptor, not part of the balance
+  // Looks that found a commit word ahead of its slot's content, once for each sequence; not part of the balance, since
+  // the frame may come yet.
+  std::uint64_t stale_seen = 0;
+  std::uint64_t wrong_epoch = 0;      // descriptors of another epoch, not part of the balance
+  std::uint64_t malformed = 0;        // fragments that were no descriptor, not part of the balance
   std::uint64_t configs_refused = 0;  // ConsumerConfigs for this consumer that broke a rule, not part of the balance
   std::uint64_t regions_lost = 0;     // epochs given up because a file was truncated under its mapping
   std::uint64_t no_frames = 0;        // events no_frames

@@ -81,7 +81,7 @@ void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, co
                                                           stats.malformed};
   const std::array<std::uint64_t, later_consumer_figures.size()> later{
       stats.payload_bytes,   stats.latency_samples, stats.latency_sum_ns, stats.remaps,
-      stats.configs_refused, stats.regions_lost,    stats.no_frames};
+      stats.configs_refused, stats.regions_lost,    stats.no_frames,      stats.stale_seen};
   const auto losses_end = std::copy(stats.lost.begin(), stats.lost.end(), values.begin() + consumer_figures.size());
   std::copy(later.begin(), later.end(), losses_end);
   show(plane, owner, values);

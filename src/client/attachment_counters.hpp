@@ -44,8 +44,9 @@ inline constexpr std::array<std::string_view, 15> producer_figures{"published",
 inline constexpr std::array<std::string_view, 7> consumer_figures{"delivered", "accounted",   "last sequence", "epoch",
                                                                   "abandoned", "wrong epoch", "malformed"};
 
-inline constexpr std::array<std::string_view, 7> later_consumer_figures{
-    "bytes", "latency samples", "latency sum ns", "remaps", "configs refused", "regions lost", "no frames"};
+inline constexpr std::array<std::string_view, 8> later_consumer_figures{
+    "bytes",           "latency samples", "latency sum ns", "remaps",
+    "configs refused", "regions lost",    "no frames",      "stale seen"};
 inline constexpr std::size_t consumer_figure_count =
     consumer_figures.size() + loss_causes + later_consumer_figures.size();
 

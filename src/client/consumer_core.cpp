@@ -60,6 +60,7 @@ ConsumerStats ConsumerCore::stats() const noexcept {
   stats.latency_samples = latency_samples_.get();
   stats.latency_sum_ns = latency_sum_.get();
   stats.unannounced = unannounced_.get();
+  stats.stale_seen = stale_seen_.get();
   const std::uint64_t frames = passed_by_frames_.get();
   const std::uint64_t abandoned = passed_by_abandoned_.get();
   stats.lost[static_cast<std::size_t>(LossCause::skipped)] += frames;
@@ -133,7 +134,8 @@ bool ConsumerCore::wait(Nanos timeout) noexcept {
     if (here && has_work()) return true;
     const Nanos left = deadline - monotonic_now();
     if (left <= 0) return false;
-    if (current_ == nullptr || !attached()) {
+    // A word that is ahead of its slot would end every sleep at once.
+    if (current_ == nullptr || !attached() || current_->pending.expected() == stale_seq_) {
       frame_wait_.nap();
     } else if (frame_wait_.saw_frame()) {
       return true;
@@ -323,11 +325,30 @@ void ConsumerCore::give_up_front(LossCause cause) noexcept {
   current_->pending.pop();
 }
 
+// Its slot's commit word is ahead of its content. The frame that the word speaks of may come yet, and its descriptor
+// then must be news: as long as nothing is known of later frames, all is as if it had not been found.
+void ConsumerCore::give_up_stale_front() noexcept {
+  note_stale(current_->pending.front().seq);
+  if (!current_->pending.take_back()) give_up_front(LossCause::stale);
+}
+
+void ConsumerCore::note_stale(std::uint64_t seq) noexcept {
+  if (std::exchange(stale_seq_, seq) != seq) stale_seen_.add();
+}
+
+// Books the sequences before `end` that never came; one whose slot was found stale by that cause.
+void ConsumerCore::enter_missed(std::uint64_t end, const MissedFrames& missed, LossCause cause) noexcept {
+  const bool stale = missed.gaps != 0 && stale_seq_ < end && stale_seq_ >= end - missed.gaps - missed.abandoned;
+  const std::uint64_t others = missed.gaps - (stale ? 1 : 0);
+  ledger_.missed_before(stale ? end - 1 : end, others, missed.abandoned, cause);
+  if (stale) ledger_.lost(end - 1, LossCause::stale);
+}
+
 inline void ConsumerCore::note_missed(const PendingFrame& frame) noexcept {
   if ((frame.gaps_before | frame.abandoned_before) == 0) [[likely]]
     return;
   const LossCause cause = frame.found ? LossCause::gap : cause_of_holes(*current_);
-  ledger_.missed_before(frame.seq, frame.gaps_before, frame.abandoned_before, cause);
+  enter_missed(frame.seq, {frame.gaps_before, frame.abandoned_before}, cause);
 }
 
 // On a stream of our own that is paced, what is missing was not sent.
@@ -357,6 +378,11 @@ inline bool ConsumerCore::deliver_front(Handler call, void* context) noexcept {
     give_up_front(cause_of(fault));
     return false;
   }
+  if (current_->memory.is_stale(seq, slot.fields) && frame.timestamp_ns != slot.fields.timestamp_ns) [[unlikely]] {
+    give_up_stale_front();
+    return false;
+  }
+  current_->memory.accept(seq, slot.fields);
   // spec: wire §11: the descriptor's time, else the slot's, else the clock.
   if (paced && stated == 0 &&
       !selection_.gate.opens_at(static_cast<Nanos>(slot.fields.timestamp_ns), monotonic_now())) {

@@ -20,6 +20,7 @@
 #include "client/loss_ledger.hpp"
 #include "client/pending_frames.hpp"
 #include "client/progress_inbox.hpp"
+#include "client/slot_memory.hpp"
 #include "shm/region_set.hpp"
 #include "shm/slot_reader.hpp"
 #include "tensorpool/consumer.hpp"
@@ -44,6 +45,7 @@ struct ConsumerSession {
         source(comes_from),
         reader(*regions),
         pending(*regions),
+        memory(regions->nslots()),
         begins_at(pending.ring_end()) {}
 
   // Shared with the sessions that read the same epoch from another stream.
@@ -56,6 +58,7 @@ struct ConsumerSession {
   std::uint64_t number = 0;  // of the offer
   shm::SlotReader reader;
   PendingFrames pending;
+  SlotMemory memory;
   std::uint64_t skip_threshold = 0;  // frames behind the newest from which on it alone is read; set when it is offered
   std::uint64_t begins_at;  // what was published since this was mapped; from there on it must not pass by uncounted
   std::optional<std::int32_t> carrier;  // the publication that brings this epoch's descriptors, once one came
@@ -141,6 +144,9 @@ class ConsumerCore {
   void skip_to_newest() noexcept;
   [[nodiscard]] bool may_lag() const noexcept;
   void give_up_front(LossCause cause) noexcept;
+  void give_up_stale_front() noexcept;
+  void note_stale(std::uint64_t seq) noexcept;
+  void enter_missed(std::uint64_t end, const MissedFrames& missed, LossCause cause) noexcept;
   void note_missed(const PendingFrame& frame) noexcept;
   [[nodiscard]] LossCause cause_of_holes(const ConsumerSession& session) const noexcept;
   bool deliver_front(Handler call, void* context) noexcept;
@@ -169,7 +175,7 @@ class ConsumerCore {
 
   // The application's thread only; the ledger and the counters may be read anywhere.
   LossLedger ledger_;
-  CounterCell latency_samples_, latency_sum_, unannounced_;
+  CounterCell latency_samples_, latency_sum_, unannounced_, stale_seen_;
   FrameSelection selection_;
   FrameWait frame_wait_;
   ConsumerSession* current_ = nullptr;
@@ -178,6 +184,7 @@ class ConsumerCore {
   bool in_callback_ = false;             // a frame is lent, and with it the session that it lies in
   unsigned empty_polls_ = 0;
   std::uint64_t untold_seq_ = ~std::uint64_t{0};  // committed when it was last looked at, and its descriptor not there
+  std::uint64_t stale_seq_ = ~std::uint64_t{0};   // whose slot was found stale last, in the current epoch
   std::uint64_t images_joined_ = 0;
   std::uint64_t images_lost_ = 0;
 };

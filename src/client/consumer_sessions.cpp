@@ -61,10 +61,14 @@ void ConsumerCore::switch_over() noexcept {
     } else if (old->pending.started()) {
       current_->pending.continue_at(old->pending.expected());
     }
+    if (same_epoch) std::swap(current_->memory, old->memory);
     sessions.retire(old);
   }
   if (!same_epoch && ledger_.epoch() != 0) ledger_.note_remap();
-  if (!same_epoch) selection_.begin_epoch();
+  if (!same_epoch) {
+    selection_.begin_epoch();
+    stale_seq_ = ~std::uint64_t{0};
+  }
   ledger_.begin_epoch(current_->regions->epoch());
   note_images();
   tell_carrier();
@@ -89,7 +93,7 @@ void ConsumerCore::close_books(const ConsumerSession& ended) noexcept {
   if (!ended.pending.started()) return;
   const std::uint64_t end = ended.pending.ring_end();
   const MissedFrames missed = ended.pending.missed(ended.pending.expected(), end);
-  ledger_.missed_before(end, missed.gaps, missed.abandoned, cause_of_holes(ended));
+  enter_missed(end, missed, cause_of_holes(ended));
 }
 
 // A session that was taken and never became current. Its epoch is over, or its successor carries it on.
@@ -145,12 +149,18 @@ void ConsumerCore::find_missed(ConsumerSession& session, std::uint64_t newest) n
   }
 }
 
-// Every committed frame in [from, to] that leaves the skip threshold alone. Returns how many.
+// Every committed frame in [from, to] that leaves the skip threshold alone, and whose slot is not stale. Returns how
+// many.
 std::uint64_t ConsumerCore::queue_found(ConsumerSession& session, std::uint64_t from, std::uint64_t to) noexcept {
   std::uint64_t queued = 0;
   const std::uint64_t lag = std::min({session.skip_threshold, to, std::uint64_t{session.regions->nslots()} - 1});
   for (std::uint64_t seq = std::max(from, to - lag); seq <= to; ++seq) {
     if (session.reader.commit_word_value(seq) != protocol::committed_word(seq)) continue;
+    shm::SlotView slot;
+    if (session.reader.open(seq, slot) == shm::SlotFault::none && session.memory.is_stale(seq, slot.fields)) {
+      note_stale(seq);
+      continue;
+    }
     if (session.pending.full()) break;
     session.pending.on_found(seq);
     ++queued;

@@ -32,6 +32,8 @@ std::string_view to_string(LossCause cause) noexcept {
       return "decimated";
     case LossCause::rate_limited:
       return "rate_limited";
+    case LossCause::stale:
+      return "stale";
   }
   return "unknown";
 }

@@ -88,6 +88,14 @@ class PendingFrames {
   [[nodiscard]] const PendingFrame& front() const noexcept { return entries_[head_ & (capacity_ - 1)]; }
   [[nodiscard]] const PendingFrame& back() const noexcept { return entries_[(tail_ - 1) & (capacity_ - 1)]; }
   void pop() noexcept { ++head_; }
+  // The only frame that waits was no frame: it, and what is missing before it, is news again. False if others wait.
+  [[nodiscard]] bool take_back() noexcept {
+    if (tail_ - head_ != 1) return false;
+    const PendingFrame& frame = back();
+    expected_ = frame.seq - frame.gaps_before - frame.abandoned_before;
+    --tail_;
+    return true;
+  }
 
  private:
   static void tell(PendingFrame& frame, const protocol::DescriptorFields& descriptor) noexcept;

@@ -53,6 +53,7 @@ constexpr Field<ConsumerStats> consumer_fields[] = {
     {"configs_refused", &ConsumerStats::configs_refused},
     {"regions_lost", &ConsumerStats::regions_lost},
     {"no_frames", &ConsumerStats::no_frames},
+    {"stale_seen", &ConsumerStats::stale_seen},
     {"latency_samples", &ConsumerStats::latency_samples},
     {"latency_sum_ns", &ConsumerStats::latency_sum_ns},
 };
