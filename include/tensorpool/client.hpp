@@ -45,8 +45,11 @@ enum class EventKind : std::uint8_t {
   media_driver_back,  // reconnected
   no_frames,          // no new frame in a consumer's stream for ConsumerOptions::no_frames_timeout_ns; told once
   frames_resumed,     // the first new frame after that
-  configured,         // a ConsumerConfig changed what a consumer reads (Consumer::terms)
-  log,                // something worth a line, nothing to act on
+  // For more than a second all descriptors of a producer were dropped, because a subscriber does not read; told again
+  // after a second without a drop.
+  descriptors_blocked,
+  configured,  // a ConsumerConfig changed what a consumer reads (Consumer::terms)
+  log,         // something worth a line, nothing to act on
 };
 [[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
 

@@ -82,6 +82,8 @@ struct ProducerStats {
   // Committed, but consumers were not told: the stream was back-pressured (status descriptor_dropped), or the epoch
   // ended while an open claim held them back.
   std::uint64_t descriptors_dropped = 0;
+  // How often descriptors were dropped for longer than a second (event descriptors_blocked).
+  std::uint64_t descriptor_stalls = 0;
   // Descriptors that a consumer's own stream had no room for, since that consumer does not read. It alone misses them.
   std::uint64_t own_streams_full = 0;
   std::uint64_t admin_retries = 0;

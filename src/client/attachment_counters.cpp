@@ -72,7 +72,7 @@ void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, co
            stats.published, stats.payload_bytes, stats.abandoned, stats.descriptors_dropped,
            stats.too_large + stats.invalid_layout, stats.claims_refused, stats.not_attached, open_claims, stats.epoch,
            stats.next_seq, stats.own_streams_full, stats.progress_sent, stats.progress_dropped, stats.progress_refused,
-           stats.regions_lost});
+           stats.regions_lost, stats.descriptor_stalls});
 }
 
 void AttachmentCounters::show(ControlPlane& plane, const CounterOwner& owner, const ConsumerStats& stats) {

@@ -25,7 +25,7 @@ class ControlPlane;
 inline constexpr std::int32_t first_producer_counter_type = 1200;
 inline constexpr std::int32_t first_consumer_counter_type = 1250;
 
-inline constexpr std::array<std::string_view, 15> producer_figures{"published",
+inline constexpr std::array<std::string_view, 16> producer_figures{"published",
                                                                    "bytes",
                                                                    "abandoned",
                                                                    "descriptors dropped",
@@ -39,7 +39,8 @@ inline constexpr std::array<std::string_view, 15> producer_figures{"published",
                                                                    "progress sent",
                                                                    "progress dropped",
                                                                    "progress refused",
-                                                                   "regions lost"};
+                                                                   "regions lost",
+                                                                   "descriptor stalls"};
 // Between these two come the losses, in the order of LossCause ("lost gap", "lost skipped" and so on).
 inline constexpr std::array<std::string_view, 7> consumer_figures{"delivered", "accounted",   "last sequence", "epoch",
                                                                   "abandoned", "wrong epoch", "malformed"};

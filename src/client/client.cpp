@@ -85,6 +85,8 @@ std::string_view to_string(EventKind kind) noexcept {
       return "media_driver_lost";
     case EventKind::media_driver_back:
       return "media_driver_back";
+    case EventKind::descriptors_blocked:
+      return "descriptors_blocked";
     case EventKind::configured:
       return "configured";
     case EventKind::log:

@@ -7,6 +7,8 @@
 
 #include "base/log.hpp"
 #include "protocol/region_uri.hpp"
+#include "transport/blocked_publications.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool::detail {
 namespace {
@@ -91,6 +93,7 @@ bool ProducerAttachment::reclaim() noexcept {
 
 int ProducerAttachment::each_cycle(Nanos now) {
   watch_claims(now);
+  watch_descriptors(now);
   const bool news = metadata_.due(core_->metadata);
   if (news) say_metadata();
   return own_streams_.do_work(now) + serve_progress(now) + (news ? 1 : 0);
@@ -161,6 +164,32 @@ void ProducerAttachment::watch_claims(Nanos now) {
                    "more than max_claims(), or attach with fewer min_readable_slots",
                    stream_id(), fresh, most, slots - most, slots, *oldest,
                    (now - oldest_claim_since_) / nanos_per_milli));
+}
+
+// A tethered subscriber, and a lone one, is never evicted: if it does not read, nobody hears of any frame.
+void ProducerAttachment::watch_descriptors(Nanos now) {
+  const ProducerStats stats = core_->counted();
+  if (!descriptor_watch_.see(stats.published, stats.descriptors_dropped, now)) return;
+  core_->count_descriptor_stall();
+  emit(EventKind::descriptors_blocked,
+       fmt::format("stream {}: its descriptors have been dropped for more than a second, because the descriptor stream "
+                   "is full. The subscriber that does not read it is {}. Consumers of this library find the frames in "
+                   "the ring, others see a gap. End that client, or let it subscribe with tether=false",
+                   stream_id(), blocking_subscriber()));
+}
+
+std::string ProducerAttachment::blocking_subscriber() const {
+  const std::string& named = context().options.aeron_dir;
+  const std::string aeron_dir = named.empty() ? transport::default_aeron_dir() : named;
+  const auto counters = transport::read_counters(aeron_dir);
+  if (!counters) return fmt::format("not known: {}", counters.error().message);
+  for (const auto& blocked : transport::blocked_publications(*counters)) {
+    if (publication_ && blocked.session_id == publication_->session_id() &&
+        blocked.stream_id == publication_->stream_id()) {
+      return transport::describe_subscriber(blocked);
+    }
+  }
+  return fmt::format("not known from the counters in {}", aeron_dir);
 }
 
 void ProducerAttachment::report_qos() {

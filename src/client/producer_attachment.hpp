@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "client/attachment.hpp"
 #include "client/attachment_counters.hpp"
+#include "client/descriptor_watch.hpp"
 #include "client/metadata_publisher.hpp"
 #include "client/own_stream_desk.hpp"
 #include "client/producer_core.hpp"
@@ -40,6 +42,8 @@ class ProducerAttachment : public Attachment {
 
  private:
   void watch_claims(Nanos now);
+  void watch_descriptors(Nanos now);
+  [[nodiscard]] std::string blocking_subscriber() const;
   int serve_progress(Nanos now);
   void say_metadata();
 
@@ -54,6 +58,7 @@ class ProducerAttachment : public Attachment {
   std::optional<Nanos> consumer_seen_;
   bool rival_told_ = false;
 
+  DescriptorWatch descriptor_watch_;
   ProgressWishes progress_wishes_;
   bool progress_asked_ = false;  // something changed about who asks for progress
   std::uint64_t progress_generation_ = 0;

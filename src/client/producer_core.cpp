@@ -344,6 +344,7 @@ ProducerStats ProducerCore::counted() const noexcept {
   stats.payload_bytes = payload_bytes_.get();
   stats.abandoned = abandoned_.get();
   stats.descriptors_dropped = descriptors_dropped_.get();
+  stats.descriptor_stalls = descriptor_stalls_.get();
   stats.own_streams_full = own_streams_full_.get();
   stats.admin_retries = admin_retries_.get();
   stats.too_large = too_large_.get();

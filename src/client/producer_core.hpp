@@ -97,7 +97,8 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   [[nodiscard]] std::optional<std::uint32_t> node_id() const noexcept;
   [[nodiscard]] std::optional<std::uint64_t> oldest_open_claim() const noexcept;
   [[nodiscard]] std::uint64_t claims_refused() const noexcept { return claims_refused_.get(); }
-  void count_lost_regions() noexcept { regions_lost_.add(); }  // the conductor's thread
+  void count_lost_regions() noexcept { regions_lost_.add(); }           // the conductor's thread
+  void count_descriptor_stall() noexcept { descriptor_stalls_.add(); }  // likewise
   [[nodiscard]] std::uint64_t open_claims() const noexcept { return open_claims_.get(); }
   // The statistics without the retries of the publication in use, which are the application's thread's.
   [[nodiscard]] ProducerStats counted() const noexcept;
@@ -153,7 +154,7 @@ class ProducerCore : public std::enable_shared_from_this<ProducerCore> {
   CheckedLayout layouts_;
   CounterCell published_, payload_bytes_, abandoned_, descriptors_dropped_, admin_retries_, too_large_, invalid_layout_,
       claims_refused_, not_attached_, epoch_, next_seq_, oldest_open_, open_claims_, own_streams_full_;
-  CounterCell regions_lost_;  // the conductor counts
+  CounterCell regions_lost_, descriptor_stalls_;  // the conductor counts
 };
 
 }  // namespace tensorpool::detail

@@ -25,6 +25,7 @@ constexpr Field<ProducerStats> producer_fields[] = {
     {"payload_bytes", &ProducerStats::payload_bytes},
     {"abandoned", &ProducerStats::abandoned},
     {"descriptors_dropped", &ProducerStats::descriptors_dropped},
+    {"descriptor_stalls", &ProducerStats::descriptor_stalls},
     {"own_streams_full", &ProducerStats::own_streams_full},
     {"admin_retries", &ProducerStats::admin_retries},
     {"too_large", &ProducerStats::too_large},

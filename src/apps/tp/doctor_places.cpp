@@ -10,6 +10,7 @@
 #include "apps/tp/shm_gc.hpp"
 #include "base/file_lock.hpp"
 #include "shm/epoch_store.hpp"
+#include "transport/blocked_publications.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
@@ -48,6 +49,27 @@ void check_media_driver(Patient& patient, Findings& findings) {
       findings.problem("media driver", probe.detail,
                        "join its group, or set driver.aeron_dir to a directory of your own");
       return;
+  }
+}
+
+// Of the counters that the media driver shows; without them its own check says what is wrong.
+void check_subscribers(const Patient& patient, Findings& findings) {
+  const auto counters = transport::read_counters(patient.aeron_dir);
+  if (!counters) {
+    return;
+  }
+  const auto blocked = transport::blocked_publications(*counters);
+  for (const transport::BlockedPublication& one : blocked) {
+    findings.warning(
+        "subscribers",
+        fmt::format(
+            "a publication of Aeron stream {} (session {}) is full, so its messages are dropped: the subscriber "
+            "that does not read is {}",
+            one.stream_id, one.session_id, transport::describe_subscriber(one)),
+        "end that client, or let it subscribe with tether=false");
+  }
+  if (blocked.empty()) {
+    findings.ok("subscribers", "none stops a publication");
   }
 }
 
@@ -131,6 +153,7 @@ void check_leftover_aeron(const Patient& patient, Findings& findings) {
 
 void check_places(Patient& patient, Findings& findings) {
   check_media_driver(patient, findings);
+  check_subscribers(patient, findings);
   check_aeron_directory(patient, findings);
   check_base_directory(patient, findings);
   check_stale_epochs(patient, findings);
