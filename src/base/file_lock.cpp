@@ -120,7 +120,7 @@ bool FileLock::is_held(const std::string& path) noexcept {
 
 bool FileLock::is_held(int fd) noexcept {
   struct flock other = range_of(std::nullopt);
-  return ::fcntl(fd, F_OFD_GETLK, &other) == 0 && other.l_type != F_UNLCK;
+  return ::fcntl(fd, F_OFD_GETLK, &other) != 0 || other.l_type != F_UNLCK;
 }
 
 FileLock& FileLock::operator=(FileLock&& other) noexcept {

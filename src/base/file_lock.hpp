@@ -25,7 +25,8 @@ class FileLock {
   [[nodiscard]] static Result<FileLock> try_acquire_part(const std::string& path, std::uint32_t part,
                                                          mode_t mode = 0660);
 
-  // Whether somebody holds the lock file, or a part of it; true, too, of one that this user may not open. Takes
+  // Whether somebody holds the lock file, or a part of it; true, too, of one that this user may not
+  // open or examine. Takes
   // nothing, so that nobody who wants the lock is refused for the sake of one who looks.
   [[nodiscard]] static bool is_held(const std::string& path) noexcept;
   // Of an open one, by whose file descriptor nothing is locked.

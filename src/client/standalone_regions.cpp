@@ -136,12 +136,14 @@ Status StandaloneRegions::open(Nanos now) {
   return {};
 }
 
-std::optional<Nanos> StandaloneRegions::newest_fresh_activity(Nanos now) const {
+Result<std::optional<Nanos>> StandaloneRegions::newest_fresh_activity(Nanos now) const {
   std::optional<Nanos> newest;
   const auto epochs = store_->epochs(stream_id_);
-  if (!epochs) return newest;
+  if (!epochs) return epochs.error();
   for (const std::uint64_t epoch : *epochs) {
     const auto activity = store_->last_activity(stream_id_, epoch);
+    // One that cannot be read may be alive.
+    if (!activity && activity.error().code != ErrorCode::not_found) return activity.error();
     // A time ahead of the clock is from before a reboot, a negative one is no time.
     if (!activity || *activity < 0 || *activity > now || now - *activity >= freshness_ns_) continue;
     newest = std::max(newest.value_or(0), *activity);
@@ -154,7 +156,9 @@ std::optional<Nanos> StandaloneRegions::newest_fresh_activity(Nanos now) const {
 Status StandaloneRegions::watch(Nanos now) {
   if (now < look_again_at_) return {};
   look_again_at_ = now + look_every_ns;
-  const auto activity = newest_fresh_activity(now);
+  const auto newest = newest_fresh_activity(now);
+  if (!newest) return newest.error();
+  const std::optional<Nanos> activity = *newest;
   if (!activity) {
     if (auto listed = queue_all_epochs(); !listed) return listed;
     stage_ = Stage::collect;

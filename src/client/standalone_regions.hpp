@@ -52,7 +52,7 @@ class StandaloneRegions {
   Status make(Nanos now);
   Status create(Nanos now);
   [[nodiscard]] shm::RegionSpec spec(std::uint64_t epoch) const;
-  [[nodiscard]] std::optional<Nanos> newest_fresh_activity(Nanos now) const;
+  [[nodiscard]] Result<std::optional<Nanos>> newest_fresh_activity(Nanos now) const;
   Status queue_all_epochs();
   bool remove_one_file();
   void note_trouble(const Error& error);

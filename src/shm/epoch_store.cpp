@@ -362,10 +362,12 @@ Result<Nanos> EpochStore::last_activity(std::uint32_t stream_id, std::uint64_t e
   const std::string path = epoch_dir(stream_id, epoch) + "/" + std::string(header_file_name);
   const UniqueFd ring =
       open_beneath(namespace_fd_.get(), path.substr(namespace_dir_.size() + 1), O_RDONLY | O_NONBLOCK);
+  if (!ring && (errno == ELOOP || errno == ENXIO)) return make_error(ErrorCode::not_found, "{} is no region", path);
   if (!ring) return errno_error(errno, "cannot open {}", path);
   std::array<std::byte, sizeof(Nanos)> word;
   // Read, not mapped: a file that is too short gives fewer bytes instead of a signal.
   const ssize_t got = ::pread(ring.get(), word.data(), word.size(), protocol::activity_timestamp_offset);
+  if (got < 0 && errno == EISDIR) return make_error(ErrorCode::not_found, "{} is a directory", path);
   if (got < 0) return errno_error(errno, "cannot read {}", path);
   if (got != static_cast<ssize_t>(word.size()))
     return make_error(ErrorCode::not_found, "{} has no whole superblock", path);

@@ -100,7 +100,8 @@ class EpochStore {
   // the namespace. 0 if there was none.
   [[nodiscard]] Result<std::uint64_t> highest_epoch(std::uint32_t stream_id) const;
 
-  // The activity time in the header ring's superblock, in its producer's clock. not_found if there is no readable ring.
+  // The activity time in the header ring's superblock, in its producer's clock. not_found if there is no whole
+  // ring; any other error says that this process cannot read it, which is no sign of its death.
   [[nodiscard]] Result<Nanos> last_activity(std::uint32_t stream_id, std::uint64_t epoch) const;
 
   // Begins to remove an epoch. not_found if it has no directory.

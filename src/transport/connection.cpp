@@ -60,6 +60,8 @@ Status await_media_driver(const std::string& dir, Nanos timeout) {
         return {};
       case MediaDriverState::no_permission:
         return Error{ErrorCode::permission_denied, probe.detail};
+      case MediaDriverState::unexamined:
+        return Error{probe.code, probe.detail};
       case MediaDriverState::absent:
       case MediaDriverState::stale:
         return Error{ErrorCode::unavailable, probe.detail};

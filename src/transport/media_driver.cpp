@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -72,6 +73,19 @@ void block_signals() noexcept {
   (void)pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
+// What a failed start left. Our lock keeps others of our kind out, but not one that knows no such lock: files of a
+// media driver that may live are not ours, and neither are those that this process cannot examine.
+void remove_half_made(const std::string& dir, Nanos begun_at) noexcept {
+  try {
+    const MediaDriverProbe found = probe_with(dir, {false, ::getpid(), begun_at});
+    const bool foreign = found.pid != ::getpid() && may_be_alive(found.state);
+    if (foreign || found.state == MediaDriverState::unexamined) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(dir, ignored);
+  } catch (const std::exception&) {  // no memory: the next start removes them
+  }
+}
+
 struct DriverContextClose {
   void operator()(aeron_driver_context_t* context) const noexcept { (void)aeron_driver_context_close(context); }
 };
@@ -138,14 +152,14 @@ void EmbeddedMediaDriver::Impl::run(std::promise<Status> started) noexcept {
   (void)pthread_setname_np(pthread_self(), "media-driver");
   block_signals();
   set_own_umask(options.group_access);
+  const Nanos begun_at = realtime_now();
   DriverContext context;
   Driver driver;
   const Status status = start_driver(context, driver);
   if (!status) {
     driver.reset();
     context.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(options.aeron_dir, ignored);  // half-made, and ours by the lock
+    remove_half_made(options.aeron_dir, begun_at);
     started.set_value(status);
     return;
   }
@@ -217,6 +231,9 @@ Result<EmbeddedMediaDriver> EmbeddedMediaDriver::start(const MediaDriverOptions&
   if (!lock) return std::move(lock).error();
   const MediaDriverProbe found = await_end_of_predecessor(*dir, {false, before.pid, before.written_at}, options);
   if (found.state == MediaDriverState::no_permission) return Error{ErrorCode::permission_denied, found.detail};
+  if (found.state == MediaDriverState::unexamined) {
+    return make_error(found.code, "cannot start a media driver in {}: {}", *dir, found.detail);
+  }
   if (may_be_alive(found.state)) return occupied(*dir, found.detail);
 
   auto impl = std::make_unique<Impl>(std::move(options), std::move(lock).value());

@@ -27,15 +27,17 @@ enum class MediaDriverState : unsigned char {
   maybe_dead,     // heartbeat fresh, but its process is not among those we can see: killed just now, or in another pid
                   // namespace
   no_permission,  // this user may not read or write there
+  unexamined,     // this process cannot examine it: no descriptor, no memory, an unknown format, a failed read
 };
 
 [[nodiscard]] std::string_view to_string(MediaDriverState state) noexcept;
 
 struct MediaDriverProbe {
   MediaDriverState state = MediaDriverState::absent;
-  std::int64_t pid = 0;       // as its own pid namespace counts; 0 if unknown
-  Nanos heartbeat_at_ns = 0;  // by CLOCK_REALTIME, as Aeron does; 0 if there is none
-  std::string detail;         // one sentence for people: what was found in which directory, and the remedy
+  std::int64_t pid = 0;                  // as its own pid namespace counts; 0 if unknown
+  Nanos heartbeat_at_ns = 0;             // by CLOCK_REALTIME, as Aeron does; 0 if there is none
+  std::string detail = {};               // one sentence for people: what was found in which directory, and the remedy
+  ErrorCode code = ErrorCode::io_error;  // of `unexamined`: why
 };
 
 // Looks, without waiting, whether a media driver serves the directory.

@@ -4,14 +4,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <fstream>
+#include <optional>
 
+#include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
 #include "base/unique_fd.hpp"
@@ -51,9 +53,8 @@ enum class Process : unsigned char { lives, dead, unseen };
 
 // Whether a process that we can see under this pid has the file mapped; true if the system does not let us look.
 bool has_mapped(std::int64_t pid, ino_t inode) {
-  std::error_code ignored;
   const std::string proc = fmt::format("/proc/{}", pid);
-  if (!std::filesystem::exists(proc, ignored)) return false;
+  if (::access(proc.c_str(), F_OK) != 0) return errno != ENOENT;
   std::ifstream maps(proc + "/maps");
   const std::string wanted = fmt::format(" {} ", inode);
   bool readable = false;
@@ -61,7 +62,7 @@ bool has_mapped(std::int64_t pid, ino_t inode) {
     readable = true;
     if (line.find(wanted) != std::string::npos && line.find("cnc.dat") != std::string::npos) return true;
   }
-  return !readable;
+  return !readable || maps.bad();
 }
 
 // Whether what was made at that time is the work of the embedded media driver that wrote its pid to the lock file.
@@ -139,15 +140,69 @@ MediaDriverProbe absent(const std::string& dir, std::string_view what) {
                             dir, what)};
 }
 
-// A file that is there but not complete: its media driver is just starting, or died while it was. One of ours died if
-// its lock fell; of others only time tells.
-MediaDriverProbe incomplete(const std::string& dir, const LockRecord& lock, const struct stat& info) {
+// Nothing is known about the media driver: this process lacks a descriptor, memory or a right, or does not know the
+// file's format. Never a reason to remove anything.
+MediaDriverProbe unexamined(const std::string& dir, const Error& why) {
+  return {.state = MediaDriverState::unexamined,
+          .detail = fmt::format("cannot tell whether a media driver serves {}: {}", dir, why.message),
+          .code = why.code};
+}
+
+// The start of a command-and-control file as Aeron lays it out, read instead of mapped: that takes no address space.
+struct CncHeader {
+  static constexpr off_t end_of_metadata = 128;
+  std::uint32_t version = 0;  // stored last, when all else is in place
+  std::int64_t pid = 0;
+  bool whole = false;  // the file is as long as its length fields say
+  [[nodiscard]] bool complete() const noexcept { return version != 0 && whole; }
+  [[nodiscard]] bool known_version() const noexcept { return (version >> 16U) == 0; }  // Aeron compares the major one
+};
+
+// REQUIRES: `file` is regular.
+Result<CncHeader> read_header(int file, const std::string& path, off_t size) {
+  CncHeader header;
+  std::array<std::byte, 48> bytes{};
+  const ssize_t got = ::pread(file, bytes.data(), bytes.size(), 0);
+  if (got < 0) return errno_error(errno, "cannot read {}", path);
+  if (size <= CncHeader::end_of_metadata || got != static_cast<ssize_t>(bytes.size())) return header;
+  header.version = load_le<std::uint32_t>(bytes.data());
+  header.pid = load_le<std::int64_t>(bytes.data() + 40);
+  std::int64_t length = CncHeader::end_of_metadata;
+  bool possible = true;
+  for (std::size_t field = 1; field <= 5; ++field) {
+    const auto buffer = load_le<std::int32_t>(bytes.data() + 4 * field);
+    possible = possible && buffer >= 0;
+    length += buffer;
+  }
+  header.whole = possible && size >= length;
+  return header;
+}
+
+// A file whose bytes show that it is not complete: its media driver is just starting, or died while it was. One of ours
+// died if its lock fell; another one lives if it has the file mapped; else only time tells.
+MediaDriverProbe incomplete(const std::string& dir, const LockRecord& lock, const struct stat& info, std::int64_t pid) {
   const Nanos made_at = info.st_mtim.tv_sec * nanos_per_second + info.st_mtim.tv_nsec;
   const Nanos age = realtime_now() - made_at;
-  const bool starting = lock.held || (age < heartbeat_timeout && !is_of(lock, made_at));
+  const bool ours = is_of(lock, made_at);
+  const bool starting = lock.held || (!ours && (age < heartbeat_timeout || (pid > 0 && has_mapped(pid, info.st_ino))));
   return {.state = starting ? MediaDriverState::silent : MediaDriverState::stale,
           .detail = fmt::format("{}/cnc.dat is not complete: its media driver is {}", dir,
                                 starting ? "starting" : "dead; start another one, which cleans up")};
+}
+
+// Why `path` cannot be used, if so.
+std::optional<MediaDriverProbe> look_for(const std::string& dir, const std::string& path, int rights,
+                                         std::string_view missing) {
+  if (::faccessat(AT_FDCWD, path.c_str(), rights, AT_EACCESS) == 0) return std::nullopt;
+  switch (errno) {
+    case EACCES:
+      return no_permission(dir, path);
+    case ENOENT:
+    case ENOTDIR:
+      return absent(dir, missing);
+    default:
+      return unexamined(dir, errno_error(errno, "cannot examine {}", path));
+  }
 }
 
 }  // namespace
@@ -179,20 +234,26 @@ LockRecord read_lock(const std::string& aeron_dir) {
 
 MediaDriverProbe probe_with(const std::string& aeron_dir, const LockRecord& lock) {
   const std::string file = aeron_dir + "/cnc.dat";
-  if (::faccessat(AT_FDCWD, aeron_dir.c_str(), R_OK | X_OK, AT_EACCESS) != 0) {
-    return errno == EACCES ? no_permission(aeron_dir, aeron_dir) : absent(aeron_dir, "no such directory");
-  }
-  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0) {
-    return errno == EACCES ? no_permission(aeron_dir, file) : absent(aeron_dir, "the directory holds no cnc.dat");
-  }
+  if (auto barred = look_for(aeron_dir, aeron_dir, R_OK | X_OK, "no such directory")) return *std::move(barred);
+  if (auto barred = look_for(aeron_dir, file, R_OK | W_OK, "the directory holds no cnc.dat")) return *std::move(barred);
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd && errno == ENOENT) return absent(aeron_dir, "the directory holds no cnc.dat");
+  if (!fd) return unexamined(aeron_dir, errno_error(errno, "cannot open {}", file));
   struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) return absent(aeron_dir, "the directory holds no cnc.dat");
-  // Our own want is no sign of its death, by which somebody would clear its directory.
-  if (const UniqueFd readable(::open(file.c_str(), O_RDONLY | O_CLOEXEC)); !readable && errno != ENOENT) {
-    return {.state = MediaDriverState::silent, .detail = errno_error(errno, "cannot open {}", file).message};
+  if (::fstat(fd.get(), &info) != 0) return unexamined(aeron_dir, errno_error(errno, "cannot examine {}", file));
+  if (!S_ISREG(info.st_mode)) {
+    return unexamined(aeron_dir, make_error(ErrorCode::invalid_argument, "{} is not a regular file", file));
   }
-  Result<Cnc> cnc = open_cnc(aeron_dir);
-  if (!cnc) return incomplete(aeron_dir, lock, info);
+  const Result<CncHeader> header = read_header(fd.get(), file, info.st_size);
+  if (!header) return unexamined(aeron_dir, header.error());
+  if (!header->known_version()) {
+    return unexamined(aeron_dir,
+                      make_error(ErrorCode::unsupported, "{} is of format {}.{}.{}, this program reads 0.x", file,
+                                 header->version >> 16U, header->version >> 8U & 0xffU, header->version & 0xffU));
+  }
+  if (!header->complete()) return incomplete(aeron_dir, lock, info, header->pid);
+  const Result<Cnc> cnc = open_cnc(aeron_dir);
+  if (!cnc) return unexamined(aeron_dir, cnc.error());
   const CncRecord record = read_cnc(cnc->get());
   const MediaDriverState state = judge(judge_process(lock, record, info.st_ino), record);
   return {.state = state,

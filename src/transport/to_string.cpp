@@ -42,6 +42,8 @@ std::string_view to_string(MediaDriverState state) noexcept {
       return "stale";
     case MediaDriverState::maybe_dead:
       return "maybe dead";
+    case MediaDriverState::unexamined:
+      return "unexamined";
     case MediaDriverState::no_permission:
       return "no permission";
   }

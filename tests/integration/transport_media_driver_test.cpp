@@ -210,7 +210,7 @@ TEST_F(MediaDriver, StartsAtOnceThoughAnotherProcessHasItsPredecessorsNumber) {
   ASSERT_EQ(change_cnc([&](std::int64_t word) { return word == number ? reused : word; }), 1);
   struct stat before {};
   ASSERT_EQ(::stat((dir_ + ".lock").c_str(), &before), 0);
-  std::ofstream(dir_ + ".lock") << reused;
+  std::ofstream(dir_ + ".lock") << reused << '\n';
   const std::array<timespec, 2> times{before.st_atim, before.st_mtim};
   ASSERT_EQ(::utimensat(AT_FDCWD, (dir_ + ".lock").c_str(), times.data(), 0), 0);
   EXPECT_EQ(probe_media_driver(dir_).pid, reused);
@@ -383,9 +383,68 @@ TEST_F(MediaDriver, IsNotTakenForDeadByAProcessThatCannotOpenFiles) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   const MediaDriverProbe probe = probe_media_driver(dir_);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_EQ(probe.state, MediaDriverState::silent) << probe.detail;
+  EXPECT_EQ(probe.state, MediaDriverState::unexamined) << probe.detail;
   EXPECT_NE(probe.detail.find("Too many open files"), std::string::npos) << probe.detail;
   EXPECT_NE(probe.detail.find("ulimit -n"), std::string::npos) << probe.detail;
+}
+
+// As a process without address space meets it: files can be read, but not mapped.
+TEST_F(MediaDriver, OfAnotherProgramKeepsItsFilesFromOneThatCannotMapThem) {
+  const Child foreign([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); })) << probe_media_driver(dir_).detail;
+  fs::remove(dir_ + ".lock");  // which only ours has
+  fs::last_write_time(dir_ + "/cnc.dat", fs::file_time_type::clock::now() - std::chrono::hours(1));
+  Child starved([this] {
+    const auto in_use = [] {
+      std::size_t pages = 0;
+      std::ifstream("/proc/self/statm") >> pages;
+      return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    };
+    const rlimit little{in_use() + (std::size_t{4} << 20), RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_AS, &little) != 0) return 2;
+    if (probe_media_driver(dir_).state != MediaDriverState::unexamined) return 3;
+    const auto started = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+    if (started) return 4;
+    if (started.error().message.find("Cannot allocate memory") == std::string::npos) return 5;
+    return started.error().code == ErrorCode::no_space ? 0 : 6;
+  });
+  EXPECT_EQ(starved.wait(), 0);
+  EXPECT_TRUE(serves());
+}
+
+// Neither the version of another Aeron nor a file that is none is a sign of death, however old.
+TEST_F(MediaDriver, OfAnUnknownFormatKeepsItsFiles) {
+  fs::create_directory(dir_);
+  std::string bytes(70000, 'x');
+  for (const char* const first : {"xxxx", "\x01\x00\x07\x00"}) {
+    bytes.replace(0, 4, std::string(first, 4));
+    std::ofstream(dir_ + "/cnc.dat") << bytes;
+    fs::last_write_time(dir_ + "/cnc.dat", fs::file_time_type::clock::now() - std::chrono::hours(1));
+    const auto driver = EmbeddedMediaDriver::start({.aeron_dir = dir_});
+    ASSERT_FALSE(driver);
+    EXPECT_EQ(driver.error().code, ErrorCode::unsupported) << driver.error().message;
+    EXPECT_EQ(fs::file_size(dir_ + "/cnc.dat"), bytes.size());
+    const auto connection = Connection::open({.aeron_dir = dir_});
+    ASSERT_FALSE(connection);
+    EXPECT_EQ(connection.error().code, ErrorCode::unsupported) << connection.error().message;
+  }
+}
+
+// Whoever is named in it and has it mapped may be stopped in the middle of its start.
+TEST_F(MediaDriver, ThatIsStoppedWhileItStartsKeepsItsFiles) {
+  Child foreign([this] { return serve(dir_); });
+  ASSERT_TRUE(until([this] { return serves(); }));
+  foreign.signal(SIGSTOP);
+  fs::remove(dir_ + ".lock");
+  const std::string file = dir_ + "/cnc.dat";
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).write("\0\0\0\0", 4);  // no version yet
+  fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::silent);
+  EXPECT_FALSE(EmbeddedMediaDriver::start({.aeron_dir = dir_}));
+  EXPECT_TRUE(fs::exists(file));
+  foreign.kill();
+  EXPECT_EQ(probe_media_driver(dir_).state, MediaDriverState::stale);
+  EXPECT_TRUE(EmbeddedMediaDriver::start({.aeron_dir = dir_}));
 }
 
 // Root passes every mode, so the client is a child that becomes nobody.

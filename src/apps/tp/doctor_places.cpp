@@ -45,6 +45,10 @@ void check_media_driver(Patient& patient, Findings& findings) {
       findings.problem("media driver", probe.detail,
                        fmt::format("let it run on (kill -CONT {0}), or kill {0}", probe.pid));
       return;
+    case MediaDriverState::unexamined:
+      findings.problem("media driver", probe.detail,
+                       "raise the limit that the text names, or end the media driver and start one of this version");
+      return;
     case MediaDriverState::no_permission:
       findings.problem("media driver", probe.detail,
                        "join its group, or set driver.aeron_dir to a directory of your own");

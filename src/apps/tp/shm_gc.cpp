@@ -31,7 +31,8 @@ std::uint64_t held_bytes(const std::string& dir) {
 // driver's own collector judges.
 bool is_fresh(const shm::EpochStore& store, const FoundEpoch& epoch, Nanos min_age_ns, Nanos now) {
   const Result<Nanos> activity = store.last_activity(epoch.stream_id, epoch.epoch);
-  return activity && *activity >= 0 && *activity <= now && now - *activity < min_age_ns;
+  if (!activity) return activity.error().code != ErrorCode::not_found;  // cannot be read: it may be alive
+  return *activity >= 0 && *activity <= now && now - *activity < min_age_ns;
 }
 
 std::vector<std::string> half_made_in(const std::string& stream_dir) {

@@ -109,13 +109,15 @@ bool EpochCollector::is_current(EpochId id) const {
 }
 
 // An epoch of this life is as old as its replacement; one of a former life as its last activity, which is what somebody
-// wrote: a time ahead of the clock is from before a reboot, a negative one is no time. Neither is a sign of life.
+// wrote: a time ahead of the clock is from before a reboot, a negative one is no time. Neither is a sign of life. One
+// that this process cannot read may be alive.
 bool EpochCollector::is_old(EpochId id, Nanos min_age, Nanos now) const {
   if (const auto known = superseded_.find(id); known != superseded_.end()) {
     return now - known->second >= min_age;
   }
   const auto activity = store_.last_activity(id.first, id.second);
-  return !activity || *activity < 0 || *activity > now || now - *activity >= min_age;
+  if (!activity) return activity.error().code == ErrorCode::not_found;
+  return *activity < 0 || *activity > now || now - *activity >= min_age;
 }
 
 void EpochCollector::queue_dead(std::uint32_t stream_id, Nanos now) {
