@@ -35,7 +35,9 @@ void assemble(void* target, const std::uint8_t* data, std::size_t length, aeron_
                                                .begins = (values.frame.flags & begin_flag) != 0,
                                                .ends = (values.frame.flags & end_flag) != 0,
                                                .bytes = {reinterpret_cast<const std::byte*>(data), length}});
-  if (message) to->handler(to->context, message->data(), message->size());
+  if (!message) return;
+  to->impl->fragment_header = header;
+  to->handler(to->context, message->data(), message->size());
 }
 
 int poll_with(Subscription::Impl& impl, aeron_fragment_handler_t handler, Target target, int limit) noexcept {
@@ -91,6 +93,8 @@ std::int32_t Subscription::fragment_session_id() const noexcept {
   aeron_header_values_t values{};
   return aeron_header_values(impl_->fragment_header, &values) < 0 ? 0 : values.frame.session_id;
 }
+
+std::int64_t Subscription::fragment_position() const noexcept { return aeron_header_position(impl_->fragment_header); }
 
 std::uint64_t Subscription::messages_too_long() const noexcept {
   return impl_ == nullptr ? 0 : impl_->too_long.load(std::memory_order_relaxed);

@@ -46,8 +46,10 @@ class Subscription {
   // Whether one of the images lost since images_lost() was `since` was that publication's; yes also if too many were to
   // tell.
   [[nodiscard]] bool lost_image_of(std::int32_t session_id, std::uint64_t since) const noexcept;
-  // The publication that sent the fragment. REQUIRES: called by an on_fragment that poll is running.
+  // The publication that sent the fragment or message in hand, and its position behind that. REQUIRES: called by a
+  // handler that poll or poll_assembled is running.
   [[nodiscard]] std::int32_t fragment_session_id() const noexcept;
+  [[nodiscard]] std::int64_t fragment_position() const noexcept;
   [[nodiscard]] std::uint64_t messages_too_long() const noexcept;
   [[nodiscard]] std::int32_t stream_id() const noexcept;
 

@@ -23,6 +23,7 @@
 #include "transport/connection.hpp"
 #include "transport/media_driver.hpp"
 #include "transport/media_driver_claim.hpp"
+#include "transport/publication_positions.hpp"
 
 namespace tensorpool::transport {
 
@@ -262,6 +263,42 @@ TEST_F(TransportConformance, ALateSubscriberSeesAllThatFollows) {
     return received.ends_with("after");
   }));
   EXPECT_TRUE(received == "after" || received == "beforeafter") << received;
+}
+
+TEST_F(TransportConformance, TellsWhatWasSentBeforeFromWhatIsSentAfter) {
+  Connection& connection = connect();
+  Subscription subscription = must(connection.add_subscription(small_channel, stream));
+  Publication publication = must(connection.add_publication(small_channel, stream));
+  Publication other = must(connection.add_publication(small_channel, stream + 1));
+  ASSERT_TRUE(until([&] { return subscription.is_connected(); }));
+  const std::string long_message(3000, 'x');
+  ASSERT_TRUE(offer(publication, "before"));
+  ASSERT_TRUE(offer(publication, long_message));
+  const auto stood_at = [&] {
+    const std::vector<PublicationPosition> all = must(publication_positions(dir_, stream));
+    return all.size() == 1 && all[0].session_id == publication.session_id() ? all[0].position : -1;
+  };
+  ASSERT_TRUE(until([&] { return stood_at() == publication.position(); })) << stood_at();
+  const std::int64_t start = stood_at();
+  ASSERT_TRUE(offer(publication, "after"));
+  std::vector<bool> sent_before;
+  ASSERT_TRUE(until([&] {
+    subscription.poll_assembled(
+        [&](auto) {
+          EXPECT_EQ(subscription.fragment_session_id(), publication.session_id());
+          sent_before.push_back(subscription.fragment_position() <= start);
+        },
+        10);
+    return sent_before.size() == 3;
+  }));
+  EXPECT_EQ(sent_before, (std::vector<bool>{true, true, false}));
+  Subscription by_fragment = must(connection.add_subscription(small_channel, stream + 1));
+  ASSERT_TRUE(until([&] { return by_fragment.is_connected(); }));
+  ASSERT_TRUE(offer(other, "once"));
+  ASSERT_TRUE(until([&] {
+    return by_fragment.poll([&](auto) { EXPECT_EQ(by_fragment.fragment_position(), other.position()); }, 10) > 0;
+  }));
+  EXPECT_FALSE(publication_positions(dir_ + "-not", stream)) << "there is no media driver";
 }
 
 TEST_F(TransportConformance, PressesBackWhenTheOnlySubscriberStopsPolling) {

@@ -27,9 +27,9 @@ class ControlLine {
   // Errors: no media driver, no permission, a channel that Aeron refuses.
   [[nodiscard]] static Result<ControlLine> open(const ClientOptions& client);
 
-  // Says `message` now and every 300 ms, because a driver that has just started discards what it hears at first, and
-  // hands over what is heard, until `heard` says true. False when `timeout_ns` passed, `stop` was set or the media
-  // driver went away. An empty message is not said.
+  // Says `message` now and every 300 ms, because a driver may start meanwhile, and hands over what is heard, until
+  // `heard` says true. False when `timeout_ns` passed, `stop` was set or the media driver went away. An empty message
+  // is not said.
   bool ask(std::span<const std::byte> message, Nanos timeout_ns, const std::atomic<bool>& stop,
            const std::function<bool(std::span<const std::byte>)>& heard);
   void say(std::span<const std::byte> message) { (void)publication_.offer(message); }

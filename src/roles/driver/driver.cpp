@@ -23,7 +23,6 @@ namespace {
 
 constexpr int control_fragments_per_cycle = 64;
 constexpr int descriptor_fragments_per_cycle = 512;
-constexpr Nanos discard_after_start_ns = 150 * nanos_per_milli;
 constexpr Nanos housekeeping_period_ns = 100 * nanos_per_milli;
 constexpr Nanos dynamic_stream_linger_ns = 60 * nanos_per_second;
 constexpr Nanos first_reconnect_delay_ns = 50 * nanos_per_milli;
@@ -140,10 +139,11 @@ void Driver::Impl::notice_pause(Nanos now) {
 }
 
 int Driver::Impl::poll_inbox(Nanos now) {
-  const bool of_a_former_life = now - *started_at_ < discard_after_start_ns;
+  // What comes over a later link this driver has answered itself, and knows.
+  const bool is_first_link = books_->counts.reconnects == 0;
   const int fragments = link_->inbox.poll_assembled(
       [&](std::span<const std::byte> bytes) {
-        if (of_a_former_life) {
+        if (is_first_link && link_->former_life.has_sent(link_->inbox, now - *started_at_)) {
           books_->counts.discarded_at_start += ControlDesk::is_for_driver(bytes) ? 1U : 0U;
         } else {
           desk_.receive(bytes, now);

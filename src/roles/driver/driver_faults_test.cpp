@@ -125,18 +125,35 @@ TEST_F(DriverFaults, NeverFollowsALinkWhenItCollects) {
   EXPECT_TRUE(std::filesystem::exists(precious.path() + "/keep"));
 }
 
-TEST_F(DriverFaults, DiscardsWhatAFormerLifeWasAsked) {
+// A client of tensor_pool_c asks once and waits two seconds.
+TEST_F(DriverFaults, DiscardsWhatAFormerLifeWasAskedAndAnswersWhatIsNewFromTheFirstMoment) {
+  transport::loopback::set_replay(bus, static_cast<std::int32_t>(config.driver.control_stream_id), true);
+  Peer& client = peer();
+  client.say(request(1, 10, Role::producer));
+  protocol::ShmLeaseKeepalive kept_alive;
+  kept_alive.lease_id = 4711;
+  kept_alive.stream_id = 1;
+  kept_alive.client_id = 10;
+  kept_alive.role = Role::producer;
+  client.say(kept_alive);
   auto created = Driver::create(config, deps());
   ASSERT_TRUE(created);
   driver = std::move(*created);
-  Peer& client = peer();
   settle();
-  client.say(request(1, 10, Role::producer));
-  advance(100 * ms);
   EXPECT_TRUE(client.every<ShmAttachResponse>().empty());
-  EXPECT_EQ(driver->status().counts.discarded_at_start, 1U);
-  advance(100 * ms);
-  EXPECT_EQ(attach(client, 1, 10, Role::producer).code, ResponseCode::ok);
+  EXPECT_TRUE(client.every<protocol::ShmLeaseRevoked>().empty());
+  EXPECT_EQ(driver->status().counts.discarded_at_start, 2U);
+
+  client.say(kept_alive);  // at the very same moment
+  client.say(request(1, 11, Role::producer));
+  settle();
+  ASSERT_EQ(client.every<ShmAttachResponse>().size(), 1U);
+  EXPECT_EQ(client.last<ShmAttachResponse>().code, ResponseCode::ok);
+  ASSERT_EQ(client.every<protocol::ShmLeaseRevoked>().size(), 1U);
+  EXPECT_EQ(client.last<protocol::ShmLeaseRevoked>().error_message, "unknown lease");
+  Peer& late = peer();
+  EXPECT_EQ(attach(late, request(2, 12, Role::consumer)).code, ResponseCode::ok);
+  EXPECT_EQ(driver->status().counts.discarded_at_start, 2U);
 }
 
 // spec: reliability D2

@@ -68,6 +68,8 @@ Result<MediaLink> MediaLink::open(const Connect& connect, Books& books) {
   if (!connection) {
     return connection.error();
   }
+  FormerLife former_life(connection->aeron_dir(), config.driver.control_channel,
+                         aeron_id(config.driver.control_stream_id));
   auto inbox = subscribe(*connection, transport::control_channel(config.driver.control_channel),
                          config.driver.control_stream_id);
   if (!inbox) {
@@ -93,7 +95,7 @@ Result<MediaLink> MediaLink::open(const Connect& connect, Books& books) {
     books.announce_outbox.open(std::move(*announce));
   }
   books.control_outbox.open(std::move(*control));
-  return MediaLink{std::move(*connection), std::move(*inbox), std::move(*descriptors)};
+  return MediaLink{std::move(*connection), std::move(former_life), std::move(*inbox), std::move(*descriptors)};
 }
 
 Status MediaLink::claim_control_stream(std::uint32_t control_stream_id) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "roles/driver/books.hpp"
+#include "roles/driver/former_life.hpp"
 #include "transport/connection.hpp"
 #include "transport/media_driver_claim.hpp"
 
@@ -22,6 +23,7 @@ struct MediaLink {
 
   // Members go in reverse: subscriptions before their connection.
   transport::Connection connection;
+  FormerLife former_life;  // of the control stream, when this link was made
   transport::Subscription inbox;
   transport::Subscription descriptors;  // untethered and always drained: evicts a lone stalled consumer (aeron.md 1.2)
   std::optional<transport::MediaDriverClaim> control_stream = std::nullopt;

@@ -212,6 +212,15 @@ std::int64_t Bus::position(const Log& log) const {
   return log.position;
 }
 
+std::vector<PublicationPosition> Bus::publication_positions(std::int32_t stream_id) const {
+  const std::lock_guard guard(mutex_);
+  std::vector<PublicationPosition> positions;
+  for (const auto& log : logs_) {
+    if (log->stream_id == stream_id) positions.push_back({log->session_id, log->position});
+  }
+  return positions;
+}
+
 OfferResult Bus::ask(Log& log) {
   const std::lock_guard guard(mutex_);
   return ask_locked(log);

@@ -21,6 +21,7 @@
 #include "transport/loopback/faults.hpp"
 #include "transport/lost_images.hpp"
 #include "transport/publication.hpp"
+#include "transport/publication_positions.hpp"
 
 namespace tensorpool::transport::loopback {
 
@@ -135,6 +136,7 @@ class Bus {
   OfferResult offer(const std::shared_ptr<Log>& log, std::span<const std::byte> message);
   bool is_connected(const Log& log) const;
   std::int64_t position(const Log& log) const;
+  [[nodiscard]] std::vector<PublicationPosition> publication_positions(std::int32_t stream_id) const;
 
   // Image events of one subscription, as its connection's do_work sees them; how many there were.
   int work(Inbox& inbox);

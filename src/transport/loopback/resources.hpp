@@ -31,7 +31,7 @@ struct Subscription::Impl {
   std::shared_ptr<loopback::Inbox> inbox;
   std::atomic<std::uint64_t> too_long{0};
   FragmentAssembly assembly;
-  std::int32_t fragment_session_id = 0;  // during poll's callback
+  Fragment fragment{};  // the one in hand, during poll's callback
 };
 
 struct Counter::Impl {

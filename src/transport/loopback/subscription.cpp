@@ -16,7 +16,7 @@ int Subscription::poll_erased(Handler handler, void* context, int limit) noexcep
   loopback::Bytes bytes;
   while (fragments < limit && !is_closed() && impl_->core->bus->take(*impl_->inbox, fragment, bytes)) {
     ++fragments;
-    impl_->fragment_session_id = fragment.session_id;
+    impl_->fragment = fragment;
     handler(context, fragment.bytes.data(), fragment.bytes.size());
   }
   return fragments;
@@ -28,6 +28,7 @@ int Subscription::poll_assembled_erased(Handler handler, void* context, int limi
   loopback::Bytes bytes;
   while (fragments < limit && !is_closed() && impl_->core->bus->take(*impl_->inbox, fragment, bytes)) {
     ++fragments;
+    impl_->fragment = fragment;
     if (const auto message = impl_->assembly.add(fragment)) handler(context, message->data(), message->size());
     impl_->too_long.store(impl_->assembly.too_long(), std::memory_order_relaxed);
   }
@@ -52,7 +53,9 @@ bool Subscription::lost_image_of(std::int32_t session_id, std::uint64_t since) c
   return impl_ != nullptr && impl_->inbox->lost.any_of(session_id, since);
 }
 
-std::int32_t Subscription::fragment_session_id() const noexcept { return impl_->fragment_session_id; }
+std::int32_t Subscription::fragment_session_id() const noexcept { return impl_->fragment.session_id; }
+
+std::int64_t Subscription::fragment_position() const noexcept { return impl_->fragment.end_position; }
 
 std::uint64_t Subscription::messages_too_long() const noexcept {
   return impl_ == nullptr ? 0 : impl_->too_long.load(std::memory_order_relaxed);
