@@ -33,7 +33,7 @@ enum class EventKind : std::uint8_t {
   attached,        // a lease was granted, or standalone regions are there; they are mapped
   remapped,        // a new epoch of the stream was mapped
   revoked,         // the lease ended: detached elsewhere, expired or revoked
-  refused,         // the driver said no to a reattach; it will be tried again
+  refused,         // the driver refused an attach that is tried again, and why
   mapping_failed,  // regions could not be mapped; it will be tried again
   driver_silent,   // no announce for 3 periods
   // The producer of a consumer's stream ended, `reason` says how. Standalone: detached by its goodbye, expired after 3
@@ -82,9 +82,11 @@ struct ClientOptions {
   std::vector<std::string> allowed_base_dirs{"/dev/shm"};  // regions are mapped below these only; empty refuses all
   std::string name = "tensorpool";                         // shown in Aeron's tools
   Nanos attach_timeout_ns = 30 * nanos_per_second;
-  // How long a first attach asks on while somebody else holds the stream's one place for a producer, or its client id.
-  // A process that was killed holds them until its lease ends, about 4 announce periods; 0 is refused at once.
-  Nanos predecessor_ns = 0;
+  // How long a first attach repeats its request while another client holds the stream's one place for a producer, or
+  // the client id. A killed holder loses both when its lease ends, 3 s after its last keepalive unless the driver is
+  // configured otherwise; so the attach goes on beyond this time while the holder sends no keepalive, at most for
+  // attach_timeout. A living holder is then the error `refused`. 0: refused at once.
+  Nanos predecessor_ns = 5 * nanos_per_second;
   Nanos qos_interval_ns = nanos_per_second;
   // The driver's, or a standalone producer's; freshness and silence are 3 periods.
   Nanos announce_period_ns = nanos_per_second;
@@ -98,8 +100,9 @@ struct ClientOptions {
   // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
   // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
   std::function<Nanos()> wait{};
-  // Asked about ten times a second on the calling thread while an attach waits; false gives up (error `closed`). For
-  // programs that end on a signal, and to say what they wait for. Empty: waits for the whole time-out.
+  // Asked by connect before it begins, and about ten times a second on the calling thread while an attach waits; false
+  // gives up (error `closed`). For programs that end on a signal (keep_running), and to say what they wait for. Empty:
+  // waits for the whole time-out.
   std::function<bool()> keep_waiting{};
   // Called on the conductor's thread, and on the one that destroys the Client. Must not block or throw, nor attach,
   // nor destroy the Client.

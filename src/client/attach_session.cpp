@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "client/end_reason.hpp"
+#include "client/refusal.hpp"
 #include "protocol/constants.hpp"
 
 namespace tensorpool::detail {
@@ -196,6 +197,7 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
     }
     if (closing_) return close_if_done();
     last_refusal_ = grant.error().message;
+    last_remedy_.clear();
     notify(NoticeKind::broken, ErrorCode::protocol_error, fmt::format("{}: {}", name(), last_refusal_));
     if (!lease_) back_off(now);
     return;
@@ -217,60 +219,74 @@ void AttachSession::on_granted(const protocol::ShmAttachResponse& response, Nano
 
 void AttachSession::on_refused(const protocol::ShmAttachResponse& response, Nanos now) {
   const bool rejected = response.code == protocol::ResponseCode::rejected;
-  const bool id_taken = rejected && response.error_message == protocol::refusal_client_id_attached;
+  const bool id_taken = is_client_id_taken(response);
   attempt_.reset();
   if (closing_) return close_if_done();
   // While a lease is held the question was only whether the driver still knows it; "taken" says that it does, and any
   // other refusal takes nothing away: the lease lasts as long as it can be proven.
-  const bool taken = id_taken || (rejected && response.error_message == protocol::refusal_producer_attached);
+  const bool taken = id_taken || is_place_taken(response);
   if (lease_) {
     if (taken) confirm_alive(now);
     return;
   }
   last_refusal_ = fmt::format("{} ({})", escape(response.error_message), protocol::to_string(response.code));
+  last_remedy_ = remedy_of(response.error_message, {.asked = settings_.create});
   if (id_taken && automatic_id_) {
     client_id_ = nonzero_u32(random_);
     if (++rerolls_ <= quick_rerolls) return begin_attempt(now, false);
+    if (!attached_once_) tell_refusal("asking again with another id");
     return back_off(now);
   }
-  const bool draining = rejected && response.error_message == protocol::refusal_draining;
+  if (attached_once_) {
+    notify(NoticeKind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
+    return back_off(now);
+  }
+  if (rejected && response.error_message == protocol::refusal_draining) {
+    tell_refusal("asking again until a driver serves");
+    return back_off(now);
+  }
   // It was granted once, and the lease ran out before we heard of it: a question for another time.
   const bool expired = rejected && response.error_message == protocol::refusal_unknown_lease;
-  const bool awaits_end = taken && !attached_once_ && awaits_predecessor(now);
-  if (!attached_once_ && !draining && !expired && !awaits_end) {
-    const bool unsupported = response.code == protocol::ResponseCode::unsupported;
-    return fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}",
-                                name(), last_refusal_));
-  }
-  if (attached_once_) notify(NoticeKind::refused, ErrorCode::refused, fmt::format("{}: {}", name(), last_refusal_));
-  back_off(now);
+  if (expired) tell_refusal("the lease ended before its grant was heard; asking for another");
+  if (expired || (taken && awaits_predecessor(now))) return back_off(now);
+  const bool unsupported = response.code == protocol::ResponseCode::unsupported;
+  fail(now, make_error(unsupported ? ErrorCode::unsupported : ErrorCode::refused, "the driver refused {}: {}{}{}",
+                       name(), last_refusal_, taken ? holder_.describe(now) : "", last_remedy_));
 }
 
-// Whoever holds the place or the id may have been killed, and then loses it without our doing.
+// Once for each refusal in a row of the same.
+void AttachSession::tell_refusal(std::string what_follows) {
+  if (std::exchange(told_refusal_, last_refusal_) == last_refusal_) return;
+  notify(NoticeKind::refused, ErrorCode::refused, fmt::format("{}: {}; {}", name(), last_refusal_, what_follows));
+}
+
 bool AttachSession::awaits_predecessor(Nanos now) {
-  if (settings_.predecessor_ns > 0 && !taken_since_) {
-    notify(NoticeKind::refused, ErrorCode::refused,
-           fmt::format("{}: {}; asking again for {} ms, in case it is a killed predecessor, whose lease ends by itself",
-                       name(), last_refusal_, settings_.predecessor_ns / nanos_per_milli));
-  }
-  if (!taken_since_) taken_since_ = now;
-  return now - *taken_since_ < settings_.predecessor_ns;
+  holder_.on_refused({settings_.role, settings_.stream_id, client_id_}, now);
+  if (!holder_.may_be_dead(settings_.predecessor_ns, lease_periods * settings_.announce_period_ns, now)) return false;
+  tell_refusal(
+      fmt::format("the holder may have been killed: asking again for {} ms, and longer while it sends no keepalive",
+                  settings_.predecessor_ns / nanos_per_milli));
+  return true;
 }
 
 void AttachSession::on(const protocol::ShmDetachResponse& response) {
-  const auto answered =
-      std::erase_if(partings_, [&](const Parting& p) { return p.request.correlation_id == response.correlation_id; });
-  if (answered > 0 && retry_at_ && !way_is_free_) retry_at_ = 0;  // what may have been in the way is gone
+  parted(
+      std::erase_if(partings_, [&](const Parting& p) { return p.request.correlation_id == response.correlation_id; }));
+}
+
+// The driver tells the end of a lease that was given back twice, by a revoke and by a response; the first one counts.
+void AttachSession::parted(std::size_t leases) {
+  if (leases > 0 && retry_at_ && !way_is_free_) retry_at_ = 0;  // what may have been in the way is gone
   close_if_done();
 }
 
 // spec: wire 901:7; a revoke counts only if lease, stream, client and role are mine.
 void AttachSession::on(const protocol::ShmLeaseRevoked& revoked, Nanos now) {
+  if (retry_at_ && holder_.is_it(revoked.client_id, revoked.stream_id, revoked.role)) retry_at_ = now;
   const bool mine =
       revoked.client_id == client_id_ && revoked.stream_id == settings_.stream_id && revoked.role == settings_.role;
   if (!mine || over_) return;
-  std::erase_if(partings_, [&](const Parting& p) { return p.request.lease_id == revoked.lease_id; });
-  close_if_done();
+  parted(std::erase_if(partings_, [&](const Parting& p) { return p.request.lease_id == revoked.lease_id; }));
   if (!lease_ || lease_->lease_id != revoked.lease_id) return;
   end_lease(false);
   lose(fmt::format("{}: the driver ended the lease ({}){}{}", name(), protocol::to_string(revoked.reason),
@@ -329,6 +345,7 @@ void AttachSession::on_mapping_failed(const Error& error, Nanos now) {
     const bool passes = error.code == ErrorCode::timed_out || error.code == ErrorCode::unavailable;
     if (!passes) return fail(now, error);
     last_refusal_ = error.message;
+    last_remedy_.clear();
   }
   back_off(now);
   way_is_free_ = true;
@@ -419,7 +436,8 @@ std::string AttachSession::likely_reason() const {
   return last_refusal_.empty()
              ? "Nobody answered: is a tensorpool driver running in this aeron directory, with the same control channel "
                "and stream id? One that reserves many gigabytes may need a longer time-out"
-             : "The driver did answer, but never with a usable lease.";
+             : "The driver did answer, but never with a usable lease" +
+                   (last_remedy_.empty() ? std::string(".") : last_remedy_);
 }
 
 std::string AttachSession::name() const {

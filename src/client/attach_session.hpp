@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "client/backoff.hpp"
+#include "client/place_holder.hpp"
 #include "client/tenancy.hpp"
 #include "protocol/messages.hpp"
 #include "tensorpool/result.hpp"
@@ -31,7 +32,7 @@ struct AttachSettings {
   std::optional<std::uint32_t> desired_node_id{};
   Nanos attach_timeout_ns = 30 * nanos_per_second;
   Nanos announce_period_ns = nanos_per_second;
-  Nanos predecessor_ns = 0;  // how long the first attach waits for somebody else's lease to end
+  Nanos predecessor_ns = 0;  // ClientOptions::predecessor_ns
 };
 
 class AttachSession final : public Tenancy {
@@ -51,6 +52,8 @@ class AttachSession final : public Tenancy {
   void on(const protocol::ShmAttachResponse& response, Nanos now) override;
   void on(const protocol::ShmDetachResponse& response) override;
   void on(const protocol::ShmLeaseRevoked& revoked, Nanos now) override;
+  // Another client's: a place that it holds does not become free by itself.
+  void on(const protocol::ShmLeaseKeepalive& keepalive, Nanos now) override { holder_.on_keepalive(keepalive, now); }
   void on(const protocol::ShmDriverShutdown& shutdown, Nanos now) override;
   void on(const protocol::ShmPoolAnnounce& announce, Nanos now) override { on_announce(announce.epoch, now); }
   // A fresh announce of this session's stream: a sign of life, whatever its epoch. A higher one is only a reason to ask
@@ -102,6 +105,7 @@ class AttachSession final : public Tenancy {
   void back_off(Nanos now);
   void end_lease(bool tell_driver);
   void give_back(std::uint64_t lease_id);
+  void parted(std::size_t leases);
   void lose(std::string why, EndReason reason, Nanos now);
   void fail(Nanos now, Error error);
   void close();
@@ -111,6 +115,7 @@ class AttachSession final : public Tenancy {
   [[nodiscard]] Nanos keepalive_interval(Nanos lease_duration_ns) const noexcept;
   void on_granted(const protocol::ShmAttachResponse& response, Nanos now);
   void on_refused(const protocol::ShmAttachResponse& response, Nanos now);
+  void tell_refusal(std::string what_follows);
   [[nodiscard]] bool awaits_predecessor(Nanos now);
   void check_time(Nanos now);
   void check_lease(Nanos now);
@@ -135,11 +140,13 @@ class AttachSession final : public Tenancy {
   std::optional<Attempt> attempt_;
   std::optional<Lease> lease_;
   std::optional<Nanos> retry_at_;
-  std::optional<Nanos> taken_since_;  // the first answer that place or id are somebody else's
-  bool way_is_free_ = false;          // nobody's lease keeps us waiting, so no answer to a detach ends the wait
+  PlaceHolder holder_;        // of the place that the first attach waits for
+  bool way_is_free_ = false;  // nobody's lease keeps us waiting, so no answer to a detach ends the wait
   std::vector<Parting> partings_;
   Backoff backoff_{100 * nanos_per_milli, 2 * nanos_per_second};
   std::string last_refusal_;
+  std::string last_remedy_;
+  std::string told_refusal_;
   std::deque<AttachNotice> notices_;
 };
 

@@ -252,6 +252,43 @@ TEST_F(LeaseOfASession, StopsGivingALeaseBackThatHasRunOutByItself) {
   EXPECT_LE(detaches_.size(), 51u);
 }
 
+// The driver says both, in an order that differs between drivers.
+TEST_F(LeaseOfASession, AsksAtOnceWhenTheLeaseThatItGaveBackHasEnded) {
+  for (const bool revoke_first : {true, false}) {
+    auto session = make({.role = Role::producer, .client_id = 9});
+    attach(session);
+    session.on_announce(2, now_);
+    now_ += 1600 * ms;
+    session.on_announce(2, now_);  // the epoch is another's, so the lease is given back
+    ASSERT_EQ(next_notice(session), NoticeKind::lost);
+    pump(session);
+    ASSERT_FALSE(detaches_.empty());
+    const std::size_t asked = attaches_.size();
+    const protocol::ShmDetachResponse response{detaches_.back().correlation_id, ResponseCode::ok, {}};
+    const protocol::ShmLeaseRevoked revoked{0, 100, 5, 9, Role::producer, protocol::LeaseRevokeReason::detached, {}};
+    if (revoke_first) session.on(revoked, now_);
+    session.on(response);
+    if (!revoke_first) session.on(revoked, now_);
+    EXPECT_NE(next_notice(session), NoticeKind::lost) << "the lease was given up before";
+    if (asked == attaches_.size()) pump(session);
+    EXPECT_GT(attaches_.size(), asked) << (revoke_first ? "revoke first" : "response first");
+    session.on(ok(200, 3), now_);
+    EXPECT_EQ(next_notice(session), NoticeKind::granted);
+    session.on_mapped(now_);
+    detaches_.clear();
+    session.detach(now_);
+    pump(session);
+    ASSERT_EQ(detaches_.size(), 1U);
+    const protocol::ShmDetachResponse last{detaches_[0].correlation_id, ResponseCode::ok, {}};
+    const protocol::ShmLeaseRevoked end{0, 200, 5, 9, Role::producer, protocol::LeaseRevokeReason::detached, {}};
+    if (revoke_first) session.on(end, now_);
+    session.on(last);
+    if (!revoke_first) session.on(end, now_);
+    EXPECT_EQ(next_notice(session), NoticeKind::closed);
+    EXPECT_FALSE(next_notice(session));
+  }
+}
+
 TEST_F(LeaseOfASession, IgnoresALowerEpoch) {
   auto session = make({.role = Role::producer});
   session.start(now_);

@@ -216,20 +216,98 @@ TEST_F(AttachSessionTest, AsksOnForAWhileWhereAKilledPredecessorMayHoldThePlace)
   EXPECT_EQ(next_notice(session), NoticeKind::granted);
 }
 
-TEST_F(AttachSessionTest, TakesARefusalForFinalWhenNoPredecessorLivesThatLong) {
+TEST_F(AttachSessionTest, TakesARefusalForFinalWhenTheHolderIsAlive) {
   for (const char* text : {"producer already attached", "client_id already attached"}) {
     auto session = make({.role = Role::producer, .client_id = 7, .predecessor_ns = 5 * second});
+    const bool by_id = std::string_view(text).starts_with("client_id");
+    const ShmLeaseKeepalive of_holder{33, by_id ? 8U : 5U, by_id ? 7U : 9U, by_id ? Role::consumer : Role::producer, 0};
     session.start(now_);
     const Nanos begun = now_;
     for (int i = 0; i < 100 && !session.over(); ++i) {
       const std::size_t asked = attaches_.size();
       run_until_asked(session, asked + 1);
+      session.on(of_holder, now_);
       session.on(refusal(text), now_);
     }
     EXPECT_EQ(next_notice(session), NoticeKind::refused) << text;
     EXPECT_EQ(next_notice(session), NoticeKind::failed) << text;
+    EXPECT_EQ(code_, ErrorCode::refused);
+    EXPECT_NE(text_.find(by_id ? "by client 7, which is alive" : "by client 9, which is alive"), std::string::npos)
+        << text_;
+    EXPECT_NE(text_.find("`tp driver leases`"), std::string::npos) << text_;
     EXPECT_GE(now_ - begun, 5 * second) << text;
     EXPECT_LE(now_ - begun, 8 * second) << text;
+  }
+}
+
+// The lease of a driver that is configured for long ones.
+TEST_F(AttachSessionTest, AsksOnBeyondThatTimeWhileTheHolderIsSilent) {
+  auto session = make({.role = Role::producer, .predecessor_ns = 5 * second});
+  session.start(now_);
+  for (const Nanos end = now_ + 20 * second; now_ < end;) {
+    run_until_asked(session, attaches_.size() + 1);
+    session.on(refusal("producer already attached"), now_);
+    session.on(ShmLeaseKeepalive{33, 6, 9, Role::producer, 0}, now_);  // another stream's
+    session.on(ShmLeaseKeepalive{34, 5, 9, Role::consumer, 0}, now_);  // a reader's
+    ASSERT_FALSE(session.over());
+  }
+  run_until_asked(session, attaches_.size() + 1);
+  session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::refused);
+  EXPECT_EQ(next_notice(session), NoticeKind::granted);
+}
+
+TEST_F(AttachSessionTest, AsksAtOnceWhenThePredecessorsLeaseEnds) {
+  auto session = make({.role = Role::producer, .predecessor_ns = 5 * second});
+  session.start(now_);
+  for (std::size_t asked = 1; asked <= 5; ++asked) {  // until the pauses are long
+    run_until_asked(session, asked);
+    session.on(refusal("producer already attached"), now_);
+  }
+  session.on(protocol::ShmLeaseRevoked{0, 33, 5, 9, Role::producer, protocol::LeaseRevokeReason::expired, {}}, now_);
+  pump(session);
+  EXPECT_EQ(attaches_.size(), 6U);
+}
+
+TEST_F(AttachSessionTest, NamesTheRemedyOfARefusal) {
+  struct Case {
+    const char* refusal;
+    bool create;
+    const char* remedy;
+  };
+  for (const Case& one : {Case{"stream not provisioned", false, "`.create = true` (tp: --create)"},
+                          Case{"stream not provisioned", true, "policies.allow_dynamic_streams"},
+                          Case{"producer already attached", false, "stop the other one"},
+                          Case{"client_id already attached", false, "use another id"},
+                          Case{"layout_version mismatch", false, "Expect layout version 0"},
+                          Case{"node_id unavailable", false, "Ask for another node id"}}) {
+    auto session = make({.role = Role::producer, .client_id = 7, .create = one.create});
+    session.start(now_);
+    pump(session);
+    session.on(refusal(one.refusal), now_);
+    EXPECT_EQ(next_notice(session), NoticeKind::failed) << one.refusal;
+    EXPECT_NE(text_.find(std::string(one.refusal) + " (REJECTED)"), std::string::npos) << text_;
+    EXPECT_NE(text_.find(one.remedy), std::string::npos) << text_;
+  }
+}
+
+TEST_F(AttachSessionTest, SaysTheRefusalThatItMetWhenItsTimeIsOver) {
+  for (const char* text : {"producer already attached", "driver draining", "unknown lease"}) {
+    auto session = make({.role = Role::producer, .attach_timeout_ns = 2 * second, .predecessor_ns = 5 * second});
+    session.start(now_);
+    for (const Nanos end = now_ + 3 * second; now_ < end && !session.over();) {
+      const std::size_t asked = attaches_.size();
+      run(session, 10 * ms);
+      if (attaches_.size() > asked) session.on(refusal(text), now_);
+    }
+    EXPECT_EQ(next_notice(session), NoticeKind::refused) << text << " is not told while it waits";
+    EXPECT_NE(text_.find(text), std::string::npos) << text_;
+    EXPECT_EQ(next_notice(session), NoticeKind::failed) << text;
+    EXPECT_EQ(code_, ErrorCode::timed_out);
+    EXPECT_NE(text_.find(fmt::format("no attachment within 2000 ms; last answer: {} (REJECTED)", text)),
+              std::string::npos)
+        << text_;
+    EXPECT_NE(session.likely_reason().find("The driver did answer"), std::string::npos) << session.likely_reason();
   }
 }
 
@@ -258,6 +336,7 @@ TEST_F(AttachSessionTest, AsksAnewWhenTheLeaseRanOutBeforeItsGrantWasHeard) {
   run_until_asked(session, asked + 1);
   EXPECT_NE(attaches_.back().correlation_id, attaches_.front().correlation_id);
   session.on(ok(), now_);
+  EXPECT_EQ(next_notice(session), NoticeKind::refused);
   EXPECT_EQ(next_notice(session), NoticeKind::granted);
 }
 

@@ -55,6 +55,7 @@ Status check(const ClientOptions& options) {
 
 Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, RandomSource random) {
   if (auto good = check(options); !good) return good.error();
+  if (options.keep_waiting && !options.keep_waiting()) return Error{ErrorCode::closed, "stopped before it connected"};
   const bool invoker = options.invoker;
   const Idle idle = conductor_idle(options);
   std::unique_ptr<ClientCore> core(
@@ -210,6 +211,7 @@ int ClientCore::read_messages(Nanos now) {
         }
       });
     }
+    void on(const protocol::ShmLeaseKeepalive& m) { core.pass_on(m, now); }
     void on(const protocol::ShmDriverShutdown& m) { core.pass_on(m, now); }
     void on(const protocol::ShmPoolAnnounce& m) {
       const Nanos realtime = m.announce_clock_domain == protocol::ClockDomain::realtime_synced ? realtime_now() : 0;
@@ -232,8 +234,8 @@ int ClientCore::read_messages(Nanos now) {
   return plane_.poll([&](std::span<const std::byte> bytes) {
     const auto outcome =
         protocol::dispatch<protocol::ShmAttachResponse, protocol::ShmDetachResponse, protocol::ShmLeaseRevoked,
-                           protocol::ShmDriverShutdown, protocol::ShmPoolAnnounce, protocol::ConsumerHello,
-                           protocol::ConsumerConfig, protocol::QosConsumer>(bytes, reader);
+                           protocol::ShmLeaseKeepalive, protocol::ShmDriverShutdown, protocol::ShmPoolAnnounce,
+                           protocol::ConsumerHello, protocol::ConsumerConfig, protocol::QosConsumer>(bytes, reader);
     if (outcome.malformed()) ++malformed_;
   });
 }

@@ -64,6 +64,7 @@ class Tenancy {
   virtual void on(const protocol::ShmAttachResponse&, Nanos) {}
   virtual void on(const protocol::ShmDetachResponse&) {}
   virtual void on(const protocol::ShmLeaseRevoked&, Nanos) {}
+  virtual void on(const protocol::ShmLeaseKeepalive&, Nanos) {}
   virtual void on(const protocol::ShmDriverShutdown&, Nanos) {}
   // A fresh announce of this stream by whoever owns the regions that are used, or by anybody while none are.
   virtual void on(const protocol::ShmPoolAnnounce& announce, Nanos now) = 0;

@@ -8,6 +8,9 @@
 namespace tensorpool::apps {
 namespace {
 
+// Beyond the lease itself: the driver's look at it, and the pause between two requests.
+constexpr Nanos predecessor_reserve_ns = 2 * nanos_per_second;
+
 // Decides between a key of [driver] in CONFIG and the role's key in DEFAULTS.
 class Precedence {
  public:
@@ -70,6 +73,7 @@ ClientOptions client_options(const NodeConfig& config, const NodeConfig& default
   }
   out.allowed_base_dirs = config.driver.allowed_base_dirs();
   out.announce_period_ns = config.driver.announce_period_ns();
+  out.predecessor_ns = config.driver.lease_duration_ns() + predecessor_reserve_ns;
   out.qos_interval_ns = role.qos_interval_ns;
   return out;
 }

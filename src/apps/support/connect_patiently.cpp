@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/error.hpp"
@@ -58,17 +60,33 @@ std::function<bool(std::string_view)> detail::waiting(const Patience& patience) 
   };
 }
 
-std::string describe_wait(const ClientOptions& options) {
-  return fmt::format("no attachment yet by a tensorpool driver on control stream {} of {} in {}",
-                     options.control.stream_id, options.control.channel,
-                     options.aeron_dir.empty() ? "the default Aeron directory" : options.aeron_dir);
+std::function<std::string()> describe_wait(ClientOptions& options) {
+  struct Heard {
+    std::mutex mutex;
+    std::string refusal;
+  };
+  const auto heard = std::make_shared<Heard>();
+  options.on_event = [heard, pass_on = std::move(options.on_event)](const Event& event) {
+    const bool attached = event.kind == EventKind::attached;
+    if (attached || event.kind == EventKind::refused || event.kind == EventKind::mapping_failed) {
+      const std::lock_guard lock(heard->mutex);
+      heard->refusal = attached ? std::string() : event.message;
+    }
+    if (pass_on) pass_on(event);
+  };
+  const std::string silence = fmt::format(
+      "no answer yet from a tensorpool driver on control stream {} of {} in {}", options.control.stream_id,
+      options.control.channel, options.aeron_dir.empty() ? "the default Aeron directory" : options.aeron_dir);
+  return [heard, silence] {
+    const std::lock_guard lock(heard->mutex);
+    return heard->refusal.empty() ? silence : heard->refusal;
+  };
 }
 
 Result<Client> connect_patiently(ClientOptions options, const Patience& patience) {
   options.attach_timeout_ns = for_ever_ns;
-  options.predecessor_ns = patience.predecessor_ns;
   options.keep_waiting = [voice = Voice(patience), what = describe_wait(options)]() mutable {
-    return voice.waiting_for(what);
+    return voice.waiting_for(what());
   };
   return wait_for_media_driver([&] { return Client::connect(options); }, patience);
 }

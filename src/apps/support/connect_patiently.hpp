@@ -14,11 +14,11 @@ struct Patience {
   std::function<bool()> stop;                 // asked all the time; true gives up
   std::function<void(std::string_view)> say;  // a line for people
   Nanos say_every_ns = 3 * nanos_per_second;
-  Nanos predecessor_ns = 10 * nanos_per_second;  // as in ClientOptions
 };
 
-// What an attach of such a client waits for, in words.
-[[nodiscard]] std::string describe_wait(const ClientOptions& options);
+// What an attach of a client with these options waits for, in words, whenever it is called: the driver's last refusal,
+// or an answer. Listens to the events on their way to `options.on_event`; REQUIRES: that is set before.
+[[nodiscard]] std::function<std::string()> describe_wait(ClientOptions& options);
 
 // A client all of whose attaches wait, for ever, until there is an answer. The errors have code `closed` when `stop`
 // said so.

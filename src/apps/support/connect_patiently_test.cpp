@@ -49,8 +49,21 @@ TEST_F(Patient, SaysWhichDriverItWaitsForAndHeedsAStop) {
   EXPECT_EQ(producer.error().code, ErrorCode::closed);
   ASSERT_FALSE(said_.empty());
   EXPECT_EQ(said_[0],
-            "waiting: no attachment yet by a tensorpool driver on control stream 15000 of aeron:ipc in "
+            "waiting: no answer yet from a tensorpool driver on control stream 15000 of aeron:ipc in "
             "connect-patiently-test");
+}
+
+TEST_F(Patient, SaysTheRefusalThatAnAttachWaitsOn) {
+  int heard = 0;
+  options_.on_event = [&](const Event&) { ++heard; };
+  const auto what = describe_wait(options_);
+  options_.on_event({EventKind::refused, 1, 7, "producer 7 of stream 1: producer already attached (REJECTED)"});
+  EXPECT_EQ(what(), "producer 7 of stream 1: producer already attached (REJECTED)");
+  options_.on_event({EventKind::mapping_failed, 1, 7, "no room"});
+  EXPECT_EQ(what(), "no room");
+  options_.on_event({EventKind::attached, 1, 7, "attached"});
+  EXPECT_NE(what().find("no answer yet"), std::string::npos) << what();
+  EXPECT_EQ(heard, 3) << "events are passed on";
 }
 
 TEST(ExitCode, TellsConfigurationSilenceRefusalAndFailureApart) {

@@ -16,7 +16,6 @@ namespace {
 
 constexpr Nanos first_word_ns = 2 * nanos_per_second;  // a driver that is there answers sooner
 constexpr Nanos next_word_ns = 5 * nanos_per_second;
-constexpr Nanos lease_ends_in_periods = 5;  // of a killed process, with one to spare
 
 constexpr const char* exit_statuses =
     "Exit status: 0 done, 1 failed or mismatch, 2 bad arguments or configuration, 3 no driver or no answer in time, "
@@ -158,7 +157,6 @@ void Invocation::apply(ClientOptions& client) const {
   if (!options_.allowed_base_dirs.empty()) {
     client.allowed_base_dirs = options_.allowed_base_dirs;
   }
-  client.predecessor_ns = lease_ends_in_periods * client.announce_period_ns;
 }
 
 Registry::Registry() : app_("tp: everything around a tensorpool but the data path", "tp") {
@@ -202,11 +200,11 @@ void require_client_id(CLI::App& command) {
   command.get_option("--client-id")->required()->check(an_integer_from(1))->group("Options");
 }
 
-std::function<bool()> wait_until_stopped(const ClientOptions& client) {
+std::function<bool()> wait_until_stopped(ClientOptions& client) {
   return [what = describe_wait(client), log = stderr_log(), next = monotonic_now() + first_word_ns]() mutable {
     if (const Nanos now = monotonic_now(); now >= next) {
       next = now + next_word_ns;
-      log(LogLevel::info, "waiting: " + what);
+      log(LogLevel::info, "waiting: " + what());
     }
     return !stop_requested();
   };

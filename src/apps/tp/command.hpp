@@ -113,7 +113,7 @@ class Registry {
 void require_client_id(CLI::App& command);
 
 // For ClientOptions::keep_waiting: until a stop signal, saying now and then what `client` waits for.
-[[nodiscard]] std::function<bool()> wait_until_stopped(const ClientOptions& client);
+[[nodiscard]] std::function<bool()> wait_until_stopped(ClientOptions& client);
 
 // give_up() of tp.
 int fail(const Error& error);

@@ -16,6 +16,7 @@ struct AttachArguments {
   std::uint32_t stream_id = 0;
   std::string role;
   std::string publish_mode = "require_existing";
+  bool create = false;
   std::string hugepages = "unspecified";
   std::uint32_t expected_layout_version = 0;
   std::optional<std::uint32_t> node_id;
@@ -43,8 +44,9 @@ protocol::ShmAttachRequest request_of(const AttachArguments& arguments, std::uin
   request.client_id = client_id;
   request.role = role_of(arguments.role);
   request.expected_layout_version = arguments.expected_layout_version;
-  request.publish_mode = arguments.publish_mode == "require_existing" ? protocol::PublishMode::require_existing
-                                                                      : protocol::PublishMode::existing_or_create;
+  request.publish_mode = arguments.publish_mode == "require_existing" && !arguments.create
+                             ? protocol::PublishMode::require_existing
+                             : protocol::PublishMode::existing_or_create;
   request.require_hugepages = hugepages_of(arguments.hugepages);
   request.desired_node_id = arguments.node_id;
   return request;
@@ -88,7 +90,9 @@ int attach(const Invocation& invocation, const AttachArguments& arguments) {
   }
   const std::uint32_t wanted = invocation.client_id(0);
   const auto request = request_of(arguments, wanted == 0 ? random_nonzero_u32() : wanted);
-  const auto attached = attach_by_hand(talk->line, request, talk->client.attach_timeout_ns, stop_flag());
+  const AttachWait wait{talk->client.attach_timeout_ns, talk->client.predecessor_ns,
+                        [](const std::string& why) { stderr_log()(LogLevel::info, "waiting: " + why); }};
+  const auto attached = attach_by_hand(talk->line, request, wait, stop_flag());
   if (!attached) {
     return fail(attached.error());
   }
@@ -157,6 +161,7 @@ void add_attach(Registry& registry, CLI::App& group) {
                   "require_existing, or existing_or_create: the driver makes the stream if it is not there")
       ->transform(CLI::IsMember({"require_existing", "existing_or_create", "allow_create"}, CLI::ignore_case))
       ->capture_default_str();
+  command.add_flag("--create", arguments->create, "the same as --publish-mode existing_or_create");
   command.add_option("--expected-layout-version", arguments->expected_layout_version, "refuse any other; 0: any")
       ->check(an_integer_from(0))
       ->capture_default_str();

@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "client/place_holder.hpp"
+#include "client/refusal.hpp"
 #include "protocol/dispatch.hpp"
 #include "protocol/lease_label.hpp"
 #include "transport/counters.hpp"
@@ -17,14 +19,16 @@ using protocol::LeaseLabel;
 
 // Where a driver of another make states no expiry that we can read: three keepalives of a second.
 constexpr Nanos usual_lease_ns = 3 * nanos_per_second;
+constexpr Nanos ask_again_ns = 250 * nanos_per_milli;
 constexpr Nanos forever = std::numeric_limits<Nanos>::max() / 2;
 
 std::int64_t new_correlation_id() { return static_cast<std::int64_t>(random_u64() >> 1); }
 
-// Takes the answer that carries the correlation id of ours; everybody's answers are on the stream.
+// Takes the answer that carries the correlation id of ours; everybody's answers are on the stream, and keepalives.
 template <class Response>
 struct AnswerTo {
   std::int64_t correlation_id;
+  detail::PlaceHolder* holder = nullptr;
   std::optional<Response> heard{};
 
   void on(const Response& response) {
@@ -32,8 +36,13 @@ struct AnswerTo {
       heard = response;
     }
   }
+  void on(const protocol::ShmLeaseKeepalive& keepalive) {
+    if (holder != nullptr) {
+      holder->on_keepalive(keepalive, monotonic_now());
+    }
+  }
   bool operator()(std::span<const std::byte> bytes) {
-    protocol::dispatch<Response>(bytes, *this);
+    protocol::dispatch<Response, protocol::ShmLeaseKeepalive>(bytes, *this);
     return heard.has_value();
   }
 };
@@ -55,8 +64,9 @@ struct EndOf {
 };
 
 template <class Request, class Response>
-Result<Response> ask(ControlLine& line, const Request& request, Nanos timeout_ns, const std::atomic<bool>& stop) {
-  AnswerTo<Response> answer{request.correlation_id};
+Result<Response> ask(ControlLine& line, const Request& request, Nanos timeout_ns, const std::atomic<bool>& stop,
+                     detail::PlaceHolder* holder = nullptr) {
+  AnswerTo<Response> answer{request.correlation_id, holder};
   line.ask(encoded(request), timeout_ns, stop, std::ref(answer));
   if (answer.heard) {
     return *std::move(answer.heard);
@@ -70,9 +80,38 @@ Result<Response> ask(ControlLine& line, const Request& request, Nanos timeout_ns
                     static_cast<double>(timeout_ns) / 1e9, line.where());
 }
 
-Error refusal(std::string_view what, std::uint32_t stream_id, protocol::ResponseCode code, const std::string& why) {
-  return make_error(ErrorCode::refused, "stream {}: the driver refused the {}, {}: {}", stream_id, what,
-                    protocol::to_string(code), escape(why));
+Error refusal(std::string_view what, std::uint32_t stream_id, protocol::ResponseCode code, const std::string& why,
+              const std::string& more = {}) {
+  return make_error(ErrorCode::refused, "stream {}: the driver refused the {}, {}: {}{}", stream_id, what,
+                    protocol::to_string(code), escape(why), more);
+}
+
+// The driver's answer; while it refuses because of a client that may be dead, asks again.
+Result<protocol::ShmAttachResponse> ask_until_place_is_free(ControlLine& line, protocol::ShmAttachRequest& request,
+                                                            detail::PlaceHolder& holder, const AttachWait& wait,
+                                                            const std::atomic<bool>& stop) {
+  const Nanos deadline = monotonic_now() + wait.timeout_ns;
+  for (bool told = false;; told = true) {
+    request.correlation_id = new_correlation_id();
+    auto response = ask<protocol::ShmAttachRequest, protocol::ShmAttachResponse>(
+        line, request, std::max<Nanos>(1, deadline - monotonic_now()), stop, &holder);
+    if (!response || !(detail::is_place_taken(*response) || detail::is_client_id_taken(*response))) {
+      return response;
+    }
+    const Nanos now = monotonic_now();
+    holder.on_refused({request.role, request.stream_id, request.client_id}, now);
+    if (now + ask_again_ns >= deadline || !holder.may_be_dead(wait.predecessor_ns, usual_lease_ns, now)) {
+      return response;
+    }
+    if (!told && wait.say) {
+      wait.say(
+          fmt::format("stream {}: {}; the holder may have been killed: asking again for {} s, and longer while it "
+                      "sends no keepalive",
+                      request.stream_id, response->error_message, static_cast<double>(wait.predecessor_ns) / 1e9));
+    }
+    AnswerTo<protocol::ShmAttachResponse> nothing{0, &holder};
+    line.ask({}, ask_again_ns, stop, std::ref(nothing));
+  }
 }
 
 Error ended(const protocol::ShmLeaseRevoked& revoked) {
@@ -117,15 +156,19 @@ Status check_holder(const LeaseLabel& label, const LeaseName& lease) {
 
 }  // namespace
 
-Result<Attached> attach_by_hand(ControlLine& line, protocol::ShmAttachRequest request, Nanos timeout_ns,
+Result<Attached> attach_by_hand(ControlLine& line, protocol::ShmAttachRequest request, const AttachWait& wait,
                                 const std::atomic<bool>& stop) {
-  request.correlation_id = new_correlation_id();
-  auto response = ask<protocol::ShmAttachRequest, protocol::ShmAttachResponse>(line, request, timeout_ns, stop);
+  detail::PlaceHolder holder;
+  auto response = ask_until_place_is_free(line, request, holder, wait, stop);
   if (!response) {
     return response.error();
   }
   if (response->code != protocol::ResponseCode::ok) {
-    return refusal("attach", request.stream_id, response->code, response->error_message);
+    const bool asked = request.publish_mode == protocol::PublishMode::existing_or_create;
+    return refusal(
+        "attach", request.stream_id, response->code, response->error_message,
+        holder.describe(monotonic_now()) +
+            detail::remedy_of(response->error_message, {asked, "--create (--publish-mode existing_or_create)"}));
   }
   auto grant = detail::grant_from(*response, {request.stream_id, request.expected_layout_version, usual_lease_ns},
                                   monotonic_now());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,10 +30,17 @@ struct Attached {
   [[nodiscard]] LeaseName name() const { return {grant.lease_id, grant.layout.stream_id, client_id, role}; }
 };
 
-// Waits for the driver's answer to `request`, whose correlation id is chosen here. Errors: refused with the driver's
-// reason, timed_out, protocol_error when the answer lacks what a client needs.
-[[nodiscard]] Result<Attached> attach_by_hand(ControlLine& line, protocol::ShmAttachRequest request, Nanos timeout_ns,
-                                              const std::atomic<bool>& stop);
+struct AttachWait {
+  Nanos timeout_ns = 0;
+  Nanos predecessor_ns = 0;                     // as in ClientOptions
+  std::function<void(const std::string&)> say;  // told once that a predecessor's lease is waited for; may be empty
+};
+
+// Waits for the driver's answer to `request`, whose correlation id is chosen here; asks again while a killed
+// predecessor may hold the place. Errors: refused with the driver's reason, timed_out, protocol_error when the answer
+// lacks what a client needs.
+[[nodiscard]] Result<Attached> attach_by_hand(ControlLine& line, protocol::ShmAttachRequest request,
+                                              const AttachWait& wait, const std::atomic<bool>& stop);
 
 // A driver answers no keepalive that it accepts, so the lease's Aeron counter is asked. refused: the driver revoked the
 // lease, or it is somebody else's. timed_out: neither counted nor contradicted.
