@@ -24,7 +24,7 @@ LAYERS = {
     "vocabulary": set(),
 }
 # Values that every layer speaks of, and what runs a duty cycle.
-VOCABULARY = {"result", "time", "types", "tensor", "agent", "idle", "agent_runner"}
+VOCABULARY = {"stop_signal", "result", "time", "types", "tensor", "agent", "idle", "agent_runner"}
 
 AERON = re.compile(r"^aeron")
 # The baseline of the benchmarks is Aeron itself.
@@ -40,8 +40,8 @@ TOKENS = [
     (re.compile(r"\batomic_(thread|signal)_fence\b"), re.compile(r"^src/shm/seqlock\.hpp$"),
      "every fence is in src/shm/seqlock.hpp"),
     (re.compile(r"(?<![\w.>])(?:std::)?(?:sigaction|signal|sigwait|sigwaitinfo|sigtimedwait|signalfd|raise)\s*\("),
-     re.compile(r"^(src/apps|examples|tests|benchmarks)/|^src/shm/sigbus_guard(_test)?\.cpp$"),
-     "signals are caught only by applications (masking them is free to all) and by the guard that they ask for"),
+     re.compile(r"^(src/apps|examples|tests|benchmarks)/|^src/(shm/sigbus_guard|base/stop_signal)(_test)?\.cpp$"),
+     "signals are caught only by applications (masking them is free to all) and by what they ask for"),
     (re.compile(r"\b(secure_)?getenv\s*\("), re.compile(r"^(src/apps|examples|tests|benchmarks)/"),
      "the environment is read only by applications"),
     (re.compile(r"\bstd::cout\b|(?<![\w])(?:v?printf|puts|putchar)\s*\(|\bfprintf\s*\(\s*stdout\b|\b(?:fmt|std)::print(?:ln)?\s*\("),

@@ -6,7 +6,7 @@ int main(int argc, char**) {
   tensorpool::ProducerOptions options{.stream_id = 1001, .create = true};
   if (argc > 1) options.standalone = tensorpool::StandaloneOptions{.pools = {{1, 640 * 480}}, .nslots = 16};
   const auto say = [](const tensorpool::Event& event) { std::printf("%s\n", event.message.c_str()); };
-  auto client = tensorpool::Client::connect({.on_event = say});
+  auto client = tensorpool::Client::connect({.keep_waiting = tensorpool::keep_running, .on_event = say});
   auto producer = client ? client->attach_producer(options) : client.error();
   if (!producer) return std::puts(producer.error().message.c_str()), 1;
 
@@ -20,7 +20,7 @@ int main(int argc, char**) {
     if (claim) device.queued.push_back({next_id, claim->payload().first(layout.extent_bytes())});
     return claim && inflight.push(next_id++, *std::move(claim));
   };
-  while (producer->stats().published < 600) {
+  while (producer->stats().published < 600 && tensorpool::keep_running()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const std::lock_guard lock(device.mutex);
     for (const auto& buffer : std::exchange(device.done, {})) {

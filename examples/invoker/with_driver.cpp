@@ -13,11 +13,11 @@ tp::Status run(tp::Driver& driver) {
     driver.do_work(now = tp::monotonic_now());
     return now;
   };
-  auto client = tp::Client::connect({.invoker = true, .wait = tick});
+  auto client = tp::Client::connect({.invoker = true, .wait = tick, .keep_waiting = tp::keep_running});
   auto producer = client ? client->attach_producer({.stream_id = 42}) : client.error();
   auto consumer = producer ? client->attach_consumer({.stream_id = 42}) : producer.error();
   if (!consumer) return consumer.error();
-  for (tp::Nanos next = 0; consumer->stats().delivered < 50;) {
+  for (tp::Nanos next = 0; consumer->stats().delivered < 50 && tp::keep_running();) {
     client->do_work(tick());  // the clock is read once per tick
     if (now >= next) producer->publish(tp::TensorLayout::raw_bytes(8), std::as_bytes(std::span(&now, 1)));
     if (now >= next) next = now + 10 * tp::nanos_per_milli;

@@ -3,7 +3,7 @@
 #include <tensorpool/tensorpool.hpp>
 
 int main() {
-  auto client = tensorpool::Client::connect({});
+  auto client = tensorpool::Client::connect({.keep_waiting = tensorpool::keep_running});
   auto metadata = client ? client->metadata({.stream_ids = {1001}}) : client.error();
   auto consumer = metadata ? client->attach_consumer({.stream_id = 1001, .create = true}) : metadata.error();
   if (!consumer) return std::puts(consumer.error().message.c_str()), 1;
@@ -18,5 +18,5 @@ int main() {
                 static_cast<int>(exposure->text().size()), exposure->text().data());
     std::fflush(stdout);
   };
-  while (told.size() < 4) consumer->poll(look);
+  while (told.size() < 4 && tensorpool::keep_running()) consumer->poll(look);
 }

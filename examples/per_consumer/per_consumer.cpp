@@ -8,6 +8,7 @@ using namespace tensorpool;
 
 int main() {
   ClientOptions options;
+  options.keep_waiting = keep_running;
   options.on_event = [](const Event& event) {
     if (event.kind == EventKind::configured) std::puts(event.message.c_str());
   };
@@ -16,7 +17,7 @@ int main() {
       client ? client->attach_consumer({.stream_id = 1001, .create = true, .max_rate_hz = 5, .own_streams = true})
              : client.error();
   if (!consumer) return std::puts(consumer.error().message.c_str()), 1;
-  while (consumer->stats().delivered < 15) {
+  while (consumer->stats().delivered < 15 && keep_running()) {
     if (consumer->poll([](const Frame&) {}) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const auto stats = consumer->stats();

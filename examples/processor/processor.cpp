@@ -20,7 +20,7 @@ static tp::Expected<void, tp::FrameLoss> halve(const tp::Frame& frame, std::span
 }
 
 int main() {
-  auto client = tp::Client::connect({});
+  auto client = tp::Client::connect({.keep_waiting = tp::keep_running});
   auto input = client ? client->attach_consumer({.stream_id = 1001, .create = true}) : client.error();
   auto output = input ? client->attach_producer({.stream_id = 1002, .create = true}) : input.error();
   if (!output) return std::puts(output.error().message.c_str()), 1;
@@ -37,7 +37,7 @@ int main() {
     if (!halve(frame, out)) return;  // overwritten meanwhile: the claim is given up, consumers count a gap
     if (is_committed(std::move(*claim).commit(layout, {.timestamp_ns = frame.timestamp_ns()}))) ++done;
   };
-  while (done < 200) {
+  while (done < 200 && tp::keep_running()) {
     if (input->poll(process) == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   std::printf("%u frames processed, %lu of the input lost\n", done, input->stats().lost_total());

@@ -5,13 +5,13 @@
 #include <thread>
 
 int main() {
-  auto client = tensorpool::Client::connect({});
+  auto client = tensorpool::Client::connect({.keep_waiting = tensorpool::keep_running});
   auto producer = client ? client->attach_producer({.stream_id = 1001, .create = true}) : client.error();
   if (!producer) return std::puts(producer.error().message.c_str()), 1;
   auto layout = tensorpool::TensorLayout::row_major(tensorpool::Dtype::uint8, {1000, 2000});
   layout.progress_unit = tensorpool::ProgressUnit::rows;
   layout.progress_stride_bytes = 2000;
-  for (int n = 0; n < 1000; ++n) {
+  for (int n = 0; n < 1000 && tensorpool::keep_running(); ++n) {
     const auto began = tensorpool::monotonic_now();
     auto claim = producer->claim(layout.extent_bytes(), layout);
     for (std::size_t row = 0; claim && row < 1000; row += 50) {

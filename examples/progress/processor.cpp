@@ -6,7 +6,7 @@
 using tensorpool::monotonic_now, tensorpool::Nanos;
 
 int main() {
-  auto client = tensorpool::Client::connect({});
+  auto client = tensorpool::Client::connect({.keep_waiting = tensorpool::keep_running});
   tensorpool::ConsumerOptions options{.stream_id = 1001, .create = true};
   options.progress = tensorpool::ProgressHints{};
   auto consumer = client ? client->attach_consumer(options) : client.error();
@@ -32,7 +32,8 @@ int main() {
     const Nanos begun = monotonic_now();
     if (work(frame, 0)) by_frames.push_back(arrived - frame.timestamp_ns() + monotonic_now() - begun);
   };
-  while (by_frames.size() < 50) consumer->poll_progress(on_rows), consumer->poll(on_frame);
+  for (; by_frames.size() < 50; consumer->poll_progress(on_rows), consumer->poll(on_frame))
+    if (!tensorpool::keep_running()) return 0;
   for (auto* all : {&by_rows, &by_frames}) std::ranges::nth_element(*all, all->begin() + 25);
   std::printf("from exposure to result, p50 of 50: %ld us by rows, %ld us by frames\n", by_rows[25] / 1000,
               by_frames[25] / 1000);

@@ -10,7 +10,7 @@ int main() {
   options.on_event = [](const tensorpool::MonitorEvent& event) { std::printf("%s\n", event.message.c_str()); };
   auto monitor = tensorpool::Monitor::open({}, options);
   if (!monitor) return std::puts(monitor.error().message.c_str()), 1;
-  for (int second = 1; second <= 5; ++second) {
+  for (int second = 1; second <= 5 && tensorpool::keep_running(); ++second) {
     std::this_thread::sleep_for(std::chrono::seconds(1));
     const tensorpool::MonitorSnapshot seen = monitor->snapshot();
     for (const auto& p : seen.producers) {

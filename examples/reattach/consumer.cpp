@@ -6,6 +6,7 @@
 
 int main() {
   tensorpool::ClientOptions options;
+  options.keep_waiting = tensorpool::keep_running;
   options.on_event = [](const tensorpool::Event& event) {
     std::printf("%s: %s\n", std::string(to_string(event.kind)).c_str(), event.message.c_str());
     std::fflush(stdout);
@@ -19,5 +20,5 @@ int main() {
     std::printf("first frame of epoch %llu\n", 0ULL + epoch);
     std::fflush(stdout);
   };
-  for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) consumer->poll(show);
+  for (; tensorpool::keep_running(); std::this_thread::sleep_for(std::chrono::milliseconds(1))) consumer->poll(show);
 }

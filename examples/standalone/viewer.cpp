@@ -4,6 +4,7 @@
 
 int main() {
   tensorpool::ClientOptions options;
+  options.keep_waiting = tensorpool::keep_running;
   options.on_event = [](const tensorpool::Event& event) { std::printf("event: %s\n", event.message.c_str()); };
   auto client = tensorpool::Client::connect(options);
   auto viewer = client ? client->attach_consumer({.stream_id = 1001, .standalone = true}) : client.error();
@@ -11,5 +12,5 @@ int main() {
   const auto show = [](const tensorpool::Frame& frame) {
     if (auto n = frame.read<std::uint8_t>([](auto image) { return image.elements[0]; })) std::printf("frame %u\n", *n);
   };
-  while (viewer->stats().delivered < 100) viewer->poll(show);
+  while (viewer->stats().delivered < 100 && tensorpool::keep_running()) viewer->poll(show);
 }

@@ -16,7 +16,7 @@ int main() {
   auto supervisor = tensorpool::Supervisor::create(options);
   if (!supervisor) return std::puts(supervisor.error().message.c_str()), 1;
   tensorpool::Nanos next = 0;
-  while (!producer_gone) {
+  while (!producer_gone && tensorpool::keep_running()) {
     const tensorpool::Nanos now = tensorpool::monotonic_now();
     supervisor->do_work(now);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

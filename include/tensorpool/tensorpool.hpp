@@ -11,6 +11,7 @@
 #include "tensorpool/producer.hpp"
 #include "tensorpool/result.hpp"
 #include "tensorpool/standalone.hpp"
+#include "tensorpool/stop_signal.hpp"
 #include "tensorpool/supervisor.hpp"
 #include "tensorpool/tensor.hpp"
 #include "tensorpool/time.hpp"
