@@ -146,6 +146,19 @@ Field text(std::string key, std::string& target) {
       [&target] { return show_text(target); });
 }
 
+Field secret(std::string key, std::string& target) {
+  Field field = text(std::move(key), target);
+  field.assign = [&target, expected = field.expected](const Value& value, const Site& site, Report& report) {
+    if (std::optional<std::string> found = to_text(value)) {
+      target = *std::move(found);
+    } else {
+      report.wrong_kind(site, value, expected);
+    }
+  };
+  field.show = [&target] { return show_text(target.empty() ? "" : "(hidden)"); };
+  return field;
+}
+
 Field texts(std::string key, std::vector<std::string>& target) {
   return custom<std::vector<std::string>>(
       std::move(key), "a list of texts such as [\"a\", \"b\"]", to_texts,

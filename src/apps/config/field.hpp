@@ -40,6 +40,8 @@ struct IdRange {
 
 [[nodiscard]] Field boolean(std::string key, bool& target);
 [[nodiscard]] Field text(std::string key, std::string& target);
+// A text that no message and no list of keys shows.
+[[nodiscard]] Field secret(std::string key, std::string& target);
 [[nodiscard]] Field texts(std::string key, std::vector<std::string>& target);
 [[nodiscard]] Field choice(std::string key, std::string& target, std::vector<std::string> allowed);
 

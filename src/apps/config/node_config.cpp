@@ -60,7 +60,7 @@ class Loader {
       report_.unknown(site, member.value.kind == Value::Kind::table ? "table" : "key outside of a table", member.key,
                       tables());
     } else if (member.value.kind != Value::Kind::table) {
-      report_.wrong(site, member.value, "a table, [" + member.key + "]");
+      report_.wrong_kind(site, member.value, "a table, [" + member.key + "]");
     } else if (fixed != schema_.fixed.end()) {
       apply_table(fixed->fields, member.value, site);
     } else {
@@ -72,7 +72,7 @@ class Loader {
     for (const Member& member : group.value.members) {
       const Site site = Site{group.key, group.line, {}}.below(member.key, member.line);
       if (member.value.kind != Value::Kind::table) {
-        report_.wrong(site, member.value, fmt::format("a table, [{}.{}]", group.key, member.key));
+        report_.wrong_kind(site, member.value, fmt::format("a table, [{}.{}]", group.key, member.key));
       } else {
         apply_table(named.entry(member.key), member.value, site);
       }

@@ -133,7 +133,7 @@ TEST(Loader, NamesUnknownTable) {
 }
 
 TEST(Loader, NamesKeyOutsideOfATable) {
-  EXPECT_EQ(load_error("shm = 1\n"), "node.toml:1: shm: expected a table, [shm], got 1");
+  EXPECT_EQ(load_error("shm = 1\n"), "node.toml:1: shm: expected a table, [shm], got an integer");
   EXPECT_EQ(load_error("verbose = 1\n").substr(0, 52), "node.toml:1: verbose: unknown key outside of a table");
 }
 
@@ -212,6 +212,22 @@ TEST(Loader, SaysThatACharacterStandsWhereItMeansNothing) {
        {"\uFE0F", "a\uFEF7 = 1", "a = 1\uFEFE", "a = [\uFB26]", "a = 1 \uFDFA\n", "[\x01", "[[[1]]]", "[="}) {
     expect_says(load_error(text), "node.toml:1:");
     expect_says(load_error(text), "not valid TOML");
+  }
+}
+
+TEST(Loader, ShowsNoTokenInAnyMessage) {
+  for (const char* text :
+       {"[policies]\nshutdown_token = [\"S3CRET\"]\n", "[policies]\nshutdown_token = { a = \"S3CRET\" }\n",
+        "[policies]\nshutdown_token = S3CRET\n", "[policies]\nshutdown_token = \"S3CRET\n",
+        "[policies]\nshutdown_token = 'S3CRET\n", "[policies]\nshutdown_token = \"S3CRET\\q\"\n",
+        "[policies]\nshutdown_token = \"S3CRET\" x\n", "[policies]\nshutdown_tokne = \"S3CRET\"\n",
+        "[[policies]]\nshutdown_token = \"S3CRET\"\n", "policies = { shutdown_token = \"S3CRET\", x = 1 }\n",
+        "shutdown_token = \"S3CRET\"\n", "[policies]\nshutdown_token = \"S3CRET${NONE}\"\n",
+        "[policies]\nshutdown_token = \"S3CRET${\"\n", "policies = \"S3CRET\"\n",
+        "[profiles]\nshutdown_token = \"S3CRET\"\n"}) {
+    const std::string error = load_error(text);
+    EXPECT_FALSE(error.empty()) << text;
+    EXPECT_EQ(error.find("S3CRET"), std::string::npos) << error;
   }
 }
 

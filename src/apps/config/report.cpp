@@ -26,6 +26,10 @@ void Report::wrong(const Site& site, const Value& value, std::string_view expect
   add(site, fmt::format("expected {}, got {}", expected, describe(value)));
 }
 
+void Report::wrong_kind(const Site& site, const Value& value, std::string_view expected) {
+  add(site, fmt::format("expected {}, got {}", expected, describe_kind(value)));
+}
+
 void Report::unknown(const Site& site, std::string_view kind, std::string_view name,
                      const std::vector<std::string>& known) {
   const std::optional<std::string> near = nearest(name, known);

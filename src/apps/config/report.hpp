@@ -27,6 +27,8 @@ class Report {
   void add(const Site& site, std::string_view what);
   // "<place>: <key>: expected <expected>, got <value>"
   void wrong(const Site& site, const Value& value, std::string_view expected);
+  // The same with the kind of the value instead of its text, which may hold a secret.
+  void wrong_kind(const Site& site, const Value& value, std::string_view expected);
   // "<place>: <key>: unknown key, did you mean "x"? [<table>] takes a, b, c"
   void unknown(const Site& site, std::string_view kind, std::string_view name, const std::vector<std::string>& known);
 

@@ -136,7 +136,7 @@ FixedTable policies_table(driver::PoliciesTable& policies) {
            optional_integer("epoch_gc_min_age_ns", policies.epoch_gc_min_age_ns, 0, most_of<std::int64_t>),
            boolean("epoch_gc_on_startup", policies.epoch_gc_on_startup),
            integer("shutdown_timeout_ms", policies.shutdown_timeout_ms, 0, longest_ms),
-           text("shutdown_token", policies.shutdown_token),
+           secret("shutdown_token", policies.shutdown_token),
            integer("node_id_reuse_cooldown_ms", policies.node_id_reuse_cooldown_ms, 0, longest_ms)}};
 }
 

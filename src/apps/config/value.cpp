@@ -62,4 +62,25 @@ std::string describe(const Value& value) {
   return text;
 }
 
+std::string_view describe_kind(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::boolean:
+      return "a boolean";
+    case Value::Kind::integer:
+      return "an integer";
+    case Value::Kind::real:
+      return "a real number";
+    case Value::Kind::text:
+    case Value::Kind::variable:
+      return "a text";
+    case Value::Kind::array:
+      return "an array";
+    case Value::Kind::table:
+      return "a table";
+    case Value::Kind::other:
+      return "a date or time";
+  }
+  return "a value";
+}
+
 }  // namespace tensorpool::apps

@@ -43,6 +43,8 @@ struct Member {
 
 // The value as TOML, for messages; long ones are cut.
 [[nodiscard]] std::string describe(const Value& value);
+// "a text", "an array" and so on, without its content.
+[[nodiscard]] std::string_view describe_kind(const Value& value);
 
 // Parses a TOML document into its root table. The error says "<name>:<line>:<column>: <what>".
 [[nodiscard]] Result<Value> parse_toml(std::string_view text, std::string_view name);

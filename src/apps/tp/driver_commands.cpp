@@ -3,11 +3,13 @@
 
 #include "apps/flow/stats_json.hpp"
 #include "apps/support/driver_host.hpp"
+#include "apps/support/logging.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/config_keys.hpp"
 #include "apps/tp/driver_shutdown.hpp"
 #include "apps/tp/driver_validate.hpp"
+#include "apps/tp/shutdown_token.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
@@ -67,11 +69,22 @@ int validate(const Invocation& invocation, const ValidateArguments& arguments) {
   return verdict.ok() ? exit_ok : exit_usage;
 }
 
-int shutdown(const Invocation& invocation, const ShutdownOptions& options) {
+struct ShutdownArguments {
+  TokenSource token;
+  double timeout_s = 5;
+};
+
+int shutdown(const Invocation& invocation, const ShutdownArguments& arguments) {
   const Result<NodeConfig> config = invocation.config();
   if (!config) {
     return fail(config.error());
   }
+  const Result<ShutdownToken> token = read_token(arguments.token, invocation.environment());
+  if (!token) {
+    return fail(token.error());
+  }
+  if (!token->warning.empty()) log_warnings({token->warning});
+  const ShutdownOptions options{token->text, arguments.timeout_s};
   const Result<std::string> answer = shut_down_driver(invocation.consumer_client(*config), options, stop_flag());
   if (!answer) {
     return fail(answer.error());
@@ -98,11 +111,13 @@ void register_driver(Registry& registry) {
   check.add_option("CONFIG", checked->file, "configuration file");
   check.add_flag("--keys", checked->keys, "first, what each key comes to, environment and defaults included");
 
-  auto options = std::make_shared<ShutdownOptions>();
+  auto options = std::make_shared<ShutdownArguments>();
   CLI::App& end = registry.add(group, "shutdown", "Ask a driver to shut down",
-                               "tp driver shutdown --config driver.toml --token s3cret",
+                               "tp driver shutdown --config driver.toml --token-file token.txt",
                                [options](const Invocation& invocation) { return shutdown(invocation, *options); });
-  end.add_option("--token", options->token, "the driver's policies.shutdown_token")->required();
+  end.add_option("--token-file", options->token.file,
+                 "file with the driver's policies.shutdown_token; -: standard input; else TENSORPOOL_SHUTDOWN_TOKEN");
+  end.add_option("--token", options->token.argument, "the token itself, which all users can see while this runs");
   end.add_option("--timeout", options->timeout_s, "seconds to wait for the driver's goodbye")
       ->check(CLI::Range(0.1, 3600.0));
 }
