@@ -38,7 +38,7 @@ failed=0
 asked=0
 ending=0
 patience_s=600 # the driver reserves one stream's memory after the other, and here there may be many gigabytes of it
-trap 'asked=1' INT TERM
+trap 'asked=1' INT TERM HUP PIPE # a repeated one is the same request
 
 say() { printf 'run_all_driver: %s\n' "$*" >&2; }
 alive() { [[ -n ${pid_of[$1]-} ]] && kill -0 "${pid_of[$1]}" 2>/dev/null; }

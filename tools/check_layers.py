@@ -46,6 +46,10 @@ TOKENS = [
      "the environment is read only by applications"),
     (re.compile(r"\bstd::cout\b|(?<![\w])(?:v?printf|puts|putchar)\s*\(|\bfprintf\s*\(\s*stdout\b|\b(?:fmt|std)::print(?:ln)?\s*\("),
      re.compile(r"^(src/apps|examples|tests|benchmarks)/"), "only applications print"),
+    (re.compile(r"\b(?:fmt|std)::print(?:ln)?\s*\(|\bstd::(?:cout|cerr|clog)\b|\bf(?:printf|puts|putc|write)\s*\("
+                r"|(?<!\w)(?:v?printf|puts|putchar|perror|dprintf)\s*\(|\bCLI11_PARSE\b|\bapp\.exit\s*\("),
+     re.compile(r"^(?!src/apps/|examples/documents/)"),
+     "programs print through apps/support/print.hpp, which neither throws nor loses the exit status"),
 ]
 
 # path -> rule texts it may break, with the reason beside it.

@@ -41,6 +41,11 @@ VIOLATIONS = [
     ("src/base/a.cpp", 'std::printf("x");', "print"),
     ("src/base/a.cpp", 'fprintf(stdout, "x");', "print"),
     ("src/base/a.cpp", 'fmt::print("x");', "print"),
+    ("src/apps/tp/a.cpp", 'fmt::print(stderr, "x");', "apps/support/print.hpp"),
+    ("src/apps/tp/a.cpp", "std::cerr << 1;", "apps/support/print.hpp"),
+    ("src/apps/flow/a.cpp", "std::fwrite(a, 1, 1, stdout);", "apps/support/print.hpp"),
+    ("src/apps/demo/programs/a.cpp", "CLI11_PARSE(app, argc, argv);", "apps/support/print.hpp"),
+    ("examples/documents/a.cpp", 'std::puts("x");', "apps/support/print.hpp"),
     # the layer table
     ("src/base/a.hpp", '#include "protocol/constants.hpp"', "base may not include protocol"),
     ("src/protocol/a.hpp", '#include "shm/region.hpp"', "protocol may not include shm"),

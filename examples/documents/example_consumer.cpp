@@ -41,8 +41,8 @@ void check(const Frame& frame, Tally& tally) {
   if (!*mismatch) {
     ++tally.verified;
   } else if (++tally.mismatches <= mismatches_told) {
-    fmt::print(stderr, "example_consumer: frame {} of epoch {}: the byte at {} is wrong, it should be {}\n",
-               frame.seq(), frame.epoch(), **mismatch, frame.seq() % 256);
+    print_error(fmt::format("example_consumer: frame {} of epoch {}: the byte at {} is wrong, it should be {}",
+                            frame.seq(), frame.epoch(), **mismatch, frame.seq() % 256));
   }
 }
 
@@ -117,6 +117,5 @@ int main_of(int argc, char** argv) {
 }  // namespace examples
 
 int main(int argc, char** argv) {
-  tensorpool::apps::install_stop_signal();
-  return examples::main_of(argc, argv);
+  return tensorpool::apps::run_program("example_consumer", [&] { return examples::main_of(argc, argv); });
 }

@@ -3,11 +3,12 @@
 #include "apps/support/command_line.hpp"
 #include "apps/support/driver_host.hpp"
 #include "apps/support/exit_code.hpp"
-#include "apps/support/stop_signal.hpp"
+#include "apps/support/program.hpp"
 
-int main(int argc, char** argv) {
+namespace {
+
+int main_of(int argc, char** argv) {
   using namespace tensorpool::apps;
-  install_stop_signal();
   std::string file;
   CLI::App app("The driver of the integration example, with its media driver when none is alive. Ctrl-C ends both.",
                "example_driver");
@@ -17,4 +18,10 @@ int main(int argc, char** argv) {
   const auto config = load_node_config(file, process_environment());
   if (!config) return give_up("example_driver", config.error());
   return run_driver_program("example_driver", *config);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tensorpool::apps::run_program("example_driver", [&] { return main_of(argc, argv); });
 }

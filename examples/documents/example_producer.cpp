@@ -103,6 +103,5 @@ int main_of(int argc, char** argv) {
 }  // namespace examples
 
 int main(int argc, char** argv) {
-  tensorpool::apps::install_stop_signal();
-  return examples::main_of(argc, argv);
+  return tensorpool::apps::run_program("example_producer", [&] { return examples::main_of(argc, argv); });
 }

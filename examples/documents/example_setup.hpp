@@ -17,6 +17,8 @@
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/print.hpp"
+#include "apps/support/program.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace examples {
@@ -24,10 +26,7 @@ namespace examples {
 using namespace tensorpool;
 using namespace tensorpool::apps;
 
-inline void say(std::string_view line) {
-  fmt::print("{}\n", line);
-  std::fflush(stdout);
-}
+inline void say(std::string_view line) { print_line(line); }
 
 // The first two arguments of each.
 struct Files {

@@ -3,9 +3,10 @@
 #include "apps/support/supervisor_host.hpp"
 #include "example_setup.hpp"
 
-int main(int argc, char** argv) {
+namespace {
+
+int main_of(int argc, char** argv) {
   using namespace examples;
-  install_stop_signal();
   Files files;
   CLI::App app("Watches producers and consumers of the integration example; alerts are lines on standard error.",
                "example_supervisor");
@@ -17,4 +18,10 @@ int main(int argc, char** argv) {
   if (!defaults) return give_up("example_supervisor", defaults.error());
   log_warnings(defaults->warnings);
   return run_supervisor_program("example_supervisor", supervisor_options(*config, *defaults));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tensorpool::apps::run_program("example_supervisor", [&] { return main_of(argc, argv); });
 }

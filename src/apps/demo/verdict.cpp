@@ -103,7 +103,7 @@ void print_verdict(const Verdict& verdict, bool json) {
                          "delivered", "abandoned", "lost", "verified"));
   for (const ConsumerVerdict& one : verdict.consumers) print_line(line_of(one));
   print_line("");
-  for (const std::string& fault : verdict.faults) fmt::print(stderr, "demo: {}\n", fault);
+  for (const std::string& fault : verdict.faults) print_error(fmt::format("demo: {}", fault));
   print_line(verdict.holds() ? "Every count adds up, and every delivered frame is the one that was sent."
                              : fmt::format("FAILED: {} of the checks above do not hold.", verdict.faults.size()));
 }

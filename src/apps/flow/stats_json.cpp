@@ -2,16 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 
-#include "base/error.hpp"
+#include "apps/support/print.hpp"
 
 namespace tensorpool::apps {
 namespace {
-
-int output_fault = 0;  // errno of the first line that was not written
 
 // One table per struct serves both directions, so that a field can be neither forgotten nor spelt in two ways.
 template <class Stats>
@@ -127,18 +123,6 @@ std::string describe_losses(const ConsumerStats& stats) {
   return text;
 }
 
-void print_json(const Json& json) { print_line(json.dump()); }
-
-void print_line(std::string_view text) {
-  const bool written =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fputc('\n', stdout) != EOF;
-  const bool flushed = std::fflush(stdout) == 0;
-  if (!(written && flushed) && errno != EPIPE && output_fault == 0) output_fault = errno;
-}
-
-Status output_status() {
-  if (output_fault == 0) return {};
-  return errno_error(output_fault, "lines are missing on standard output");
-}
+void print_json(const Json& json) { print_line(json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 }  // namespace tensorpool::apps

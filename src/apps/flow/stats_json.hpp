@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "apps/flow/epoch_spans.hpp"
+#include "apps/support/print.hpp"
 #include "tensorpool/consumer.hpp"
 #include "tensorpool/producer.hpp"
 
@@ -27,10 +28,7 @@ using Json = nlohmann::ordered_json;
 // "gap 3, late 1"; empty when nothing was lost.
 [[nodiscard]] std::string describe_losses(const ConsumerStats& stats);
 
-// One line on standard output, written at once. From one thread.
+// As print_line(), of the object in one line. Text that is not UTF-8 is replaced.
 void print_json(const Json& json);
-void print_line(std::string_view text);
-// Why a line so far was not written. A reader that went away is no fault.
-[[nodiscard]] Status output_status();
 
 }  // namespace tensorpool::apps

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "apps/flow/crc32c.hpp"
+#include "apps/support/print.hpp"
 #include "tensorpool/inflight_queue.hpp"
 
 namespace tensorpool::apps {
@@ -68,7 +69,7 @@ class CameraPublisher {
       ++restarts_;
       said_why_ = false;
     } else if (!std::exchange(said_why_, true)) {
-      fmt::print(stderr, "tp: {}; trying again until it answers\n", started.error().message);
+      print_error(fmt::format("tp: {}; trying again until it answers", started.error().message));
     }
   }
 

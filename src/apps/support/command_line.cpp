@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <string_view>
 #include <vector>
 
 #include "apps/config/nearest.hpp"
 #include "apps/support/exit_code.hpp"
+#include "apps/support/print.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 
@@ -114,17 +113,16 @@ std::optional<std::string> unexpected_word(const CLI::App& top, Command& command
 
 int mistake(const CLI::App& top, const std::string& path, const std::string& what) {
   const int status = give_up(top.get_name(), {ErrorCode::invalid_argument, what});
-  std::fputs(fmt::format("Run {} --help for more information.\n", path).c_str(), stderr);
+  print_error(fmt::format("Run {} --help for more information.", path));
   return status;
 }
 
 }  // namespace
 
 int tell(std::string_view program, std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (std::fflush(stdout) == 0 && written) return exit_ok;
-  if (errno == EPIPE) return exit_ok;  // a reader that went away is no fault
-  return give_up(program, errno_error(errno, "the help cannot be written to standard output"));
+  print_text(text);
+  const Status output = output_status();
+  return output ? exit_ok : give_up(program, output.error());
 }
 
 std::shared_ptr<CLI::Formatter> help_formatter() { return std::make_shared<HelpFormatter>(); }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 #include <filesystem>
 
 #include "apps/support/exit_code.hpp"
@@ -135,8 +134,7 @@ Status run_driver(const NodeConfig& config, const LogSink& sink) {
 
 int run_driver_program(const std::string& program, const NodeConfig& config) {
   if (Status ran = run_driver(config, stderr_log()); !ran) {
-    fmt::print(stderr, "{}: {}\n", program, ran.error().message);
-    return exit_code_of(ran.error().code);
+    return give_up(program, ran.error());
   }
   return exit_ok;
 }

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "apps/support/print.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps {
@@ -25,11 +25,8 @@ std::string identifier(ErrorCode code) {
 
 int give_up(std::string_view program, const Error& error) {
   if (error.code == ErrorCode::closed && stop_requested()) return exit_ok;
-  fmt::print(stderr, "{}: {}\n", program, error.message);
-  if (errors_as_json) {
-    std::puts(error_json(error).c_str());
-    std::fflush(stdout);
-  }
+  print_error(fmt::format("{}: {}", program, error.message));
+  if (errors_as_json) print_line(error_json(error));
   return exit_code_of(error.code);
 }
 

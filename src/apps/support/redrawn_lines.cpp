@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "apps/support/print.hpp"
 
 namespace tensorpool::apps {
 namespace {
@@ -20,11 +20,10 @@ std::size_t terminal_width() noexcept {
 void RedrawnLines::show(const std::vector<std::string>& lines) {
   constexpr const char* clear_line = "\x1b[2K";
   constexpr const char* clear_below = "\x1b[J";
-  if (shown_ != 0) fmt::print("\x1b[{}A", shown_);
+  std::string text = shown_ != 0 ? fmt::format("\x1b[{}A", shown_) : "";
   const std::size_t width = terminal_width();
-  for (const std::string& line : lines) fmt::print("{}{}\n", clear_line, cut_to(line, width));
-  fmt::print("{}", clear_below);
-  std::fflush(stdout);
+  for (const std::string& line : lines) text += fmt::format("{}{}\n", clear_line, cut_to(line, width));
+  print_text(text + clear_below);
   shown_ = lines.size();
 }
 

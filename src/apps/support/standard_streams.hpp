@@ -4,7 +4,8 @@
 
 namespace tensorpool::apps {
 
-// Gives the number of each closed standard stream to /dev/null, opened such that reading and writing fail as before.
+// Gives the number of each closed standard stream to /dev/null, opened such that reading input and writing results fail
+// as before; what goes to standard error is discarded.
 // Call it first in main.
 void keep_standard_streams() noexcept;
 

@@ -4,13 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
-#include "apps/support/standard_streams.hpp"
-#include "apps/support/stop_signal.hpp"
+#include "apps/support/print.hpp"
+#include "apps/support/program.hpp"
 #include "apps/tensorpoold/node.hpp"
 #include "apps/tp/driver_validate.hpp"
 #include "tensorpool/client.hpp"
@@ -38,10 +37,10 @@ void declare(CLI::App& app, Arguments& arguments) {
 }
 
 int validate(const NodeConfig& config, const std::vector<std::string>& roles) {
-  fmt::print("{}: runs {}\n", config.file, fmt::join(roles, ", "));
+  print_line(fmt::format("{}: runs {}", config.file, fmt::join(roles, ", ")));
   if (std::find(roles.begin(), roles.end(), "driver") == roles.end()) return exit_ok;
   const tp::Verdict verdict = tp::validate_config(config.file, config);
-  fmt::print("{}\n", tp::describe(verdict));
+  print_line(tp::describe(verdict));
   return verdict.ok() ? exit_ok : exit_usage;
 }
 
@@ -63,16 +62,17 @@ int run(const Arguments& arguments) {
   return ran ? exit_ok : give_up("tensorpoold", ran.error());
 }
 
-}  // namespace
-}  // namespace tensorpool::apps
-
-int main(int argc, char** argv) {
-  using namespace tensorpool::apps;
-  keep_standard_streams();
-  install_stop_signal();
+int main_of(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("tensorpoold: the roles of a tensorpool in one process", "tensorpoold");
   declare(app, arguments);
   if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run(arguments);
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
+
+int main(int argc, char** argv) {
+  return tensorpool::apps::run_program("tensorpoold", [&] { return tensorpool::apps::main_of(argc, argv); });
 }

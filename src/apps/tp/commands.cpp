@@ -1,8 +1,6 @@
 #include "apps/tp/commands.hpp"
 
-#include "apps/flow/stats_json.hpp"
-#include "apps/support/standard_streams.hpp"
-#include "apps/support/stop_signal.hpp"
+#include "apps/support/program.hpp"
 #include "tensorpool/client.hpp"
 
 namespace tensorpool::apps::tp {
@@ -24,9 +22,9 @@ void register_commands(Registry& registry) {
   register_help(registry);
 }
 
-int run_tp(const std::vector<std::string>& arguments) {
-  keep_standard_streams();
-  install_stop_signal();
+namespace {
+
+int run_command(const std::vector<std::string>& arguments) {
   if (const Status guarded = install_sigbus_guard(); !guarded) return fail(guarded.error());
   std::vector<const char*> argv;
   for (const std::string& argument : arguments) {
@@ -34,9 +32,13 @@ int run_tp(const std::vector<std::string>& arguments) {
   }
   Registry registry;
   register_commands(registry);
-  const int status = registry.run(static_cast<int>(argv.size()), argv.data(), process_environment());
-  const Status output = output_status();
-  return status == exit_ok && !output ? fail(output.error()) : status;
+  return registry.run(static_cast<int>(argv.size()), argv.data(), process_environment());
+}
+
+}  // namespace
+
+int run_tp(const std::vector<std::string>& arguments) {
+  return run_program("tp", [&] { return run_command(arguments); });
 }
 
 }  // namespace tensorpool::apps::tp

@@ -170,7 +170,7 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });
   Status verified = verdict(options, check, stop.load(std::memory_order_relaxed), end);
   Status finished = end.finish(monotonic_now());
-  if (options.each) fmt::print(stderr, "{}\n", end.summary());
+  if (options.each) print_error(end.summary());
   if (!finished) return finished;
   if (check.failure()) return *check.failure();
   return verified;

@@ -8,7 +8,7 @@
 #include "apps/support/command_line.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
-#include "apps/support/standard_streams.hpp"
+#include "apps/support/program.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps {
@@ -39,13 +39,7 @@ int run(const Arguments& arguments) {
   return ran ? exit_ok : fail(ran.error());
 }
 
-}  // namespace
-}  // namespace tensorpool::apps
-
-int main(int argc, char** argv) {
-  using namespace tensorpool::apps;
-  keep_standard_streams();
-  install_stop_signal();
+int main_of(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{
       "Processes the images of one stream into another.\n"
@@ -71,4 +65,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run(arguments);
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
+
+int main(int argc, char** argv) {
+  return tensorpool::apps::run_program("demo_processor", [&] { return tensorpool::apps::main_of(argc, argv); });
 }

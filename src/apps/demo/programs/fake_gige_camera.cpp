@@ -17,7 +17,8 @@
 
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
-#include "apps/support/standard_streams.hpp"
+#include "apps/support/print.hpp"
+#include "apps/support/program.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 
@@ -66,6 +67,7 @@ Status run(const CameraSettings& settings) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before the camera's thread exists, which inherits it
   const UniqueFd wanted(::signalfd(-1, &signals, SFD_CLOEXEC));
 
@@ -80,21 +82,15 @@ Status run(const CameraSettings& settings) {
                       "the simulated camera did not start on {}; is it an address of this machine?", settings.address);
   }
   configure(arv_gv_fake_camera_get_fake_camera(camera.get()), settings);
-  fmt::print("{{\"event\":\"ready\",\"address\":\"{}\",\"width\":{},\"height\":{},\"hz\":{}}}\n", settings.address,
-             settings.width, settings.height, settings.rate_hz);
-  std::fflush(stdout);
+  print_line(fmt::format("{{\"event\":\"ready\",\"address\":\"{}\",\"width\":{},\"height\":{},\"hz\":{}}}",
+                         settings.address, settings.width, settings.height, settings.rate_hz));
   signalfd_siginfo received;
   while (::read(wanted.get(), &received, sizeof received) < 0 && errno == EINTR) {
   }
   return {};
 }
 
-}  // namespace
-}  // namespace tensorpool::apps
-
-int main(int argc, char** argv) {
-  using namespace tensorpool::apps;
-  keep_standard_streams();
+int main_of(int argc, char** argv) {
   CameraSettings settings;
   CLI::App app{
       "A simulated GigE Vision camera (Aravis) on this machine.\n"
@@ -110,4 +106,11 @@ int main(int argc, char** argv) {
   if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   const tensorpool::Status ran = run(settings);
   return ran ? exit_ok : give_up("fake_gige_camera", ran.error());
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
+
+int main(int argc, char** argv) {
+  return tensorpool::apps::run_program("fake_gige_camera", [&] { return tensorpool::apps::main_of(argc, argv); });
 }

@@ -9,7 +9,7 @@
 #include "apps/demo/verdict.hpp"
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
-#include "apps/support/standard_streams.hpp"
+#include "apps/support/program.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
 
@@ -64,7 +64,7 @@ int run_demo(const Arguments& arguments) {
   if (!directory) return give_up("tensorpool_demo", directory.error());
   if (arguments.keep) {
     directory->keep();
-    fmt::print(stderr, "tensorpool_demo: everything of this run stays in {}\n", directory->path());
+    print_error(fmt::format("tensorpool_demo: everything of this run stays in {}", directory->path()));
   }
   if (arguments.format == "json") {
     print_json({{"event", "run"}, {"directory", directory->path()}});
@@ -78,13 +78,7 @@ int run_demo(const Arguments& arguments) {
   return verdict.holds() ? 0 : 1;
 }
 
-}  // namespace
-}  // namespace tensorpool::apps
-
-int main(int argc, char** argv) {
-  using namespace tensorpool::apps;
-  keep_standard_streams();
-  install_stop_signal();
+int main_of(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{
       "Runs three cameras, three processors and three consumers through one driver, and checks every frame.\n"
@@ -102,4 +96,11 @@ int main(int argc, char** argv) {
   app.add_option("--images", arguments.images, "the image camera's directory")->check(CLI::ExistingDirectory);
   if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run_demo(arguments);
+}
+
+}  // namespace
+}  // namespace tensorpool::apps
+
+int main(int argc, char** argv) {
+  return tensorpool::apps::run_program("tensorpool_demo", [&] { return tensorpool::apps::main_of(argc, argv); });
 }
