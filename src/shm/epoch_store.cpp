@@ -15,6 +15,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "protocol/shm_layout.hpp"
 #include "shm/path_policy.hpp"
 
@@ -72,11 +73,11 @@ Status remove_tree(int parent, const std::string& name, const std::string& path,
 Status remove_entry(int parent, const std::string& name, const std::string& path, SystemCalls& calls, int depth) {
   if (calls.unlink_at(parent, name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno == EISDIR && depth < deepest_removal) return remove_tree(parent, name, path, calls, depth + 1);
-  return errno_error(errno, "cannot remove {}/{}", path, name);
+  return errno_error(errno, "cannot remove {}/{}", path, escape(name));
 }
 
 Status remove_tree(int parent, const std::string& name, const std::string& path, SystemCalls& calls, int depth) {
-  const std::string own_path = path + "/" + name;
+  const std::string own_path = path + "/" + escape(name);  // for messages
   const UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
   if (!directory)
     return remove_entry(parent, name, path, calls, deepest_removal);  // a file, or a link: gone, not followed
@@ -291,7 +292,7 @@ Result<EpochStore> EpochStore::open(const StoreOptions& options, SystemCalls& ca
   if (!base_fd) return errno_error(errno, "cannot open shm.base_dir {}", *base);
   if (Status safe = check_base(base_fd.get(), *base); !safe) return safe.error();
 
-  const std::string user_name = "tensorpool-" + options.user;
+  const std::string user_name = std::string(user_dir_prefix) + options.user;
   const std::string user_dir = store.base_dir_ + "/" + user_name;
   const Result<UniqueFd> user = open_own_directory(base_fd.get(), user_name, user_dir, options.directory_mode, calls);
   if (!user) return user.error();

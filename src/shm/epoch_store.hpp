@@ -33,6 +33,8 @@ struct StoreOptions {
   return mode;
 }
 
+// Below the base directory, followed by the user's name.
+inline constexpr std::string_view user_dir_prefix = "tensorpool-";
 inline constexpr std::string_view header_file_name = "header.ring";
 // Directories beside the epochs: one that a RegionCreator has not finished, one that is being removed.
 inline constexpr std::string_view making_prefix = ".making-";

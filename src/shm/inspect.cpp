@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "base/unique_fd.hpp"
 #include "tensorpool/time.hpp"
 
@@ -44,7 +45,8 @@ class Fields {
   std::vector<InspectedField>& out_;
 };
 
-void add_superblock(Fields& fields, const protocol::Superblock& block, std::uint64_t file_bytes) {
+void add_superblock(Fields& fields, const protocol::Superblock& block, std::uint64_t file_bytes,
+                    std::uint64_t block_bytes) {
   const bool is_ring = block.region_type == protocol::RegionType::header_ring;
   const bool is_pool = block.region_type == protocol::RegionType::payload_pool;
   const bool shape_ok = protocol::is_valid_nslots(block.nslots);
@@ -73,8 +75,11 @@ void add_superblock(Fields& fields, const protocol::Superblock& block, std::uint
                "not a non-zero multiple of 64");
   }
   const std::uint64_t needed = protocol::region_bytes(block.nslots, is_ring ? block.slot_bytes : block.stride_bytes);
-  fields.add("needed_bytes", std::to_string(needed), needed <= file_bytes,
-             "the file is shorter than its superblock says");
+  const bool fits = needed <= file_bytes;
+  // A file may be rounded up to a block of its file system, which is a huge page on hugetlbfs.
+  const bool exact = !fits || !shape_ok || file_bytes - needed < block_bytes;
+  fields.add("needed_bytes", std::to_string(needed), fits && exact,
+             fits ? "the file is longer than its superblock says" : "the file is shorter than its superblock says");
   fields.add("pid", std::to_string(block.pid));
   fields.add("start_timestamp_ns", std::to_string(block.start_timestamp_ns));
   fields.add("activity_timestamp_ns", std::to_string(block.activity_timestamp_ns));
@@ -104,12 +109,18 @@ CommitSummary read_commits(int file, std::uint32_t nslots) {
   CommitSummary summary;
   constexpr std::uint32_t slots_per_read = 256;
   std::vector<std::byte> buffer(std::size_t{slots_per_read} * protocol::header_slot_bytes);
-  for (std::uint32_t first = 0; first < nslots; first += slots_per_read) {
+  const std::uint32_t end = std::min(nslots, most_inspected_slots);
+  summary.unread = nslots - end;
+  for (std::uint32_t first = 0; first < end; first += slots_per_read) {
+    const std::uint32_t written = next_written_slot(file, first, end);
+    summary.empty += written - first;
+    first = written;
+    if (first == end) break;
     const auto offset = static_cast<off_t>(protocol::slot_offset(first, protocol::header_slot_bytes));
     const ssize_t got = ::pread(file, buffer.data(), buffer.size(), offset);
     if (got <= 0) return summary;  // it shrank meanwhile
     const auto slots =
-        std::min<std::uint64_t>(static_cast<std::uint64_t>(got) / protocol::header_slot_bytes, nslots - first);
+        std::min<std::uint64_t>(static_cast<std::uint64_t>(got) / protocol::header_slot_bytes, end - first);
     for (std::uint64_t i = 0; i < slots; ++i) {
       count(summary,
             load_le<std::uint64_t>(buffer.data() + i * protocol::header_slot_bytes + protocol::seq_commit_offset),
@@ -130,11 +141,21 @@ struct OpenedRegion {
 
 Result<OpenedRegion> open_region(const std::string& path) {
   OpenedRegion opened;
-  opened.file = UniqueFd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!opened.file) return errno_error(errno, "cannot open {}", path);
-  if (::fstat(opened.file.get(), &opened.status) != 0) return errno_error(errno, "cannot examine {}", path);
+  const std::string shown = escape(path, 4096);
+  // Looked at before it is opened: opening a pipe or a device can have effects.
+  if (::lstat(path.c_str(), &opened.status) != 0) return errno_error(errno, "cannot open {}", shown);
+  if (S_ISLNK(opened.status.st_mode)) {
+    return make_error(ErrorCode::invalid_argument, "{} is a symbolic link, which is not followed; name its target",
+                      shown);
+  }
   if (!S_ISREG(opened.status.st_mode)) {
-    return make_error(ErrorCode::invalid_argument, "{} is not a regular file", path);
+    return make_error(ErrorCode::invalid_argument, "{} is not a regular file", shown);
+  }
+  opened.file = UniqueFd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!opened.file) return errno_error(errno, "cannot open {}", shown);
+  if (::fstat(opened.file.get(), &opened.status) != 0) return errno_error(errno, "cannot examine {}", shown);
+  if (!S_ISREG(opened.status.st_mode)) {
+    return make_error(ErrorCode::invalid_argument, "{} is not a regular file", shown);
   }
   return opened;
 }
@@ -166,6 +187,16 @@ void add_header(Fields& fields, const protocol::SlotHeader& header, std::uint32_
 
 }  // namespace
 
+std::uint32_t next_written_slot(int file, std::uint32_t index, std::uint32_t end) noexcept {
+  if (index >= end) return end;
+  const auto offset = static_cast<off_t>(protocol::slot_offset(index, protocol::header_slot_bytes));
+  const off_t data = ::lseek(file, offset, SEEK_DATA);
+  if (data < 0) return errno == ENXIO ? end : index;  // another error: a file system that knows no holes
+  const std::uint64_t slot =
+      (static_cast<std::uint64_t>(data) - protocol::superblock_bytes) / protocol::header_slot_bytes;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(slot, index, end));
+}
+
 bool RegionReport::ok() const noexcept { return all_ok(fields); }
 bool SlotReport::ok() const noexcept { return all_ok(fields); }
 
@@ -189,7 +220,7 @@ Result<RegionReport> inspect_region(const std::string& path) {
   fields.add("file_bytes", std::to_string(report.file_bytes), whole, "too short for a superblock of 64 bytes");
   if (!whole) return report;
   report.superblock = decode_leniently(bytes);
-  add_superblock(fields, report.superblock, report.file_bytes);
+  add_superblock(fields, report.superblock, report.file_bytes, static_cast<std::uint64_t>(status.st_blksize));
   if (is_readable_ring(report.superblock, report.file_bytes))
     report.commits = read_commits(file.get(), report.superblock.nslots);
   return report;
@@ -203,16 +234,16 @@ Result<SlotReport> inspect_slot(const std::string& path, std::uint32_t index) {
   const bool has_head = read_at(file, 0, head);
   const protocol::Superblock superblock = has_head ? decode_leniently(head) : protocol::Superblock{};
   if (!has_head || !is_readable_ring(superblock, static_cast<std::uint64_t>(status.st_size))) {
-    return make_error(ErrorCode::invalid_argument, "{} is no header ring; tp shm inspect {} tells what it is", path,
-                      path);
+    return make_error(ErrorCode::invalid_argument, "{} is no header ring; tp shm inspect {} tells what it is",
+                      escape(path, 4096), escape(path, 4096));
   }
   if (index >= superblock.nslots) {
-    return make_error(ErrorCode::invalid_argument, "{} has no slot {}; its {} slots are 0 to {}", path, index,
-                      superblock.nslots, superblock.nslots - 1);
+    return make_error(ErrorCode::invalid_argument, "{} has no slot {}; its {} slots are 0 to {}", escape(path, 4096),
+                      index, superblock.nslots, superblock.nslots - 1);
   }
   protocol::TensorSlotHeader256 slot;
   if (!read_at(file, protocol::slot_offset(index, protocol::header_slot_bytes), slot.bytes)) {
-    return make_error(ErrorCode::io_error, "{} ends within slot {}: it shrank meanwhile", path, index);
+    return make_error(ErrorCode::io_error, "{} ends within slot {}: it shrank meanwhile", escape(path, 4096), index);
   }
   SlotReport report{path, index, {}};
   Fields fields(report.fields);

@@ -26,9 +26,14 @@ struct CommitSummary {
   std::uint64_t in_progress = 0;  // being written, or abandoned
   std::uint64_t empty = 0;        // never written
   std::uint64_t stray = 0;        // a sequence that does not belong into its slot
+  std::uint64_t unread = 0;       // slots beyond most_inspected_slots
   std::optional<std::uint64_t> oldest_committed;
   std::optional<std::uint64_t> newest_committed;
 };
+
+// A larger ring is reported, but only so many of its slots are read, and holes of a sparse file are skipped: a file
+// that only claims to be large costs nothing.
+inline constexpr std::uint32_t most_inspected_slots = std::uint32_t{1} << 20;
 
 struct RegionReport {
   std::string path;
@@ -48,11 +53,16 @@ struct SlotReport {
   [[nodiscard]] bool ok() const noexcept;
 };
 
-// Fails only if the file cannot be opened as a regular file (no link is followed in the last component).
+// Fails only if the file cannot be opened as a regular file. The last component may be no link; pipes and devices are
+// not opened.
 [[nodiscard]] Result<RegionReport> inspect_region(const std::string& path);
 
 // invalid_argument: no header ring of believable shape, or it has no such slot. A slot that is being written meanwhile
 // may show a mixture; read it again.
 [[nodiscard]] Result<SlotReport> inspect_slot(const std::string& path, std::uint32_t index);
+
+// The first header slot from `index` on that does not lie in a hole of the file, which reads as zeros; `end` if none
+// before `end` does.
+[[nodiscard]] std::uint32_t next_written_slot(int file, std::uint32_t index, std::uint32_t end) noexcept;
 
 }  // namespace tensorpool::shm

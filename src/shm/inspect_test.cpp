@@ -1,6 +1,7 @@
 #include "shm/inspect.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -152,6 +153,44 @@ TEST(InspectRegion, RefusesWhatIsNoRegularFile) {
   EXPECT_FALSE(inspect_region(dir.path() + "/missing").has_value());
   fs::create_symlink("/etc/passwd", dir.path() + "/link");
   EXPECT_FALSE(inspect_region(dir.path() + "/link").has_value());
+}
+
+TEST(InspectRegion, ReadsNoMoreOfAHugeSparseRingThanWasWritten) {
+  RegionFiles files;
+  const RegionLayout layout = files.make(small_spec(7, 4));
+  std::fstream ring(layout.header_path, std::ios::in | std::ios::out | std::ios::binary);
+  const std::uint32_t nslots = std::uint32_t{1} << 31;  // 512 GiB
+  ring.seekp(28);                                       // nslots
+  ring.write(reinterpret_cast<const char*>(&nslots), sizeof(nslots));
+  ring.close();
+  fs::resize_file(layout.header_path, protocol::region_bytes(nslots, protocol::header_slot_bytes));
+  const auto report = inspect_region(layout.header_path);
+  ASSERT_TRUE(report.has_value() && report->commits.has_value());
+  EXPECT_EQ(report->superblock.nslots, nslots);
+  EXPECT_EQ(report->commits->empty, most_inspected_slots);
+  EXPECT_EQ(report->commits->unread, nslots - most_inspected_slots);
+}
+
+TEST(InspectRegion, FindsAFileThatIsLongerThanItsSuperblockSays) {
+  RegionFiles files;
+  const RegionLayout layout = files.make();
+  fs::resize_file(layout.header_path, std::uintmax_t{1} << 39);
+  const auto report = inspect_region(layout.header_path);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(find(*report, "needed_bytes")->why, "the file is longer than its superblock says");
+}
+
+TEST(InspectRegion, OpensNoLinkAndNoPipeAndNamesThemEscaped) {
+  const TempDir dir;
+  const std::string pipe = dir.path() + "/\x1b[2J.ring";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink("/etc/hostname", dir.path() + "/1.pool");
+  const auto piped = inspect_region(pipe);
+  ASSERT_FALSE(piped.has_value());
+  EXPECT_EQ(piped.error().message, dir.path() + "/\\x1b[2J.ring is not a regular file");
+  const auto linked = inspect_region(dir.path() + "/1.pool");
+  ASSERT_FALSE(linked.has_value());
+  EXPECT_EQ(linked.error().message, dir.path() + "/1.pool is a symbolic link, which is not followed; name its target");
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ std::string describe_notes(const Json& notes) {
   std::string text;
   for (const auto& [name, value] : notes.items()) {
     if (value.is_number_unsigned() && value == 0) continue;  // counters of what did not happen
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value.dump());
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, json_text(value));
   }
   return text;
 }

@@ -66,7 +66,7 @@ std::string ReceivingEnd::describe(Rate rate, const LatencyHistogram& latencies)
       consumer_.stream_id(), stats.delivered, rate.hz, rate.megabytes_per_s, micros(latencies.percentile(50)),
       micros(latencies.percentile(99)), stats.abandoned, losses.empty() ? "none" : losses);
   if (wrong_content_ != 0) text += fmt::format(", WRONG CONTENT {}", wrong_content_);
-  for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, value.dump());
+  for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, json_text(value));
   return text;
 }
 

@@ -89,7 +89,7 @@ void SendingEnd::print(std::string_view event, Rate rate) const {
       producer_.stream_id(), stats.published, rate.hz, rate.megabytes_per_s, stats.abandoned, stats.descriptors_dropped,
       stats.claims_refused);
   if (stats.not_attached != 0) text += fmt::format(", not attached {}", stats.not_attached);
-  for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, value.dump());
+  for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, json_text(value));
   if (event == "summary") {
     for (const EpochSpan& span : spans_.all()) {
       text += fmt::format("; epoch {}: sequences {} to {}", span.epoch, span.first_seq, span.last_seq);

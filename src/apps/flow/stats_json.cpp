@@ -123,6 +123,12 @@ std::string describe_losses(const ConsumerStats& stats) {
   return text;
 }
 
-void print_json(const Json& json) { print_line(json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+std::string json_text(const Json& json) {
+  constexpr int one_line = -1;
+  constexpr bool only_ascii = true;
+  return json.dump(one_line, ' ', only_ascii, Json::error_handler_t::replace);
+}
+
+void print_json(const Json& json) { print_line(json_text(json)); }
 
 }  // namespace tensorpool::apps

@@ -28,7 +28,10 @@ using Json = nlohmann::ordered_json;
 // "gap 3, late 1"; empty when nothing was lost.
 [[nodiscard]] std::string describe_losses(const ConsumerStats& stats);
 
-// As print_line(), of the object in one line. Text that is not UTF-8 is replaced.
+// On one line, and in ASCII: other characters are escaped, and bytes that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string json_text(const Json& json);
+
+// As print_line(), of the object in one line.
 void print_json(const Json& json);
 
 }  // namespace tensorpool::apps

@@ -42,7 +42,8 @@ void choose_error_format(std::span<const char* const> arguments) {
 std::string error_json(const Error& error) {
   const nlohmann::ordered_json json{
       {"error", {{"code", identifier(error.code)}, {"message", error.message}, {"status", exit_code_of(error.code)}}}};
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  constexpr bool only_ascii = true;  // what is not printable is escaped
+  return json.dump(-1, ' ', only_ascii, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace tensorpool::apps

@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "base/printable.hpp"
+
 namespace tensorpool::apps {
 namespace {
 
@@ -30,7 +32,8 @@ LogSink stderr_log(LogLevel least) {
   logger->set_level(level_of(least));
   logger->flush_on(spdlog::level::debug);
   return [logger = std::move(logger)](LogLevel level, std::string_view text) {
-    logger->log(level_of(level), spdlog::string_view_t(text.data(), text.size()));
+    const std::string line = printable(text, Lines::one);
+    logger->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
   };
 }
 

@@ -11,6 +11,7 @@
 
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
+#include "base/printable.hpp"
 #include "tensorpool/time.hpp"
 
 namespace tensorpool::apps {
@@ -56,13 +57,9 @@ int write_all(int descriptor, std::string_view text) noexcept {
 
 int write_line(int descriptor, std::string_view line) noexcept {
   try {
-    std::string text;
-    text.reserve(line.size() + 1);
-    text.append(line).push_back('\n');
-    return write_all(descriptor, text);
-  } catch (...) {  // no memory: in two writes
-    const int fault = write_all(descriptor, line);
-    return fault != 0 ? fault : write_all(descriptor, "\n");
+    return write_all(descriptor, printable(line) + '\n');
+  } catch (...) {
+    return write_all(descriptor, "(a line is missing: no memory)\n");
   }
 }
 

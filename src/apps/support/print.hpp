@@ -12,7 +12,8 @@
 
 namespace tensorpool::apps {
 
-// On standard output, where results go. The first failure stays and is told by output_status(). Where the reader went
+// On standard output, where results go. What is not printable is escaped in a line (printable.hpp), and nothing in a
+// text, which redraws a terminal. The first failure stays and is told by output_status(). Where the reader went
 // away (a closed pipe, a closed terminal unless SIGHUP is ignored), the program is asked to end, as by SIGTERM.
 void print_text(std::string_view text) noexcept;
 void print_line(std::string_view line) noexcept;

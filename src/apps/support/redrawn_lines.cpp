@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "apps/support/print.hpp"
+#include "base/printable.hpp"
 
 namespace tensorpool::apps {
 namespace {
@@ -22,7 +23,8 @@ void RedrawnLines::show(const std::vector<std::string>& lines) {
   constexpr const char* clear_below = "\x1b[J";
   std::string text = shown_ != 0 ? fmt::format("\x1b[{}A", shown_) : "";
   const std::size_t width = terminal_width();
-  for (const std::string& line : lines) text += fmt::format("{}{}\n", clear_line, cut_to(line, width));
+  for (const std::string& line : lines)
+    text += fmt::format("{}{}\n", clear_line, cut_to(printable(line, Lines::one), width));
   print_text(text + clear_below);
   shown_ = lines.size();
 }

@@ -2,64 +2,50 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <filesystem>
 
+#include "apps/support/logging.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/shm_gc.hpp"
 #include "apps/tp/shm_inspect.hpp"
 #include "apps/tp/shm_validate.hpp"
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
+#include "base/log.hpp"
 #include "base/user.hpp"
 #include "protocol/region_uri.hpp"
+#include "shm/listing.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
-// The directories and files to look at: PATH itself, or where the configuration at PATH keeps its regions.
-Result<std::vector<std::string>> places(const Invocation& invocation, const std::string& path) {
-  if (path.starts_with("shm:")) {
-    const Result<protocol::RegionUri> uri = protocol::parse_region_uri(path);
-    return uri ? Result<std::vector<std::string>>(std::vector{uri->path}) : uri.error();
-  }
-  const bool is_config = path.empty() || path.ends_with(".toml");
-  if (!is_config) {
-    return std::vector{path};
-  }
-  const Result<NodeConfig> config = invocation.config(path);
-  if (!config) {
-    return config.error();
-  }
-  std::vector<std::string> dirs = namespace_dirs(config->driver);
-  if (dirs.empty()) {
-    return make_error(ErrorCode::not_found, "no regions of namespace {} below {}", config->driver.shm.name_space,
-                      config->driver.shm.base_dir);
-  }
-  return dirs;
+bool is_config(const std::string& path) { return path.empty() || path.ends_with(".toml"); }
+
+shm::Listing listing_for(bool any_owner) {
+  shm::Owners owners;
+  owners.any = any_owner;
+  return shm::Listing(std::move(owners));
 }
 
-Result<std::vector<shm::RegionReport>> inspect_all(const std::vector<std::string>& places) {
-  std::vector<shm::RegionReport> reports;
-  for (const std::string& place : places) {
-    const Result<std::vector<std::string>> files = find_regions(place);
-    if (!files) {
-      return files.error();
-    }
-    for (const std::string& file : *files) {
-      Result<shm::RegionReport> report = shm::inspect_region(file);
-      if (!report) {
-        return report.error();
-      }
-      reports.push_back(std::move(*report));
-    }
+// The directories and files to look at: PATH itself, or where the configuration at PATH keeps its regions.
+Result<std::vector<std::string>> places(const Invocation& invocation, const std::string& path, shm::Listing& listing) {
+  if (!is_config(path)) {
+    const Result<protocol::RegionUri> uri =
+        path.starts_with("shm:") ? protocol::parse_region_uri(path) : Result(protocol::RegionUri{path});
+    if (!uri) return uri.error();
+    listing.accept_owner_of(uri->path);  // the user named it
+    return std::vector{uri->path};
   }
-  return reports;
+  const Result<NodeConfig> config = invocation.config(path);
+  return config ? namespace_dirs(config->driver, listing) : config.error();
 }
+
+constexpr const char* any_owner_help = "also what belongs neither to this user nor to root";
 
 struct InspectArguments {
   std::string path;
   std::optional<std::uint32_t> slot;
   std::vector<std::string> expected;
+  bool any_owner = false;
 };
 
 // Every line, or element of a list, with its verdict.
@@ -73,6 +59,13 @@ class Verdicts {
     any_ = true;
     invocation_.json() ? json_.push_back(to_json(report, rest...)) : print_line(describe(report, rest...));
     return {};
+  }
+  // A file that is no region, or cannot be read: the others are judged all the same.
+  void refuse(const std::string& path, const Error& error) {
+    all_ok_ = false;
+    any_ = true;
+    invocation_.json() ? json_.push_back({{"path", escape(path, 4096)}, {"ok", false}, {"error", error.message}})
+                       : print_line(fmt::format("NOT OK: {}", error.message));
   }
   int finish() {
     if (invocation_.json()) print_json(json_);
@@ -96,42 +89,55 @@ Status inspect_slots(const std::vector<std::string>& where, const InspectArgumen
   return {};
 }
 
-Status inspect_regions(const std::vector<std::string>& where, const InspectArguments& arguments, Verdicts& verdicts) {
-  auto reports = inspect_all(where);
-  if (!reports) return reports.error();
+Status inspect_regions(const std::vector<std::string>& where, const InspectArguments& arguments, shm::Listing& listing,
+                       Verdicts& verdicts) {
   const Nanos now = monotonic_now();
-  for (shm::RegionReport& report : *reports) {
-    if (Status judged = verdicts.judge(std::move(report), arguments.expected, now); !judged) return judged;
+  for (const std::string& place : where) {
+    const Result<std::vector<std::string>> files = find_regions(place, listing);
+    if (!files) return files.error();
+    for (const std::string& file : *files) {
+      Result<shm::RegionReport> report = shm::inspect_region(file);
+      if (!report) {
+        verdicts.refuse(file, report.error());
+      } else if (Status judged = verdicts.judge(*std::move(report), arguments.expected, now); !judged) {
+        return judged;
+      }
+    }
   }
   return {};
 }
 
 int inspect(const Invocation& invocation, const InspectArguments& arguments) {
-  const Result<std::vector<std::string>> where = places(invocation, arguments.path);
-  if (!where) {
-    return fail(where.error());
-  }
+  shm::Listing listing = listing_for(arguments.any_owner);
+  const Result<std::vector<std::string>> where = places(invocation, arguments.path, listing);
   Verdicts verdicts(invocation);
-  const Status done =
-      arguments.slot ? inspect_slots(*where, arguments, verdicts) : inspect_regions(*where, arguments, verdicts);
+  Status done = where ? Status() : Status(where.error());
+  if (where) {
+    done = arguments.slot ? inspect_slots(*where, arguments, verdicts)
+                          : inspect_regions(*where, arguments, listing, verdicts);
+  }
+  log_warnings(listing.describe_skipped());
   return done ? verdicts.finish() : fail(done.error());
 }
 
-int validate(const Invocation& invocation, const std::string& path) {
-  const bool is_config = path.empty() || path.ends_with(".toml");
-  const Result<std::vector<std::string>> where =
-      is_config ? places(invocation, path) : Result<std::vector<std::string>>(std::vector{path});
-  if (!where) {
-    return fail(where.error());
-  }
+struct ValidateArguments {
+  std::string path;
+  bool any_owner = false;
+};
+
+int validate(const Invocation& invocation, const ValidateArguments& arguments) {
+  shm::Listing listing = listing_for(arguments.any_owner);
+  const Result<std::vector<std::string>> where = places(invocation, arguments.path, listing);
   ShmVerdict verdict;
-  for (const std::string& dir : *where) {
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(dir, ignored)) {
-      return fail(make_error(ErrorCode::not_found, "{}: no such directory", dir));
+  if (where) {
+    for (const std::string& dir : *where) {
+      const bool in_use = FileLock::is_held(dir + "/driver.lock");
+      if (const Status done = validate_namespace(dir, in_use, listing, verdict); !done) return fail(done.error());
     }
-    validate_namespace(dir, FileLock::is_held(dir + "/driver.lock"), verdict);
   }
+  verdict.skipped = listing.describe_skipped();
+  log_warnings(verdict.skipped);
+  if (!where) return fail(where.error());
   invocation.json() ? print_json(to_json(verdict)) : print_line(describe(verdict));
   return verdict.ok() ? exit_ok : exit_failed;
 }
@@ -207,12 +213,14 @@ void register_shm(Registry& registry) {
       ->check(an_integer_from(0));
   looking.add_option("--expect", inspected->expected, "FIELD=VALUE, a field that must have this value (repeatable)")
       ->allow_extra_args(false);
-  auto checked = std::make_shared<std::string>();
-  registry
-      .add(group, "validate", "Check every file of a namespace: superblocks, sizes, modes, slots",
-           "tp shm validate driver.toml",
-           [checked](const Invocation& invocation) { return validate(invocation, *checked); })
-      .add_option("PATH", *checked, "a namespace's directory, or a configuration (*.toml)");
+  looking.add_flag("--any-owner", inspected->any_owner, any_owner_help);
+  const auto checked = std::make_shared<ValidateArguments>();
+  CLI::App& checking =
+      registry.add(group, "validate", "Check every file of a namespace: superblocks, sizes, modes, slots",
+                   "tp shm validate driver.toml",
+                   [checked](const Invocation& invocation) { return validate(invocation, *checked); });
+  checking.add_option("PATH", checked->path, "a namespace's directory, or a configuration (*.toml)");
+  checking.add_flag("--any-owner", checked->any_owner, any_owner_help);
   add_gc(registry, group);
 }
 

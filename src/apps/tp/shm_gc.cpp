@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
@@ -144,11 +145,11 @@ std::string describe(const Survey& survey, bool removed) {
   std::vector<std::string> lines;
   for (const FoundEpoch& epoch : survey.epochs) {
     const bool dead = epoch.state == State::dead;
-    lines.push_back(fmt::format("{}: {}, {}", epoch.path, driver::format_bytes(epoch.held_bytes),
+    lines.push_back(fmt::format("{}: {}, {}", escape(epoch.path, 4096), driver::format_bytes(epoch.held_bytes),
                                 dead ? (removed ? "removed" : "dead") : to_string(epoch.state)));
   }
   for (const std::string& dir : survey.half_made) {
-    lines.push_back(fmt::format("{}: half-made{}", dir, removed ? ", removed" : ""));
+    lines.push_back(fmt::format("{}: half-made{}", escape(dir, 4096), removed ? ", removed" : ""));
   }
   lines.push_back(fmt::format("{} epochs and {} half-made directories {}, {}", survey.dead_epochs(),
                               survey.half_made.size(), removed ? "removed" : "would be removed",
@@ -161,13 +162,17 @@ Json to_json(const Survey& survey, bool removed) {
   for (const FoundEpoch& epoch : survey.epochs) {
     epochs.push_back({{"stream_id", epoch.stream_id},
                       {"epoch", std::to_string(epoch.epoch)},
-                      {"path", epoch.path},
+                      {"path", escape(epoch.path, 4096)},
                       {"held_bytes", epoch.held_bytes},
                       {"state", to_string(epoch.state)},
                       {"removed", removed && epoch.state == State::dead}});
   }
+  Json half_made = Json::array();
+  for (const std::string& dir : survey.half_made) {
+    half_made.push_back(escape(dir, 4096));
+  }
   return {{"epochs", std::move(epochs)},
-          {"half_made", survey.half_made},
+          {"half_made", std::move(half_made)},
           {"removed_bytes", removed ? survey.dead_bytes() : 0}};
 }
 

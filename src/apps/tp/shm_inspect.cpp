@@ -5,16 +5,36 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "shm/epoch_store.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool is_region_name(const fs::path& path) { return path.extension() == ".ring" || path.extension() == ".pool"; }
+constexpr std::size_t longest_path = 4096;
+constexpr int deepest_below_base = 5;  // tensorpool-<user>/<namespace>/<stream_id>/<epoch>/<file>
+
+bool is_region_name(std::string_view name) { return name.ends_with(".ring") || name.ends_with(".pool"); }
+
+void add_regions(const std::vector<shm::ListedEntry>& entries, shm::Listing& listing, std::vector<std::string>& found,
+                 int levels) {
+  for (const shm::ListedEntry& entry : entries) {
+    if (entry.kind == shm::ListedEntry::Kind::directory) {
+      if (levels > 1) {
+        add_regions(listing.entries_of(entry.path), listing, found, levels - 1);
+      } else {
+        listing.skip(entry.path, "it lies deeper than regions do");
+      }
+    } else if (is_region_name(entry.name)) {
+      found.push_back(entry.path);
+    }
+  }
+}
 
 std::string activity_of(const protocol::Superblock& superblock, Nanos now) {
   if (superblock.activity_timestamp_ns == 0) {
@@ -30,6 +50,9 @@ std::string describe(const shm::CommitSummary& commits) {
       fmt::format("{} committed, {} in progress, {} empty", commits.committed, commits.in_progress, commits.empty);
   if (commits.stray > 0) {
     out += fmt::format(", {} that do not belong into their slot", commits.stray);
+  }
+  if (commits.unread > 0) {
+    out += fmt::format(", {} not read", commits.unread);
   }
   if (commits.oldest_committed && commits.newest_committed) {
     out += fmt::format("; sequences {} to {}", *commits.oldest_committed, *commits.newest_committed);
@@ -60,47 +83,55 @@ void add_fields(Json& json, bool ok, const std::vector<shm::InspectedField>& fie
 
 }  // namespace
 
-Result<std::vector<std::string>> find_regions(const std::string& path) {
+Result<std::vector<std::string>> find_regions(const std::string& path, shm::Listing& listing) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
   if (!fs::exists(status)) {
-    return make_error(ErrorCode::not_found, "{}: no such file or directory", path);
+    return make_error(ErrorCode::not_found, "{}: no such file or directory", escape(path, longest_path));
   }
   if (!fs::is_directory(status)) {
     return std::vector{path};
   }
+  const Result<std::vector<shm::ListedEntry>> entries = listing.list(path);
+  if (!entries) {
+    return entries.error();
+  }
   std::vector<std::string> found;
-  fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (is_region_name(entry->path())) {
-      found.push_back(entry->path().string());
-    }
-  }
-  if (error) {
-    return make_error(ErrorCode::io_error, "{}: cannot list: {}", path, error.message());
-  }
-  std::sort(found.begin(), found.end());
+  add_regions(*entries, listing, found, deepest_below_base);
   return found;
 }
 
-std::vector<std::string> namespace_dirs(const driver::DriverConfig& config) {
-  std::vector<std::string> found;
+Result<std::vector<std::string>> namespace_dirs(const driver::DriverConfig& config, shm::Listing& listing) {
   std::error_code error;
-  fs::directory_iterator entry(config.shm.base_dir, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const fs::path candidate = entry->path() / config.shm.name_space;
-    std::error_code ignored;
-    if (entry->path().filename().string().starts_with("tensorpool-") && fs::is_directory(candidate, ignored)) {
-      found.push_back(candidate.string());
+  const fs::path base = fs::canonical(config.shm.base_dir, error);
+  std::vector<std::string> found;
+  for (const shm::ListedEntry& user :
+       listing.entries_of(error ? config.shm.base_dir : base.string(), shm::user_dir_prefix)) {
+    if (user.kind != shm::ListedEntry::Kind::directory) {
+      listing.skip(user.path, "it is no directory, and a link is not followed");
+      continue;
+    }
+    for (const shm::ListedEntry& entry : listing.entries_of(user.path, config.shm.name_space)) {
+      if (entry.name != config.shm.name_space) continue;
+      if (entry.kind == shm::ListedEntry::Kind::directory) {
+        found.push_back(entry.path);
+      } else {
+        listing.skip(entry.path, "it is no directory, and a link is not followed");
+      }
     }
   }
-  std::sort(found.begin(), found.end());
+  if (found.empty()) {
+    return make_error(
+        ErrorCode::not_found, "no regions of namespace {} below {}{}", config.shm.name_space, config.shm.base_dir,
+        listing.skipped().empty() ? "" : " that belong to this user or root; --any-owner includes others");
+  }
   return found;
 }
 
 std::string describe(const shm::RegionReport& report, Nanos now) {
-  std::string out = fmt::format("{}: {}, {} bytes, {} held, {}", report.path, report.ok() ? "ok" : "NOT OK",
-                                report.file_bytes, report.held_bytes, activity_of(report.superblock, now));
+  std::string out =
+      fmt::format("{}: {}, {} bytes, {} held, {}", escape(report.path, longest_path), report.ok() ? "ok" : "NOT OK",
+                  report.file_bytes, report.held_bytes, activity_of(report.superblock, now));
   out += lines_of(report.fields);
   if (report.commits) {
     out += fmt::format("\n  {:<22} {}", "slots", describe(*report.commits));
@@ -109,7 +140,7 @@ std::string describe(const shm::RegionReport& report, Nanos now) {
 }
 
 Json to_json(const shm::RegionReport& report, Nanos now) {
-  Json json{{"path", escape(report.path, 4096)},
+  Json json{{"path", escape(report.path, longest_path)},
             {"file_bytes", report.file_bytes},
             {"held_bytes", report.held_bytes},
             {"activity", activity_of(report.superblock, now)}};
@@ -122,6 +153,7 @@ Json to_json(const shm::RegionReport& report, Nanos now) {
                      {"in_progress", report.commits->in_progress},
                      {"empty", report.commits->empty},
                      {"stray", report.commits->stray},
+                     {"unread", report.commits->unread},
                      {"oldest_committed", text(report.commits->oldest_committed)},
                      {"newest_committed", text(report.commits->newest_committed)}};
   }
@@ -129,12 +161,12 @@ Json to_json(const shm::RegionReport& report, Nanos now) {
 }
 
 std::string describe(const shm::SlotReport& report) {
-  return fmt::format("{} slot {}: {}{}", report.path, report.index, report.ok() ? "ok" : "NOT OK",
+  return fmt::format("{} slot {}: {}{}", escape(report.path, longest_path), report.index, report.ok() ? "ok" : "NOT OK",
                      lines_of(report.fields));
 }
 
 Json to_json(const shm::SlotReport& report) {
-  Json json{{"path", escape(report.path, 4096)}, {"slot", report.index}};
+  Json json{{"path", escape(report.path, longest_path)}, {"slot", report.index}};
   add_fields(json, report.ok(), report.fields);
   return json;
 }

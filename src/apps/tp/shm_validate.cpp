@@ -21,8 +21,12 @@ namespace tensorpool::apps::tp {
 namespace {
 
 namespace fs = std::filesystem;
+using shm::ListedEntry;
+using Kind = shm::ListedEntry::Kind;
 
 constexpr std::size_t most_faults_of_a_ring = 16;
+constexpr std::size_t most_faults = 4096;
+constexpr std::uint32_t slots_per_page = 16;
 
 template <class T>
 std::optional<T> number(std::string_view text) {
@@ -32,66 +36,55 @@ std::optional<T> number(std::string_view text) {
   return whole ? std::optional(value) : std::nullopt;
 }
 
-// The entries of a directory, sorted; none if it went meanwhile.
-std::vector<fs::path> entries_of(const fs::path& dir) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator entry(dir, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    entries.push_back(entry->path());
-  }
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
-bool is_real_directory(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(fs::symlink_status(path, ignored));
-}
-
 // The highest epoch that was removed is remembered so.
-bool is_past_mark(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return name.starts_with(shm::past_prefix) && number<std::uint64_t>(name.substr(shm::past_prefix.size())) &&
-         is_real_directory(path);
+bool is_past_mark(const ListedEntry& entry) {
+  return entry.name.starts_with(shm::past_prefix) && entry.kind == Kind::directory &&
+         number<std::uint64_t>(std::string_view(entry.name).substr(shm::past_prefix.size()));
 }
 
 class Validation {
  public:
-  Validation(bool in_use, ShmVerdict& verdict) : in_use_(in_use), verdict_(verdict) {}
+  Validation(bool in_use, shm::Listing& listing, ShmVerdict& verdict)
+      : in_use_(in_use), listing_(listing), verdict_(verdict) {}
 
-  void look_at_namespace(const fs::path& dir) {
-    for (const fs::path& entry : entries_of(dir)) {
-      const auto stream_id = number<std::uint32_t>(entry.filename().string());
-      if (stream_id && is_real_directory(entry)) {
-        look_at_stream(entry, *stream_id);
-      } else if (entry.extension() != ".lock" && !is_past_mark(entry)) {
-        fault(entry, "does not belong into a namespace");
+  Status look_at_namespace(const std::string& dir) {
+    const Result<std::vector<ListedEntry>> entries = listing_.list(dir);
+    if (!entries) {
+      return entries.error();
+    }
+    for (const ListedEntry& entry : *entries) {
+      const auto stream_id = number<std::uint32_t>(entry.name);
+      if (stream_id && entry.kind == Kind::directory) {
+        look_at_stream(entry.path, *stream_id);
+      } else if (!entry.name.ends_with(".lock") && !is_past_mark(entry)) {
+        fault(entry.path, "does not belong into a namespace");
       }
     }
+    return {};
   }
 
  private:
-  void look_at_stream(const fs::path& dir, std::uint32_t stream_id) {
-    for (const fs::path& entry : entries_of(dir)) {
-      const std::string name = entry.filename().string();
-      const auto epoch = number<std::uint64_t>(name);
-      if (epoch && is_real_directory(entry)) {
+  void look_at_stream(const std::string& dir, std::uint32_t stream_id) {
+    for (const ListedEntry& entry : listing_.entries_of(dir)) {
+      const auto epoch = number<std::uint64_t>(entry.name);
+      if (epoch && entry.kind == Kind::directory) {
         ++verdict_.epochs;
-        look_at_epoch(entry, stream_id, *epoch);
-      } else if (name.starts_with(shm::making_prefix) || name.starts_with(shm::removed_prefix)) {
+        look_at_epoch(entry.path, stream_id, *epoch);
+      } else if (entry.name.starts_with(shm::making_prefix) || entry.name.starts_with(shm::removed_prefix)) {
         if (!in_use_) {
-          fault(entry, "half-made or half-removed by an owner that is gone; tp shm gc removes it");
+          fault(entry.path, "half-made or half-removed by an owner that is gone; tp shm gc removes it");
         }
       } else {
-        fault(entry, "does not belong into a stream's directory");
+        fault(entry.path, "does not belong into a stream's directory");
       }
     }
   }
 
-  void look_at_epoch(const fs::path& dir, std::uint32_t stream_id, std::uint64_t epoch) {
+  void look_at_epoch(const std::string& dir, std::uint32_t stream_id, std::uint64_t epoch) {
     std::map<std::uint16_t, std::uint32_t> strides;  // of the pools
     std::optional<shm::RegionReport> ring;
-    for (const fs::path& entry : entries_of(dir)) {
+    for (const ListedEntry& listed : listing_.entries_of(dir)) {
+      const fs::path entry(listed.path);
       const bool is_ring = entry.filename() == shm::header_file_name;
       const auto pool_id = entry.extension() == ".pool" ? number<std::uint16_t>(entry.stem().string()) : std::nullopt;
       if (!is_ring && !pool_id) {
@@ -154,7 +147,10 @@ class Validation {
                      const std::map<std::uint16_t, std::uint32_t>& strides) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     const std::size_t before = verdict_.faults.size();
-    for (std::uint32_t index = 0; file && index < nslots; ++index) {
+    const std::uint32_t end = std::min(nslots, shm::most_inspected_slots);
+    for (std::uint32_t index = 0; file && index < end; ++index) {
+      if (index % slots_per_page == 0) index = shm::next_written_slot(file.get(), index, end);
+      if (index == end) break;
       const std::string why = what_is_wrong(file.get(), index, strides);
       if (!why.empty()) {
         fault(path, fmt::format("slot {}: {}", index, why));
@@ -209,17 +205,24 @@ class Validation {
       fault(path, why);
     }
   }
-  void fault(const fs::path& path, std::string why) { verdict_.faults.push_back({path.string(), std::move(why)}); }
+  void fault(const fs::path& path, std::string why) {
+    if (verdict_.faults.size() < most_faults) {
+      verdict_.faults.push_back({path.string(), std::move(why)});
+    } else {
+      ++verdict_.faults_more;
+    }
+  }
 
   bool in_use_;
+  shm::Listing& listing_;
   ShmVerdict& verdict_;
   std::map<std::string, std::uint32_t> nslots_of_pools_;  // of the epoch at hand, by path
 };
 
 }  // namespace
 
-void validate_namespace(const std::string& dir, bool in_use, ShmVerdict& verdict) {
-  Validation(in_use, verdict).look_at_namespace(dir);
+Status validate_namespace(const std::string& dir, bool in_use, shm::Listing& listing, ShmVerdict& verdict) {
+  return Validation(in_use, listing, verdict).look_at_namespace(dir);
 }
 
 std::string describe(const ShmVerdict& verdict) {
@@ -229,7 +232,7 @@ std::string describe(const ShmVerdict& verdict) {
   }
   lines.push_back(fmt::format("{}: {} files of {} epochs, {} committed slots, {} faults",
                               verdict.ok() ? "ok" : "NOT OK", verdict.files, verdict.epochs, verdict.committed_slots,
-                              verdict.faults.size()));
+                              verdict.faults.size() + verdict.faults_more));
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
@@ -238,11 +241,10 @@ Json to_json(const ShmVerdict& verdict) {
   for (const ShmFault& fault : verdict.faults) {
     faults.push_back({{"path", escape(fault.path, 4096)}, {"why", escape(fault.why)}});
   }
-  return {{"ok", verdict.ok()},
-          {"files", verdict.files},
-          {"epochs", verdict.epochs},
-          {"committed_slots", verdict.committed_slots},
-          {"faults", std::move(faults)}};
+  return {{"ok", verdict.ok()},          {"files", verdict.files},
+          {"epochs", verdict.epochs},    {"committed_slots", verdict.committed_slots},
+          {"faults", std::move(faults)}, {"faults_more", verdict.faults_more},
+          {"skipped", verdict.skipped}};
 }
 
 }  // namespace tensorpool::apps::tp

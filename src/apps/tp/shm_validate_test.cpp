@@ -21,7 +21,8 @@ class ShmValidate : public ::testing::Test {
 
   std::string faults(bool in_use = false) {
     ShmVerdict verdict;
-    validate_namespace(dir(), in_use, verdict);
+    shm::Listing listing;
+    EXPECT_TRUE(validate_namespace(dir(), in_use, listing, verdict));
     return describe(verdict);
   }
   std::string dir() { return files_.store().namespace_dir(); }

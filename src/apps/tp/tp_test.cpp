@@ -1,5 +1,6 @@
 // The program as its users call it: arguments, exit statuses, what it prints.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -181,6 +182,55 @@ TEST(TpShmInspect, FindsABrokenRegion) {
   EXPECT_TRUE(has(outcome, "NOT OK")) << outcome.text;
   const auto json = nlohmann::json::parse(run("shm inspect --format json " + dir.path()).text);
   EXPECT_EQ(json[0]["ok"], false);
+}
+
+TEST(TpShmInspect, ShowsTheRestWhereOneEntryIsJunkAndEscapesItsName) {
+  const TempDir dir;
+  const std::string evil = dir.path() + "/a\x1b]0;owned\x07\nok\xff\u202E.ring";
+  std::filesystem::create_directory_symlink("/etc", evil);
+  write(dir.path() + "/header.ring", std::string(4096, 'x'));
+  const Outcome outcome = run("shm inspect " + dir.path());
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_TRUE(has(outcome, dir.path() + "/header.ring: NOT OK")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "/a\\x1b]0;owned\\x07\\x0aok\\xff\\xe2\\x80\\xae.ring is a symbolic link")) << outcome.text;
+  EXPECT_EQ(outcome.text.find('\x1b'), std::string::npos);
+  const Outcome as_json = run("shm inspect --format json " + dir.path());
+  const auto json = nlohmann::json::parse(as_json.text);
+  EXPECT_EQ(json.size(), 2U);
+  EXPECT_EQ(json[0]["ok"], false);
+}
+
+TEST(TpShmInspect, IsNotHeldUpByASparseFileOfHalfATebibyte) {
+  const TempDir dir("tp", "/dev/shm");
+  const std::string path = dir.path() + "/header.ring";
+  write(path, std::string(64, 'x'));
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 39);
+  EXPECT_EQ(run("shm inspect " + dir.path()).status, 1);
+  EXPECT_EQ(run("shm validate " + dir.path()).status, 1);
+}
+
+TEST(TpShm, SkipsAndNamesOtherUsersRegionsUnlessAsked) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to make another user's directory";
+  const TempDir dir("tp", "/dev/shm");
+  const std::string epoch = dir.path() + "/tensorpool-mallory/default/1001/7";
+  std::filesystem::create_directories(epoch);
+  write(epoch + "/header.ring", "broken");
+  ASSERT_EQ(::chown((dir.path() + "/tensorpool-mallory").c_str(), 1234, 1234), 0);
+  std::filesystem::create_directory_symlink(dir.path() + "/tensorpool-mallory", dir.path() + "/tensorpool-linked");
+  const std::string config = dir.path() + "/driver.toml";
+  write(config, "[shm]\nbase_dir = \"" + dir.path() + "\"\n");
+  for (const std::string command : {"shm inspect ", "shm validate "}) {
+    const Outcome none = run(command + config);
+    EXPECT_EQ(none.status, 1);
+    EXPECT_TRUE(has(none, "skipped " + dir.path() + "/tensorpool-mallory: it belongs to user 1234")) << none.text;
+    EXPECT_TRUE(has(none, "tensorpool-linked: it is no directory, and a link is not followed")) << none.text;
+    EXPECT_TRUE(has(none, "--any-owner includes others")) << none.text;
+    const Outcome all = run(command + "--any-owner " + config);
+    EXPECT_TRUE(has(all, "too short for a superblock")) << all.text;
+  }
+  const Outcome base = run("shm inspect " + dir.path());
+  EXPECT_EQ(base.status, 0) << base.text;
+  EXPECT_TRUE(has(base, "skipped " + dir.path() + "/tensorpool-mallory")) << base.text;
 }
 
 TEST(DescriptorRate, FollowsFromTheTermLength) {
