@@ -68,8 +68,9 @@ Status run(const Arguments& arguments) {
   if (!producer) {
     return producer.error();
   }
-  const std::uint64_t stride =
-      first_pool_stride(arguments.config, *stream).value_or(static_cast<std::uint32_t>(producer->max_payload_bytes()));
+  const std::uint64_t stride = std::min<std::uint64_t>(
+      first_pool_stride(arguments.config, *stream).value_or(static_cast<std::uint32_t>(producer->max_payload_bytes())),
+      INT32_MAX);  // the most that one dimension holds
   const Status published = publish_frames(*producer, arguments.count, arguments.bytes.value_or(stride));
   if (published && !stop_requested()) {
     nap(last_frames_ns);

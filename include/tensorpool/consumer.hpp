@@ -67,8 +67,9 @@ struct ConsumerOptions {
 
   // What of the stream it wants. A rate limit goes by the frames' time stamps (the descriptor's, else the slot's, else
   // the clock), and only frames that were delivered spend it. Where stamps are absent, stand still, go backwards, jump
-  // far ahead or lag behind by seconds, it goes by the clock.
-  std::uint32_t max_rate_hz = 0;       // 0 = no limit
+  // far ahead or lag behind by seconds, it goes by the clock. 0.1 is one frame in ten seconds. The wire has whole Hz: a
+  // producer that paces a stream of its own is told the next whole number, and the consumer keeps the exact rate.
+  double max_rate_hz = 0;              // finite, >= 0; 0 = no limit
   std::optional<ConsumerMode> mode{};  // absent: rate_limited if max_rate_hz is given. A ConsumerConfig may change it
   std::uint32_t decimation = 1;        // deliver every n-th sequence; at least 1
   // Ask for a descriptor stream of its own. It gets what its mode allows, paced by the producer; nobody else's frames
@@ -93,7 +94,7 @@ struct ConsumerOptions {
 // What is in force between a consumer and those who serve it: its wishes, as ConsumerConfig messages changed them.
 struct ConsumerTerms {
   ConsumerMode mode = ConsumerMode::stream;
-  std::uint32_t max_rate_hz = 0;           // in force in mode rate_limited; 0 = no limit is known
+  double max_rate_hz = 0;                  // in force in mode rate_limited; 0 = no limit is known
   bool use_shm = true;                     // false: nothing is delivered
   std::string payload_fallback_uri{};      // where frames come from without shared memory, as the ConsumerConfig says
   std::uint32_t descriptor_stream_id = 0;  // of its own, granted; 0 = the shared one

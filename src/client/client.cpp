@@ -1,5 +1,6 @@
 #include "tensorpool/client.hpp"
 
+#include <cmath>
 #include <utility>
 
 #include "base/error.hpp"
@@ -32,6 +33,10 @@ Status check_wishes(const ConsumerOptions& options) {
   }
   if (options.decimation == 0) {
     return make_error(ErrorCode::invalid_argument, "decimation is 0; 1 delivers every frame, n every n-th");
+  }
+  if (!std::isfinite(options.max_rate_hz) || options.max_rate_hz < 0) {
+    return make_error(ErrorCode::invalid_argument,
+                      "max_rate_hz is {}; it must be a number of frames a second, 0 for no limit", options.max_rate_hz);
   }
   if (options.hello_interval_ns >= 0 && options.hello_interval_ns <= longest_interval_ns) return {};
   return make_error(ErrorCode::invalid_argument,

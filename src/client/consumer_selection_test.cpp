@@ -66,6 +66,17 @@ TEST_F(ConsumerSelectionTest, TakesTheNextFrameInPlaceOfANthThatWasLost) {
   expect_balance(consumer->stats());
 }
 
+TEST_F(ConsumerSelectionTest, KeepsALimitOfLessThanOneFrameASecond) {
+  attach_consumer({.max_rate_hz = 0.1});
+  Seqs taken;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    publish_at(i, 7 * second + static_cast<Nanos>(i) * second);
+    for (const std::uint64_t seq : poll()) taken.push_back(seq);
+  }
+  EXPECT_EQ(taken, (Seqs{0, 10, 20, 30, 40}));
+  expect_balance(consumer->stats());
+}
+
 TEST_F(ConsumerSelectionTest, LimitsTheRateByTheFramesTimeStamps) {
   attach_consumer({.max_rate_hz = 10});
   Seqs taken;
@@ -208,6 +219,9 @@ TEST_F(ConsumerSelectionTest, AsksTheDriverForHugepages) {
 
 TEST_F(ConsumerSelectionTest, RefusesWishesThatMeanNothing) {
   EXPECT_EQ(client.attach_consumer({.stream_id = 5, .decimation = 0}).error().code, ErrorCode::invalid_argument);
+  for (const double rate : {-0.5, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(client.attach_consumer({.stream_id = 5, .max_rate_hz = rate}).error().code, ErrorCode::invalid_argument);
+  }
   EXPECT_EQ(client.attach_consumer({.stream_id = 5, .hello_interval_ns = -1}).error().code,
             ErrorCode::invalid_argument);
 }

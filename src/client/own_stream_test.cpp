@@ -16,7 +16,7 @@ class OwnStreamTest : public StreamBench {
  protected:
   OwnStreamTest() { driver->own_stream = own_stream; }
 
-  static ConsumerOptions wishes(std::uint32_t max_rate_hz = 0) {
+  static ConsumerOptions wishes(double max_rate_hz = 0) {
     return {.client_id = reader_id, .max_rate_hz = max_rate_hz, .own_streams = true};
   }
   PublishStatus publish_next(std::size_t size = 100) {
@@ -37,7 +37,7 @@ class OwnStreamTest : public StreamBench {
   // The shared stream brings nothing any more.
   void cut_shared_stream() { transport::loopback::drop_next(bus_, shared_stream, 1'000'000); }
   void mend_shared_stream() { transport::loopback::drop_next(bus_, shared_stream, 0); }
-  void attach_to_own_stream(std::uint32_t max_rate_hz = 0) {
+  void attach_to_own_stream(double max_rate_hz = 0) {
     attach({}, wishes(max_rate_hz));
     flow(150);
     ASSERT_EQ(consumer->terms().descriptor_stream_id, static_cast<std::uint32_t>(own_stream));

@@ -18,10 +18,11 @@
 namespace tensorpool::detail {
 
 // The time between two frames at `rate_hz`; 0 for no limit.
-[[nodiscard]] constexpr Nanos interval_of_rate(std::uint32_t rate_hz) noexcept {
-  if (rate_hz == 0) return 0;
-  const Nanos interval = nanos_per_second / rate_hz;
-  return interval > 0 ? interval : 1;
+[[nodiscard]] constexpr Nanos interval_of_rate(double rate_hz) noexcept {
+  constexpr double longest_ns = 1e18;  // 31 years; a few of them still fit
+  if (rate_hz <= 0) return 0;
+  const double interval = static_cast<double>(nanos_per_second) / rate_hz;
+  return interval < 1 ? 1 : static_cast<Nanos>(interval < longest_ns ? interval : longest_ns);
 }
 
 class RateGate {

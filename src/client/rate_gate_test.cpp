@@ -27,7 +27,7 @@ int passed(RateGate& gate, Nanos from, Nanos step, int frames) {
   return count;
 }
 
-RateGate at_rate(std::uint32_t hz) { return RateGate(interval_of_rate(hz)); }
+RateGate at_rate(double hz) { return RateGate(interval_of_rate(hz)); }
 
 // How many of ten seconds of a 100 Hz stream pass, whose i-th frame is stamped stamp(i).
 template <class Stamp>
@@ -35,6 +35,16 @@ int passed_in_ten_seconds(RateGate& gate, Stamp&& stamp, Nanos from = 77 * secon
   int count = 0;
   for (int i = 0; i < 1000; ++i) count += offer(gate, stamp(i), from + i * 10 * ms) ? 1 : 0;
   return count;
+}
+
+TEST(RateGate, HoldsARateOfLessThanOneFrameASecond) {
+  RateGate gate = at_rate(0.1);
+  EXPECT_EQ(passed(gate, 5 * second, second / 2, 200), 10);  // 2 Hz for 100 s
+}
+
+TEST(RateGate, SurvivesTheSmallestRate) {
+  RateGate gate = at_rate(std::numeric_limits<double>::denorm_min());
+  EXPECT_EQ(passed(gate, 0, 1000 * second, 100), 1);
 }
 
 TEST(RateGate, LetsEverythingThroughWithoutALimit) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "base/error.hpp"
@@ -26,6 +27,12 @@ ConsumerMode wished_mode(const ConsumerOptions& options) {
 
 protocol::Mode wire_mode(ConsumerMode mode) {
   return mode == ConsumerMode::rate_limited ? protocol::Mode::rate_limited : protocol::Mode::stream;
+}
+
+// Whole Hz; rounded up, so that what a producer paces leaves the consumer every frame that its exact limit allows.
+std::uint32_t wire_rate(double max_rate_hz) {
+  constexpr double most = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::min(std::ceil(max_rate_hz), most));
 }
 
 bool is_printable(std::string_view text) {
@@ -71,7 +78,7 @@ protocol::ConsumerHello StreamWishes::hello(std::uint32_t stream_id, std::uint32
   hello.supports_shm = said_shm_ = terms_.use_shm;
   said_mode_ = terms_.mode;
   hello.mode = wire_mode(terms_.mode);
-  hello.max_rate_hz = options_.max_rate_hz;
+  hello.max_rate_hz = wire_rate(options_.max_rate_hz);
   hello.expected_layout_version = options_.expected_layout_version;
   hello.supports_progress = options_.progress.has_value();
   if (options_.progress) {

@@ -50,6 +50,13 @@ TEST_F(StreamWishesTest, SaysItsWishesInTheHello) {
   EXPECT_NE(hello.descriptor_stream_id, 0u) << "a channel without an id is no valid request";
 }
 
+TEST_F(StreamWishesTest, SaysAFractionalRateAsTheNextWholeOne) {
+  EXPECT_EQ(wishes({.max_rate_hz = 0.1}).hello(5, 70).max_rate_hz, 1u);
+  EXPECT_EQ(wishes({.max_rate_hz = 2.5}).hello(5, 70).max_rate_hz, 3u);
+  EXPECT_EQ(wishes({.max_rate_hz = 1e300}).hello(5, 70).max_rate_hz, std::numeric_limits<std::uint32_t>::max());
+  EXPECT_EQ(wishes({.max_rate_hz = 0.1}).terms().max_rate_hz, 0.1);
+}
+
 TEST_F(StreamWishesTest, AsksForNothingByDefault) {
   const auto hello = wishes().hello(5, 70);
   EXPECT_EQ(hello.mode, protocol::Mode::stream);

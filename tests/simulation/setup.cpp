@@ -93,7 +93,7 @@ ReaderPlan Setup::draw_reader(std::uint32_t stream_id) {
   options.latest_only = random.chance(15);
   if (random.chance(30)) options.skip_threshold = static_cast<std::uint32_t>(random.between(1, 20));
   if (random.chance(15)) options.max_outstanding_seq_gap = static_cast<std::uint32_t>(random.between(1, 8));
-  if (random.chance(25)) options.max_rate_hz = static_cast<std::uint32_t>(random.one_of({10, 50, 500}));
+  if (random.chance(25)) options.max_rate_hz = static_cast<double>(random.one_of({10, 50, 500}));
   if (random.chance(20)) options.decimation = static_cast<std::uint32_t>(random.between(2, 3));
   options.own_streams = random.chance(40);
   if (random.chance(30)) options.progress = ProgressHints{.interval_us = 0, .bytes_delta = 0, .rows_delta = 0};

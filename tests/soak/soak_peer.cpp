@@ -122,7 +122,7 @@ class Peer {
   bool attach_reader(std::uint32_t stream, bool derived) {
     const ConsumerOptions wanted{.stream_id = stream,
                                  .latest_only = number(arguments_, "latest") != 0,
-                                 .max_rate_hz = static_cast<std::uint32_t>(number(arguments_, "hz")),
+                                 .max_rate_hz = static_cast<double>(number(arguments_, "hz")),
                                  .own_streams = number(arguments_, "own") != 0};
     auto consumer = patiently([&] { return client_->attach_consumer(wanted); });
     if (!consumer) return false;

@@ -101,6 +101,28 @@ TEST(ClientSetup, WishesForWhatTheConsumersTableSays) {
   EXPECT_TRUE(config.warnings.empty());
 }
 
+TEST(ClientSetup, WishesForLessThanAFrameASecond) {
+  const ConfigFile file("[consumer]\nmode = \"RATE_LIMITED\"\nmax_rate_hz = 0.1\n");
+  EXPECT_EQ(consumer_options(load_node_config(file.path(), environment_of({}))->consumer).max_rate_hz, 0.1);
+  const auto over = load_node_config(file.path(), environment_of({{"CONSUMER_MAX_RATE_HZ", "2.5"}}));
+  EXPECT_EQ(consumer_options(over->consumer).max_rate_hz, 2.5);
+}
+
+TEST(ClientSetup, RefusesNumbersThatAreNone) {
+  for (const char* value : {"nan", "-nan", "inf", "-inf", "-0.1", "1e-300", "1e300", "-1", "\"5\""}) {
+    EXPECT_NE(load_error(std::string("[consumer]\nmax_rate_hz = ") + value + "\n").find("a rate in Hz, 0 or 1e-09"),
+              std::string::npos)
+        << value;
+    EXPECT_NE(load_error(std::string("[producer]\nqos_interval_ns = ") + value + "\n").find("an integer from"),
+              std::string::npos)
+        << value;
+    EXPECT_NE(load_error("", {{"CONSUMER_MAX_RATE_HZ", value}}).find("a rate in Hz"), std::string::npos) << value;
+    EXPECT_NE(load_error("", {{"DRIVER_CONTROL_STREAM_ID", value}}).find("an integer from"), std::string::npos)
+        << value;
+  }
+  EXPECT_EQ(load_error("", {{"PRODUCER_QOS_INTERVAL_NS", "5e9"}}), "");
+}
+
 TEST(ClientSetup, WishesForTheWholeStreamByDefault) {
   const NodeConfig config = *load_node_config("", environment_of({}));
   const ConsumerOptions wanted = consumer_options(config.consumer);

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "apps/config/number.hpp"
+
 namespace tensorpool::apps {
 namespace {
 
@@ -19,6 +21,12 @@ std::optional<std::int64_t> integer_of(std::string_view text) {
     return std::nullopt;
   }
   return value;
+}
+
+// 5e9 is how people write five billion.
+std::optional<std::int64_t> integer_of(double value) {
+  return std::abs(value) < 9e15 && std::trunc(value) == value ? std::optional(static_cast<std::int64_t>(value))
+                                                              : std::nullopt;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -49,12 +57,26 @@ std::optional<std::int64_t> to_integer(const Value& value) {
   switch (value.kind) {
     case Value::Kind::integer:
       return value.integer;
+    case Value::Kind::variable: {
+      if (const auto whole = integer_of(trimmed(value.text))) return whole;
+      const auto number = parse_finite(trimmed(value.text));
+      return number ? integer_of(*number) : std::nullopt;
+    }
+    case Value::Kind::real:
+      return integer_of(value.real);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<double> to_number(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::integer:
+      return static_cast<double>(value.integer);
     case Value::Kind::variable:
-      return integer_of(trimmed(value.text));
-    case Value::Kind::real:  // 5e9 is how people write five billion
-      return std::abs(value.real) < 9e15 && std::trunc(value.real) == value.real
-                 ? std::optional(static_cast<std::int64_t>(value.real))
-                 : std::nullopt;
+      return parse_finite(trimmed(value.text));
+    case Value::Kind::real:
+      return std::isfinite(value.real) ? std::optional(value.real) : std::nullopt;
     default:
       return std::nullopt;
   }
@@ -164,6 +186,16 @@ Field texts(std::string key, std::vector<std::string>& target) {
       std::move(key), "a list of texts such as [\"a\", \"b\"]", to_texts,
       [&target](std::vector<std::string> value) { target = std::move(value); },
       [&target] { return show_texts(target); });
+}
+
+Field rate_hz(std::string key, double& target) {
+  return custom<double>(
+      std::move(key), fmt::format("a rate in Hz, 0 or {:g} to {:.0f}", slowest_rate_hz, fastest_rate_hz),
+      [](const Value& value) {
+        const std::optional<double> found = to_number(value);
+        return found && is_rate_hz(*found) ? found : std::nullopt;
+      },
+      [&target](double value) { target = value; }, [&target] { return fmt::format("{}", target); });
 }
 
 Field choice(std::string key, std::string& target, std::vector<std::string> allowed) {

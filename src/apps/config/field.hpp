@@ -27,6 +27,7 @@ struct Field {
 
 // What a value says as one of our types; nothing when it is of another kind. Environment variables are converted here.
 [[nodiscard]] std::optional<std::int64_t> to_integer(const Value& value);
+[[nodiscard]] std::optional<double> to_number(const Value& value);  // finite
 [[nodiscard]] std::optional<bool> to_boolean(const Value& value);
 [[nodiscard]] std::optional<std::string> to_text(const Value& value);
 [[nodiscard]] std::optional<std::vector<std::string>> to_texts(const Value& value);
@@ -43,6 +44,7 @@ struct IdRange {
 // A text that no message and no list of keys shows.
 [[nodiscard]] Field secret(std::string key, std::string& target);
 [[nodiscard]] Field texts(std::string key, std::vector<std::string>& target);
+[[nodiscard]] Field rate_hz(std::string key, double& target);
 [[nodiscard]] Field choice(std::string key, std::string& target, std::vector<std::string> allowed);
 
 // A field whose reading and showing are given.

@@ -202,7 +202,7 @@ FixedTable consumer_table(ConsumerSettings& consumer) {
                           boolean("use_shm", consumer.use_shm),
                           boolean("supports_shm", consumer.supports_shm),
                           boolean("supports_progress", consumer.supports_progress),
-                          integer("max_rate_hz", consumer.max_rate_hz),
+                          rate_hz("max_rate_hz", consumer.max_rate_hz),
                           no_effect(text("payload_fallback_uri", consumer.payload_fallback_uri)),
                           text("shm_base_dir", consumer.shm_base_dir),
                           texts("allowed_base_dirs", consumer.allowed_base_dirs),

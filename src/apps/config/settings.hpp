@@ -58,7 +58,7 @@ struct ConsumerSettings {
   bool use_shm = true;
   bool supports_shm = true;
   bool supports_progress = false;
-  std::uint32_t max_rate_hz = 0;
+  double max_rate_hz = 0;
   std::string payload_fallback_uri;
   std::string shm_base_dir;
   std::vector<std::string> allowed_base_dirs;  // empty = the driver configuration's

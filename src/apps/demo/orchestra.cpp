@@ -31,9 +31,8 @@ Status Orchestra::start() {
   return add_and_wait(consumer_plans(paths_));
 }
 
-Status Orchestra::play(double seconds) {
+Status Orchestra::play(Nanos length) {
   const Nanos started = monotonic_now();
-  const Nanos length = static_cast<Nanos>(seconds * 1e9);
   Nanos shown = started;
   for (Nanos now = started; now - started < length && !stop_.load(); now = monotonic_now()) {
     listen(listen_ns);

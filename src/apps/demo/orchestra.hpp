@@ -20,7 +20,7 @@ class Orchestra {
   // `closed` when `stop` came first.
   [[nodiscard]] Status start();
   // Lets it run for `seconds` or until `stop`, and shows it. An error is a program that ended on its own.
-  [[nodiscard]] Status play(double seconds);
+  [[nodiscard]] Status play(Nanos length);
   // Ends all: cameras first, then processors, then consumers, each when it has taken what waited. Each says its final
   // figures before the next is asked; producers stay attached until all have. What does not end in time is killed.
   void finish();

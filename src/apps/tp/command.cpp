@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "apps/config/client_setup.hpp"
 #include "apps/support/command_line.hpp"
 #include "apps/support/connect_patiently.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps::tp {
@@ -26,19 +26,6 @@ CLI::Option* option(CLI::App& command, const char* name, T& target, const char* 
   return command.add_option(name, target, description)->group(common_options);
 }
 
-// Judges the text before CLI11 converts it, whose own words for a number out of range are 300 digits long.
-template <class T>
-CLI::Validator number_in(T least, T most, const std::string& expected) {
-  return CLI::Validator(
-      [least, most, expected](const std::string& text) {
-        T value{};
-        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-        const bool whole = fault == std::errc{} && end == text.data() + text.size();
-        return whole && value >= least && value <= most ? std::string() : fmt::format("{} is not {}", text, expected);
-      },
-      "");
-}
-
 void add_common(CLI::App& command, CommonOptions& common) {
   option(command, "--config", common.config, "configuration file; else the variable TENSORPOOL_CONFIG names it");
   option(command, "--aeron-dir", common.aeron_dir, "directory of the media driver");
@@ -48,20 +35,19 @@ void add_common(CLI::App& command, CommonOptions& common) {
   option(command, "--descriptor-channel", common.descriptor_channel, "Aeron channel of frame descriptors");
   option(command, "--qos-channel", common.qos_channel, "Aeron channel of QoS messages");
   option(command, "--metadata-channel", common.metadata_channel, "Aeron channel of metadata");
-  option(command, "--control-stream-id", common.control_stream_id, "Aeron stream of control messages")
-      ->check(an_aeron_stream_id());
-  option(command, "--announce-stream-id", common.announce_stream_id, "Aeron stream of announces")
-      ->check(an_aeron_stream_id());
-  option(command, "--descriptor-stream-id", common.descriptor_stream_id, "Aeron stream of frame descriptors")
-      ->check(an_aeron_stream_id());
-  option(command, "--qos-stream-id", common.qos_stream_id, "Aeron stream of QoS messages")->check(an_aeron_stream_id());
-  option(command, "--metadata-stream-id", common.metadata_stream_id, "Aeron stream of metadata")
-      ->check(an_aeron_stream_id());
-  option(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random")
-      ->check(an_integer_from(0));
-  option(command, "--attach-timeout", common.attach_timeout_s,
-         "seconds to wait for the driver's answer, which reserves the memory first (30)")
-      ->check(a_number());
+  const auto aeron_stream = [&](const char* name, std::optional<std::int32_t>& target, const char* description) {
+    add_aeron_stream_id(command, name, target, description)->group(common_options);
+  };
+  aeron_stream("--control-stream-id", common.control_stream_id, "Aeron stream of control messages");
+  aeron_stream("--announce-stream-id", common.announce_stream_id, "Aeron stream of announces");
+  aeron_stream("--descriptor-stream-id", common.descriptor_stream_id, "Aeron stream of frame descriptors");
+  aeron_stream("--qos-stream-id", common.qos_stream_id, "Aeron stream of QoS messages");
+  aeron_stream("--metadata-stream-id", common.metadata_stream_id, "Aeron stream of metadata");
+  add_count(command, "--client-id", common.client_id, "client id to attach with; 0 or none: random")
+      ->group(common_options);
+  add_seconds(command, "--attach-timeout", common.attach_timeout_ns,
+              "seconds to wait for the driver's answer, which reserves the memory first (30)")
+      ->group(common_options);
   option(command, "--allowed-base-dir", common.allowed_base_dirs,
          "map regions only below these directories (repeatable)");
   command.add_option("--format", common.format, "text or json")
@@ -151,8 +137,8 @@ void Invocation::apply(ClientOptions& client) const {
   set(options_.descriptor_stream_id, client.descriptor.stream_id);
   set(options_.qos_stream_id, client.qos.stream_id);
   set(options_.metadata_stream_id, client.metadata.stream_id);
-  if (options_.attach_timeout_s) {
-    client.attach_timeout_ns = std::max<Nanos>(1, static_cast<Nanos>(*options_.attach_timeout_s * 1e9));
+  if (options_.attach_timeout_ns) {
+    client.attach_timeout_ns = std::max<Nanos>(1, *options_.attach_timeout_ns);
   }
   if (!options_.allowed_base_dirs.empty()) {
     client.allowed_base_dirs = options_.allowed_base_dirs;
@@ -187,17 +173,12 @@ int Registry::run(int argc, const char* const* argv, Environment environment) {
   return chosen_ ? chosen_(Invocation(*common_, std::move(environment))) : exit_usage;
 }
 
-CLI::Validator a_stream_id() { return number_in<std::int64_t>(1, 4294967294, "a stream id, 1 to 4294967294"); }
-CLI::Validator an_aeron_stream_id() {
-  return number_in<std::int64_t>(1, 2147483647, "an Aeron stream id, 1 to 2147483647");
-}
-CLI::Validator an_integer_from(std::int64_t least) {
-  return number_in(least, std::numeric_limits<std::int64_t>::max(), fmt::format("an integer from {}", least));
-}
-CLI::Validator a_number() { return number_in<double>(0, 1e9, "a number from 0"); }
-
 void require_client_id(CLI::App& command) {
-  command.get_option("--client-id")->required()->check(an_integer_from(1))->group("Options");
+  const auto is_id = [](const std::string& text) {
+    const auto id = parse_count<std::uint32_t>(text, 1);
+    return id ? std::string() : id.error().message;
+  };
+  command.get_option("--client-id")->required()->check(is_id)->group("Options");
 }
 
 std::function<bool()> wait_until_stopped(ClientOptions& client) {

@@ -44,7 +44,7 @@ struct CommonOptions {
   std::optional<std::int32_t> qos_stream_id;
   std::optional<std::int32_t> metadata_stream_id;
   std::optional<std::uint32_t> client_id;
-  std::optional<double> attach_timeout_s;
+  std::optional<Nanos> attach_timeout_ns;
   std::vector<std::string> allowed_base_dirs;
   std::string format = "text";
 };
@@ -103,13 +103,7 @@ class Registry {
   Body chosen_;
 };
 
-// Checks of options. Their messages say what is allowed in few words.
-[[nodiscard]] CLI::Validator a_stream_id();         // 1 to 4294967294: the highest is the wire's null
-[[nodiscard]] CLI::Validator an_aeron_stream_id();  // 1 to 2147483647
-[[nodiscard]] CLI::Validator an_integer_from(std::int64_t least);
-[[nodiscard]] CLI::Validator a_number();  // a finite number from 0
-
-// For a command that cannot do without --client-id, which then is one of its own options.
+// For a command that cannot do without --client-id, which then is one of its own options, and not 0.
 void require_client_id(CLI::App& command);
 
 // For ClientOptions::keep_waiting: until a stop signal, saying now and then what `client` waits for.

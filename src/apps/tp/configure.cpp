@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apps/flow/stats_json.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/control_line.hpp"
@@ -16,7 +17,7 @@ struct Arguments {
   std::string mode = "STREAM";
   bool use_shm = true;
   std::string payload_fallback_uri;
-  double timeout_s = 5;
+  Nanos timeout_ns = 5 * nanos_per_second;
 };
 
 // A consumer repeats in its hello what it was told.
@@ -44,13 +45,13 @@ std::string describe(protocol::Mode mode, bool use_shm) {
   return fmt::format("mode {}, shared memory {}", protocol::to_string(mode), use_shm ? "read" : "not read");
 }
 
-Status tell(ControlLine& line, const protocol::ConsumerConfig& config, double timeout_s) {
+Status tell(ControlLine& line, const protocol::ConsumerConfig& config, Nanos timeout_ns) {
   Echo echo{config};
-  if (line.ask(encoded(config), seconds(timeout_s), stop_flag(), std::ref(echo))) return {};
+  if (line.ask(encoded(config), timeout_ns, stop_flag(), std::ref(echo))) return {};
   const std::string who = fmt::format("consumer {} of stream {}", config.consumer_id, config.stream_id);
   if (!echo.last) {
     return make_error(ErrorCode::timed_out, "{} was not heard of in {} s on {}: is it attached? tp top shows who is",
-                      who, timeout_s, line.where());
+                      who, to_seconds(timeout_ns), line.where());
   }
   return make_error(ErrorCode::timed_out,
                     "{} was told {}, and goes on with {}: it may have said so itself at its attach, or its "
@@ -73,7 +74,7 @@ int configure(const Invocation& invocation, const Arguments& arguments) {
   message.mode = mode_of(arguments.mode);
   message.use_shm = arguments.use_shm;
   message.payload_fallback_uri = arguments.payload_fallback_uri;
-  if (const Status told = tell(*line, message, arguments.timeout_s); !told) {
+  if (const Status told = tell(*line, message, arguments.timeout_ns); !told) {
     return fail(told.error());
   }
   invocation.json() ? print_json({{"stream_id", message.stream_id},
@@ -94,16 +95,15 @@ void register_configure(Registry& registry) {
                    "tp configure --stream 1001 --client-id 7 --mode RATE_LIMITED",
                    [arguments](const Invocation& invocation) { return configure(invocation, *arguments); });
   require_client_id(command);
-  command.add_option("--stream", arguments->stream_id, "the consumer's stream")->check(a_stream_id())->required();
+  add_stream_id(command, "--stream", arguments->stream_id, "the consumer's stream")->required();
   command.add_option("--mode", arguments->mode, "STREAM or RATE_LIMITED")
       ->transform(CLI::IsMember({"STREAM", "RATE_LIMITED"}, CLI::ignore_case))
       ->capture_default_str();
   command.add_option("--use-shm", arguments->use_shm, "whether it shall read shared memory: true or false")
       ->capture_default_str();
   command.add_option("--payload-fallback-uri", arguments->payload_fallback_uri, "where it gets its frames otherwise");
-  command.add_option("--timeout", arguments->timeout_s, "seconds to wait for the consumer to say that it obeys")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
+  add_seconds(command, "--timeout", arguments->timeout_ns, "seconds to wait for the consumer to say that it obeys", 0.1,
+              3600);
 }
 
 }  // namespace tensorpool::apps::tp

@@ -4,6 +4,7 @@
 #include "apps/config/client_setup.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/consume_stream.hpp"
@@ -13,11 +14,11 @@ namespace {
 
 struct ConsumeArguments {
   std::optional<std::uint32_t> stream_id;
-  std::optional<std::uint32_t> max_rate_hz;
+  std::optional<double> max_rate_hz;
   std::optional<std::uint32_t> decimation;
   bool own_streams = false;
   std::string start = "latest";
-  std::optional<double> no_frames_timeout_s;
+  std::optional<Nanos> no_frames_timeout_ns;
   ConsumeOptions options;
 };
 
@@ -35,8 +36,8 @@ ConsumerOptions consumer_of(const ConsumerSettings& settings, const ConsumeArgum
   wanted.start = start_of(arguments.start);
   wanted.decimation = arguments.decimation.value_or(wanted.decimation);
   wanted.own_streams = wanted.own_streams || arguments.own_streams;
-  if (arguments.no_frames_timeout_s) {
-    wanted.no_frames_timeout_ns = static_cast<Nanos>(*arguments.no_frames_timeout_s * 1e9);
+  if (arguments.no_frames_timeout_ns) {
+    wanted.no_frames_timeout_ns = *arguments.no_frames_timeout_ns;
   }
   if (arguments.max_rate_hz) {
     wanted.max_rate_hz = *arguments.max_rate_hz;
@@ -78,14 +79,10 @@ void register_consume(Registry& registry) {
                    "tp consume --stream 1001 --verify --each --format json --count 10",
                    [arguments](const Invocation& invocation) { return run_consume(invocation, *arguments); });
   ConsumeOptions& options = arguments->options;
-  command
-      .add_option("--stream", arguments->stream_id,
-                  "stream to receive; else the configuration's consumer.stream_id or only stream")
-      ->check(a_stream_id());
-  command.add_option("--count", options.count, "frames; 0: until stopped; fewer within --seconds are a failure")
-      ->check(an_integer_from(0))
-      ->capture_default_str();
-  command.add_option("--seconds", options.seconds, "end after so long; 0: until stopped")->check(a_number());
+  add_stream_id(command, "--stream", arguments->stream_id,
+                "stream to receive; else the configuration's consumer.stream_id or only stream");
+  add_count(command, "--count", options.count, "frames; 0: until stopped; fewer within --seconds are a failure");
+  add_seconds(command, "--seconds", options.limit_ns, "end after so long; 0: until stopped");
   command.add_flag("--each", options.each, "a line for each frame instead of one a second");
   command.add_flag("--create", options.consumer.create, "let the driver make the stream if it is not there");
   command.add_flag("--standalone", options.consumer.standalone,
@@ -94,14 +91,12 @@ void register_consume(Registry& registry) {
   command.add_option("--start", arguments->start, "where to begin: latest committed frame, next, or oldest readable")
       ->check(CLI::IsMember({"latest", "next", "oldest"}))
       ->capture_default_str();
-  command.add_option("--max-rate", arguments->max_rate_hz, "at most so many frames a second, by their time stamps")
-      ->check(an_integer_from(0));
-  command.add_option("--decimation", arguments->decimation, "only every n-th frame")->check(an_integer_from(1));
-  command
-      .add_option("--no-frames-timeout", arguments->no_frames_timeout_s,
-                  "seconds without a new frame in the stream before a warning; 0: never; else "
-                  "consumer.no_frames_timeout_ns")
-      ->check(a_number());
+  add_rate_hz(command, "--max-rate", arguments->max_rate_hz,
+              "at most so many frames a second, by their time stamps; 0.1: one in ten seconds; 0: no limit");
+  add_count(command, "--decimation", arguments->decimation, "only every n-th frame", 1);
+  add_seconds(command, "--no-frames-timeout", arguments->no_frames_timeout_ns,
+              "seconds without a new frame in the stream before a warning; 0: never; else "
+              "consumer.no_frames_timeout_ns");
   command.add_flag("--own-streams", arguments->own_streams,
                    "ask for a descriptor stream of its own; it carries no more than is wanted");
   command.add_option("--crc-log", options.crc_log,

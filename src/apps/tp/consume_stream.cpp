@@ -12,6 +12,7 @@
 #include "apps/flow/event_json.hpp"
 #include "apps/flow/pattern.hpp"
 #include "apps/flow/receiving_end.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/tp/save_frame.hpp"
 #include "base/error.hpp"
 #include "tensorpool/idle.hpp"
@@ -92,14 +93,13 @@ void poll_until_stopped(const ConsumeOptions& options, const std::atomic<bool>& 
                         FrameCheck& check, ReceivingEnd& end, EventLines& events) {
   Idle idle(IdleMode::sleep, idle_nap_ns);
   const Nanos started = monotonic_now();
-  const Nanos limit = static_cast<Nanos>(options.seconds * 1e9);
   while (!stop.load(std::memory_order_relaxed) && !check.failure()) {
     idle.idle(consumer.poll([&](const Frame& frame) { check.on_frame(frame); }));
     const Nanos now = monotonic_now();
     events.print();
     end.tick(now);
     if (options.count != 0 && check.received() >= options.count) return;
-    if (limit != 0 && now - started >= limit) return;
+    if (options.limit_ns != 0 && now - started >= options.limit_ns) return;
   }
 }
 
@@ -133,7 +133,7 @@ Status verdict(const ConsumeOptions& options, const FrameCheck& check, bool stop
   const std::uint64_t wanted = std::max<std::uint64_t>(options.count, options.verify ? 1 : 0);
   if (check.received() < wanted && !stopped) {
     return make_error(ErrorCode::timed_out, "stream {}: {} of {} frames came within {} s; is it being published?",
-                      options.consumer.stream_id, check.received(), wanted, options.seconds);
+                      options.consumer.stream_id, check.received(), wanted, to_seconds(options.limit_ns));
   }
   if (!options.verify || check.received() == 0) return {};  // its producer may not have begun, nor its log
   return options.against.empty() ? verify_pattern(options, check.received(), end)

@@ -19,7 +19,7 @@ struct ConsumeOptions {
   std::string crc_log;      // own log; empty = none
   std::string save_dir;     // every frame becomes a file there; empty = none
   std::uint64_t count = 0;  // frames; 0 = until stopped
-  double seconds = 0;       // 0 = until stopped
+  Nanos limit_ns = 0;       // 0 = until stopped
 };
 
 // Runs until `count` frames came, `seconds` passed or `stop` is set; then takes what already waits and ends.

@@ -49,9 +49,4 @@ class ControlLine {
   ChannelOptions channel_;
 };
 
-// A number of seconds from an option, as a duration.
-[[nodiscard]] constexpr Nanos seconds(double value) noexcept {
-  return static_cast<Nanos>(value * static_cast<double>(nanos_per_second));
-}
-
 }  // namespace tensorpool::apps::tp

@@ -4,6 +4,7 @@
 #include "apps/flow/stats_json.hpp"
 #include "apps/support/driver_host.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/config_keys.hpp"
@@ -71,7 +72,7 @@ int validate(const Invocation& invocation, const ValidateArguments& arguments) {
 
 struct ShutdownArguments {
   TokenSource token;
-  double timeout_s = 5;
+  Nanos timeout_ns = 5 * nanos_per_second;
 };
 
 int shutdown(const Invocation& invocation, const ShutdownArguments& arguments) {
@@ -84,7 +85,7 @@ int shutdown(const Invocation& invocation, const ShutdownArguments& arguments) {
     return fail(token.error());
   }
   if (!token->warning.empty()) log_warnings({token->warning});
-  const ShutdownOptions options{token->text, arguments.timeout_s};
+  const ShutdownOptions options{token->text, arguments.timeout_ns};
   const Result<std::string> answer = shut_down_driver(invocation.consumer_client(*config), options, stop_flag());
   if (!answer) {
     return fail(answer.error());
@@ -118,8 +119,7 @@ void register_driver(Registry& registry) {
   end.add_option("--token-file", options->token.file,
                  "file with the driver's policies.shutdown_token; -: standard input; else TENSORPOOL_SHUTDOWN_TOKEN");
   end.add_option("--token", options->token.argument, "the token itself, which all users can see while this runs");
-  end.add_option("--timeout", options->timeout_s, "seconds to wait for the driver's goodbye")
-      ->check(CLI::Range(0.1, 3600.0));
+  add_seconds(end, "--timeout", options->timeout_ns, "seconds to wait for the driver's goodbye", 0.1, 3600);
 }
 
 }  // namespace tensorpool::apps::tp

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "apps/support/number_options.hpp"
 #include "apps/tp/control_line.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -42,16 +43,15 @@ Result<std::string> shut_down_driver(const ClientOptions& client, const Shutdown
     return line.error();
   }
   Goodbye goodbye{monotonic_now(), {}};
-  line->ask(encoded(request_with(options.token)), seconds(options.timeout_s), stop,
-            [&](std::span<const std::byte> bytes) {
-              protocol::dispatch<protocol::ShmDriverShutdown>(bytes, goodbye);
-              return goodbye.heard.has_value();
-            });
+  line->ask(encoded(request_with(options.token)), options.timeout_ns, stop, [&](std::span<const std::byte> bytes) {
+    protocol::dispatch<protocol::ShmDriverShutdown>(bytes, goodbye);
+    return goodbye.heard.has_value();
+  });
   if (!goodbye.heard) {
     return make_error(ErrorCode::timed_out,
                       "no driver said goodbye within {} s on {}: the token is wrong, the driver has an empty "
                       "policies.shutdown_token, or none is there",
-                      options.timeout_s, line->where());
+                      to_seconds(options.timeout_ns), line->where());
   }
   return fmt::format("the driver shut down ({}){}{}", protocol::to_string(goodbye.heard->reason),
                      goodbye.heard->error_message.empty() ? "" : ": ", escape(goodbye.heard->error_message));

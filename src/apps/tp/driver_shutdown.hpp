@@ -10,7 +10,7 @@ namespace tensorpool::apps::tp {
 
 struct ShutdownOptions {
   std::string token;
-  double timeout_s = 5;
+  Nanos timeout_ns = 5 * nanos_per_second;
 };
 
 // What the driver said. timed_out when it said nothing: wrong token, none configured, or no driver there.

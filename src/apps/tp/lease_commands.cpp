@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/lease_requests.hpp"
@@ -20,14 +21,14 @@ struct AttachArguments {
   std::string hugepages = "unspecified";
   std::uint32_t expected_layout_version = 0;
   std::optional<std::uint32_t> node_id;
-  std::optional<double> hold_s;
+  std::optional<Nanos> hold_ns;
 };
 
 struct LeaseArguments {
   std::uint64_t lease_id = 0;
   std::uint32_t stream_id = 0;
   std::string role;
-  double timeout_s = 5;
+  Nanos timeout_ns = 5 * nanos_per_second;
 };
 
 Role role_of(const std::string& name) { return name == "producer" ? Role::producer : Role::consumer; }
@@ -70,12 +71,12 @@ Result<Talk> begin_talk(const Invocation& invocation) {
   return Talk{std::move(client), std::move(*line)};
 }
 
-Status hold(ControlLine& line, const Attached& attached, double hold_s) {
-  stderr_log()(
-      LogLevel::info,
-      fmt::format("stream {}: lease {} is kept alive {}", attached.grant.layout.stream_id, attached.grant.lease_id,
-                  hold_s > 0 ? fmt::format("for {} s, then detached", hold_s) : "until Ctrl-C, then detached"));
-  if (Status held = hold_lease(line, attached, seconds(hold_s), stop_flag()); !held) {
+Status hold(ControlLine& line, const Attached& attached, Nanos hold_ns) {
+  stderr_log()(LogLevel::info, fmt::format("stream {}: lease {} is kept alive {}", attached.grant.layout.stream_id,
+                                           attached.grant.lease_id,
+                                           hold_ns > 0 ? fmt::format("for {} s, then detached", to_seconds(hold_ns))
+                                                       : "until Ctrl-C, then detached"));
+  if (Status held = hold_lease(line, attached, hold_ns, stop_flag()); !held) {
     return held;
   }
   static const std::atomic<bool> never{false};  // the stop has been heeded; the detach is part of it
@@ -98,8 +99,8 @@ int attach(const Invocation& invocation, const AttachArguments& arguments) {
   }
   const Nanos now = monotonic_now();
   invocation.json() ? print_json(to_json(*attached, now)) : print_line(describe(*attached, now));
-  if (arguments.hold_s) {
-    if (const Status held = hold(talk->line, *attached, *arguments.hold_s); !held) {
+  if (arguments.hold_ns) {
+    if (const Status held = hold(talk->line, *attached, *arguments.hold_ns); !held) {
       return fail(held.error());
     }
   }
@@ -115,8 +116,7 @@ int keepalive(const Invocation& invocation, const LeaseArguments& arguments) {
   if (!talk) {
     return fail(talk.error());
   }
-  const Status kept =
-      keep_alive_by_hand(talk->line, name_of(invocation, arguments), seconds(arguments.timeout_s), stop_flag());
+  const Status kept = keep_alive_by_hand(talk->line, name_of(invocation, arguments), arguments.timeout_ns, stop_flag());
   if (!kept) {
     return fail(kept.error());
   }
@@ -131,8 +131,7 @@ int detach(const Invocation& invocation, const LeaseArguments& arguments) {
   if (!talk) {
     return fail(talk.error());
   }
-  const auto response =
-      detach_by_hand(talk->line, name_of(invocation, arguments), seconds(arguments.timeout_s), stop_flag());
+  const auto response = detach_by_hand(talk->line, name_of(invocation, arguments), arguments.timeout_ns, stop_flag());
   if (!response) {
     return fail(response.error());
   }
@@ -152,8 +151,8 @@ void add_attach(Registry& registry, CLI::App& group) {
       registry.add(group, "attach", "Take a lease by hand, and show what the driver grants",
                    "tp driver attach --config driver.toml --stream 1001 --role consumer --hold 10",
                    [arguments](const Invocation& invocation) { return attach(invocation, *arguments); });
-  command.add_option("--stream", arguments->stream_id, "stream to attach to; 0: a new one from the driver's range")
-      ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{4294967294}))
+  add_count(command, "--stream", arguments->stream_id, "stream to attach to; 0: a new one from the driver's range", 0,
+            4294967294)
       ->required();
   add_role(command, arguments->role);
   command
@@ -162,31 +161,24 @@ void add_attach(Registry& registry, CLI::App& group) {
       ->transform(CLI::IsMember({"require_existing", "existing_or_create", "allow_create"}, CLI::ignore_case))
       ->capture_default_str();
   command.add_flag("--create", arguments->create, "the same as --publish-mode existing_or_create");
-  command.add_option("--expected-layout-version", arguments->expected_layout_version, "refuse any other; 0: any")
-      ->check(an_integer_from(0))
-      ->capture_default_str();
+  add_count(command, "--expected-layout-version", arguments->expected_layout_version, "refuse any other; 0: any");
   command
       .add_option("--hugepages", arguments->hugepages, "what the memory must be: unspecified, standard or hugepages")
       ->transform(CLI::IsMember({"unspecified", "standard", "hugepages", "unset", "false", "true"}, CLI::ignore_case))
       ->capture_default_str();
-  command
-      .add_option("--node-id", arguments->node_id, "the node part of trace ids that is wanted; else the driver chooses")
-      ->check(an_integer_from(0));
-  command
-      .add_option("--hold", arguments->hold_s,
-                  "keep the lease alive so many seconds (0: until Ctrl-C), then detach; without it the lease expires")
-      ->check(a_number());
+  add_count(command, "--node-id", arguments->node_id,
+            "the node part of trace ids that is wanted; else the driver chooses");
+  add_seconds(command, "--hold", arguments->hold_ns,
+              "keep the lease alive so many seconds (0: until Ctrl-C), then detach; without it the lease expires");
 }
 
 void add_lease_options(CLI::App& command, LeaseArguments& arguments) {
-  command.add_option("--lease-id", arguments.lease_id, "the lease, as attach named it")
-      ->check(an_integer_from(1))
+  add_id(command, "--lease-id", arguments.lease_id, "the lease, as attach named it", "a lease id",
+         std::numeric_limits<std::uint64_t>::max())
       ->required();
-  command.add_option("--stream", arguments.stream_id, "its stream")->check(a_stream_id())->required();
+  add_stream_id(command, "--stream", arguments.stream_id, "its stream")->required();
   add_role(command, arguments.role);
-  command.add_option("--timeout", arguments.timeout_s, "seconds to wait for the driver")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
+  add_seconds(command, "--timeout", arguments.timeout_ns, "seconds to wait for the driver", 0.1, 3600);
   require_client_id(command);
 }
 

@@ -1,5 +1,6 @@
 // tp listen control|announce|qos|metadata|descriptors|progress
 #include "apps/tp/listen.hpp"
+#include "apps/support/number_options.hpp"
 
 #include <fmt/format.h>
 
@@ -69,7 +70,7 @@ class Listener {
 };
 
 Nanos deadline_of(const ListenOptions& options, Nanos now) {
-  return options.seconds > 0 ? now + static_cast<Nanos>(options.seconds * 1e9) : std::numeric_limits<Nanos>::max();
+  return options.limit_ns > 0 ? now + options.limit_ns : std::numeric_limits<Nanos>::max();
 }
 
 int run_listen(const Invocation& invocation, const ListenOptions& wanted) {
@@ -103,7 +104,7 @@ Status listen(const ClientOptions& client, const ListenOptions& options, const s
   if (connection->is_closed()) return Error{ErrorCode::unavailable, connection->last_error()};
   if (listener.heard() >= options.count || stop.load(std::memory_order_relaxed) || !output_status()) return {};
   return make_error(ErrorCode::timed_out, "{} of {} messages in {} s on {} stream {}", listener.heard(), options.count,
-                    options.seconds, source.from.channel, source.from.stream_id);
+                    to_seconds(options.limit_ns), source.from.channel, source.from.stream_id);
 }
 
 void register_listen(Registry& registry) {
@@ -115,12 +116,9 @@ void register_listen(Registry& registry) {
   command.add_option("WHAT", options->what, "control, announce, qos, metadata, descriptors or progress")
       ->required()
       ->check(CLI::IsMember({"control", "announce", "qos", "metadata", "descriptors", "progress"}));
-  command.add_option("--stream", options->stream_id, "only messages about this stream, and malformed ones")
-      ->check(a_stream_id());
-  command.add_option("--count", options->count, "messages; 0: until stopped; fewer within --seconds are a failure")
-      ->check(an_integer_from(0))
-      ->capture_default_str();
-  command.add_option("--seconds", options->seconds, "end after so long; 0: until stopped")->check(a_number());
+  add_stream_id(command, "--stream", options->stream_id, "only messages about this stream, and malformed ones");
+  add_count(command, "--count", options->count, "messages; 0: until stopped; fewer within --seconds are a failure");
+  add_seconds(command, "--seconds", options->limit_ns, "end after so long; 0: until stopped");
 }
 
 }  // namespace tensorpool::apps::tp

@@ -14,7 +14,7 @@ struct ListenOptions {
   std::string what = "control";  // control, announce, qos, metadata, descriptors or progress
   std::optional<std::uint32_t> stream_id{};
   std::uint64_t count = 0;  // messages; 0: until stopped
-  double seconds = 0;       // 0: until stopped
+  Nanos limit_ns = 0;       // 0: until stopped
   bool json = false;
 };
 

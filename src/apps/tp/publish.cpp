@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 #include "apps/config/client_setup.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/publish_images.hpp"
@@ -59,13 +61,9 @@ Result<std::pair<std::string, std::string>> parse_attribute(const std::string& t
 }
 
 void add_publish_options(CLI::App& command, PublishArguments& arguments) {
-  command
-      .add_option("--stream", arguments.stream_id,
-                  "stream to publish; else the configuration's producer.stream_id or only stream")
-      ->check(a_stream_id());
-  command.add_option("--count", arguments.count, "frames; 0: until stopped")
-      ->check(an_integer_from(0))
-      ->capture_default_str();
+  add_stream_id(command, "--stream", arguments.stream_id,
+                "stream to publish; else the configuration's producer.stream_id or only stream");
+  add_count(command, "--count", arguments.count, "frames; 0: until stopped");
   command.add_option("--crc-log", arguments.crc_log,
                      "append epoch, sequence, CRC32C and length of each frame to this file");
   command.add_option("--name", arguments.name, "name of the stream, told as its metadata");
@@ -77,9 +75,7 @@ void add_publish_options(CLI::App& command, PublishArguments& arguments) {
 }
 
 void add_rate(CLI::App& command, PublishArguments& arguments) {
-  command.add_option("--rate", arguments.rate_hz, "frames a second; 0: flat out")
-      ->check(a_number())
-      ->capture_default_str();
+  add_rate_hz(command, "--rate", arguments.rate_hz, "frames a second; 0: flat out");
 }
 
 Result<PublishOptions> publish_options(const Invocation& invocation, const PublishArguments& arguments) {
@@ -142,9 +138,18 @@ Result<TensorLayout> pattern_layout(const PatternArguments& arguments) {
   if (layout.dtype == Dtype::unknown || layout.check(bytes) != LayoutFault::none) {
     return make_error(ErrorCode::invalid_argument, "--size {} --dtype {}: {}", arguments.size, arguments.dtype,
                       layout.dtype == Dtype::unknown ? "no such type; uint8, uint16, float32 and so on"
-                                                     : to_string(layout.check(bytes)));
+                                                     : "more bytes than a frame can have");
   }
   return layout;
+}
+
+// Rows too long for the wire's field belong to a frame that no pool can hold; its claim says so.
+void describe_progress(TensorLayout& layout) {
+  if (layout.ndims != 2) return;
+  const std::uint64_t row_bytes = layout.extent_bytes() / static_cast<std::uint64_t>(layout.dims[0]);
+  if (!std::in_range<std::uint32_t>(row_bytes)) return;
+  layout.progress_unit = ProgressUnit::rows;
+  layout.progress_stride_bytes = static_cast<std::uint32_t>(row_bytes);
 }
 
 int run_pattern(const Invocation& invocation, const PatternArguments& arguments) {
@@ -155,11 +160,7 @@ int run_pattern(const Invocation& invocation, const PatternArguments& arguments)
   if (!publish) return fail(publish.error());
   options.publish = *publish;
   options.layout = *layout;
-  if (arguments.bands > 1 && layout->ndims == 2) {
-    options.layout.progress_unit = ProgressUnit::rows;
-    options.layout.progress_stride_bytes =
-        static_cast<std::uint32_t>(layout->extent_bytes()) / static_cast<std::uint32_t>(layout->dims[0]);
-  }
+  if (arguments.bands > 1) describe_progress(options.layout);
   options.pattern = pattern_from_string(arguments.pattern).value_or(Pattern::words);
   options.bands = arguments.bands;
   return finish(publish_pattern(options, stop_flag()));
@@ -175,8 +176,7 @@ void register_pattern(Registry& registry, CLI::App& group) {
   add_rate(command, arguments->publish);
   auto* size = command.add_option("--size", arguments->size, "WIDTHxHEIGHT")->capture_default_str();
   auto* dtype = command.add_option("--dtype", arguments->dtype, "element type")->capture_default_str();
-  command.add_option("--bytes", arguments->bytes, "frames of so many opaque bytes instead of images")
-      ->check(an_integer_from(1))
+  add_count(command, "--bytes", arguments->bytes, "frames of so many opaque bytes instead of images", 1)
       ->excludes(size)
       ->excludes(dtype);
   command
@@ -184,12 +184,9 @@ void register_pattern(Registry& registry, CLI::App& group) {
                   "words: no two words alike; byte: sequence % 256, as example_producer")
       ->check(CLI::IsMember({"words", "byte"}))
       ->capture_default_str();
-  command
-      .add_option(
-          "--bands", arguments->bands,
-          "fill each frame in so many bands, over half of its period, and tell its progress as a rolling shutter's")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
+  add_count(command, "--bands", arguments->bands,
+            "fill each frame in so many bands, over half of its period, and tell its progress as a rolling shutter's",
+            1, 4096);
 }
 
 // --- images
@@ -226,7 +223,7 @@ struct CameraArguments {
   double rate_hz = 0;
   std::string size;
   std::size_t buffers = 8;
-  std::optional<double> no_frames_timeout_s;
+  std::optional<Nanos> no_frames_timeout_ns;
 };
 
 int run_camera(const Invocation& invocation, const CameraArguments& arguments) {
@@ -246,9 +243,7 @@ int run_camera(const Invocation& invocation, const CameraArguments& arguments) {
   options.in_flight = arguments.buffers;
   const auto config = invocation.config();
   if (!config) return fail(config.error());
-  options.no_frames_timeout_ns = arguments.no_frames_timeout_s
-                                     ? static_cast<Nanos>(*arguments.no_frames_timeout_s * 1e9)
-                                     : config->producer.no_frames_timeout_ns;
+  options.no_frames_timeout_ns = arguments.no_frames_timeout_ns.value_or(config->producer.no_frames_timeout_ns);
   options.log = stderr_log();
   return finish(publish_camera(options, stop_flag()));
 #else
@@ -266,15 +261,11 @@ void register_camera(Registry& registry, CLI::App& group) {
                    "tp publish camera --address 192.168.1.20 --stream 1001",
                    [arguments](const Invocation& invocation) { return run_camera(invocation, *arguments); });
   command.add_option("--address", arguments->address, "IP address of the camera")->capture_default_str();
-  command.add_option("--rate", arguments->rate_hz, "frames a second; 0: as the camera is set")->check(a_number());
+  add_rate_hz(command, "--rate", arguments->rate_hz, "frames a second; 0: as the camera is set");
   command.add_option("--size", arguments->size, "WIDTHxHEIGHT; else as the camera is set");
-  command.add_option("--buffers", arguments->buffers, "claimed slots queued at the camera, at most")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command
-      .add_option("--no-frames-timeout", arguments->no_frames_timeout_s,
-                  "seconds without a frame before a warning; 0: never; else producer.no_frames_timeout_ns")
-      ->check(a_number());
+  add_count(command, "--buffers", arguments->buffers, "claimed slots queued at the camera, at most", 1, 1024);
+  add_seconds(command, "--no-frames-timeout", arguments->no_frames_timeout_ns,
+              "seconds without a frame before a warning; 0: never; else producer.no_frames_timeout_ns");
   add_publish_options(command, arguments->publish);
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/config/nearest.hpp"
+#include "apps/config/number.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 
@@ -142,12 +143,12 @@ Result<std::string> converted(const Positional& positional, const std::string& t
   if (positional.as == As::expectation) {
     return fmt::format("{}={}", positional.name, text);
   }
-  double milliseconds = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), milliseconds);
-  if (fault != std::errc{} || end != text.data() + text.size()) {
-    return make_error(ErrorCode::invalid_argument, "{}: {} is not a number of milliseconds", positional.name, text);
+  const auto milliseconds = parse_finite(text);
+  if (!milliseconds || *milliseconds < 0) {
+    return make_error(ErrorCode::invalid_argument, "{}: {} is not a number of milliseconds", positional.name,
+                      escape(text));
   }
-  return fmt::format("{}", milliseconds / 1000);
+  return fmt::format("{}", *milliseconds > 0 ? std::max(*milliseconds / 1000, 1e-9) : 0.0);
 }
 
 Error unknown(const std::string& name) {

@@ -68,6 +68,10 @@ TEST(PublishedTool, SaysWhatItDoesNotTake) {
             "driver-config-validate takes at most 1 arguments; b.toml is one too many");
   EXPECT_EQ(translated({"driver-attach", "", "", "", "", "", "", "", "", "", "soon"}).front(),
             "timeout_ms: soon is not a number of milliseconds");
+  for (const char* none : {"nan", "inf", "-1"}) {
+    EXPECT_EQ(translated({"driver-attach", "", "", "", "", "", "", "", "", "", none}).front(),
+              std::string("timeout_ms: ") + none + " is not a number of milliseconds");
+  }
   EXPECT_EQ(translated({"discovery-list"}).front(), "discovery-list: tp cannot ask a discovery service");
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/shm_gc.hpp"
 #include "apps/tp/shm_inspect.hpp"
@@ -192,9 +193,7 @@ void add_gc(Registry& registry, CLI::App& group) {
       registry.add(group, "gc", "Remove what a dead driver left in its namespace", "tp shm gc driver.toml --dry-run",
                    [arguments](const Invocation& invocation) { return gc(invocation, *arguments); });
   command.add_option("CONFIG", arguments->config, "configuration file");
-  command.add_option("--keep", arguments->keep, "keep so many of the newest epochs of each stream")
-      ->check(an_integer_from(0))
-      ->capture_default_str();
+  add_count(command, "--keep", arguments->keep, "keep so many of the newest epochs of each stream");
   command.add_flag("--dry-run", arguments->dry_run, "only say what would be removed");
 }
 
@@ -209,8 +208,7 @@ void register_shm(Registry& registry) {
                    [inspected](const Invocation& invocation) { return inspect(invocation, *inspected); });
   looking.add_option("PATH", inspected->path,
                      "a region file, its shm:file URI, a directory of them, or a configuration (*.toml)");
-  looking.add_option("--slot", inspected->slot, "show the header in this slot of a header ring, from 0")
-      ->check(an_integer_from(0));
+  add_count(looking, "--slot", inspected->slot, "show the header in this slot of a header ring, from 0");
   looking.add_option("--expect", inspected->expected, "FIELD=VALUE, a field that must have this value (repeatable)")
       ->allow_extra_args(false);
   looking.add_flag("--any-owner", inspected->any_owner, any_owner_help);

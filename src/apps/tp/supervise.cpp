@@ -4,6 +4,7 @@
 #include "apps/flow/event_json.hpp"
 #include "apps/support/alert_hook.hpp"
 #include "apps/support/logging.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/supervisor_host.hpp"
 #include "apps/tp/commands.hpp"
 
@@ -14,7 +15,7 @@ constexpr const char* any_alert = "alert";
 
 struct SuperviseArguments {
   std::string file;
-  std::optional<double> no_frames_timeout_s;
+  std::optional<Nanos> no_frames_timeout_ns;
   std::vector<std::string> exit_on;
   std::string program;
   std::vector<std::string> program_arguments;
@@ -46,8 +47,8 @@ int supervise(const Invocation& invocation, const SuperviseArguments& arguments)
   const Result<NodeConfig> config = invocation.config(arguments.file);
   if (!config) return fail(config.error());
   SupervisorOptions options = invocation.supervisor(*config);
-  if (arguments.no_frames_timeout_s) {
-    options.no_frames_timeout_ns = static_cast<Nanos>(*arguments.no_frames_timeout_s * 1e9);
+  if (arguments.no_frames_timeout_ns) {
+    options.no_frames_timeout_ns = *arguments.no_frames_timeout_ns;
     options.no_frames_timeouts.clear();
   }
   std::vector<std::string> command;
@@ -60,7 +61,7 @@ int supervise(const Invocation& invocation, const SuperviseArguments& arguments)
   }
   SupervisorProgram program;
   program.on_event = [&](const MonitorEvent& event) {
-    if (invocation.json()) print_json(to_json(event));
+    if (invocation.json()) print_json(apps::to_json(event));
     // The end of a silence too: it closes what the alert opened.
     if (hook && (is_alert(event) || event.kind == MonitorEventKind::frames_resumed)) hook->run(event);
     return ends_on(arguments.exit_on, event);
@@ -84,11 +85,9 @@ void register_supervise(Registry& registry) {
                    [arguments](const Invocation& invocation) { return supervise(invocation, *arguments); });
   command.add_option("CONFIG", arguments->file,
                      "configuration file, with [supervisor]; else --config or TENSORPOOL_CONFIG");
-  command
-      .add_option("--no-frames-timeout", arguments->no_frames_timeout_s,
-                  "seconds without a new frame before the alert no_frames, for every stream; 0: never; else "
-                  "supervisor.no_frames_timeout_ns and supervisor.streams")
-      ->check(a_number());
+  add_seconds(command, "--no-frames-timeout", arguments->no_frames_timeout_ns,
+              "seconds without a new frame before the alert no_frames, for every stream; 0: never; else "
+              "supervisor.no_frames_timeout_ns and supervisor.streams");
   command
       .add_option(
           "--exit-on", arguments->exit_on,

@@ -1,4 +1,5 @@
 // tp top
+#include "apps/support/number_options.hpp"
 #include "apps/support/redrawn_lines.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
@@ -11,14 +12,12 @@ namespace {
 struct TopArguments {
   std::uint32_t stream_id = 0;
   bool once = false;
-  double interval_s = 1;
-  double seconds = 0;
+  Nanos interval_ns = nanos_per_second;
+  Nanos limit_ns = 0;  // 0 = until stopped
 };
 
 // Rates need two QoS messages of each client, and bytes two looks at the counters.
-constexpr double once_after_s = 2.5;
-
-Nanos nanos(double seconds) { return static_cast<Nanos>(seconds * 1e9); }
+constexpr Nanos once_after_ns = 2500 * nanos_per_milli;
 
 class Screen {
  public:
@@ -61,14 +60,14 @@ int top(const Invocation& invocation, const TopArguments& arguments) {
   }
   Screen screen(invocation.json());
   const Nanos begin = monotonic_now();
-  const Nanos end = arguments.seconds > 0 ? begin + nanos(arguments.seconds) : std::numeric_limits<Nanos>::max();
-  Nanos next = begin + nanos(arguments.once ? once_after_s : arguments.interval_s);
+  const Nanos end = arguments.limit_ns > 0 ? begin + arguments.limit_ns : std::numeric_limits<Nanos>::max();
+  Nanos next = begin + (arguments.once ? once_after_ns : arguments.interval_ns);
   while (watch_until(*monitor, std::min(next, end))) {
     const MonitorSnapshot snapshot = monitor->snapshot();
     screen.show(snapshot);
     if (arguments.once) return snapshot.driver == DriverState::unknown ? exit_unavailable : exit_ok;
     if (monotonic_now() >= end) break;
-    next += nanos(arguments.interval_s);
+    next += arguments.interval_ns;
   }
   return exit_ok;
 }
@@ -80,12 +79,10 @@ void register_top(Registry& registry) {
   CLI::App& command = registry.add(registry.top(), "top", "Show rates, lags, latencies and losses of all streams, live",
                                    "tp top --once --format json",
                                    [arguments](const Invocation& invocation) { return top(invocation, *arguments); });
-  command.add_option("--stream", arguments->stream_id, "only this stream")->check(a_stream_id());
+  add_stream_id(command, "--stream", arguments->stream_id, "only this stream");
   command.add_flag("--once", arguments->once, "one look of 2.5 s, then end; status 3 if no driver was heard");
-  command.add_option("--interval", arguments->interval_s, "seconds between two looks")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  command.add_option("--seconds", arguments->seconds, "end after so long; 0: until stopped")->check(a_number());
+  add_seconds(command, "--interval", arguments->interval_ns, "seconds between two looks", 0.1, 3600);
+  add_seconds(command, "--seconds", arguments->limit_ns, "end after so long; 0: until stopped");
 }
 
 }  // namespace tensorpool::apps::tp

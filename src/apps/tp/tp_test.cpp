@@ -43,9 +43,9 @@ TEST(Tp, NamesWhatIsWrongWithItsArguments) {
   EXPECT_TRUE(has(run("driver"), "tp: a command is missing; tp driver takes run, validate"));
   EXPECT_TRUE(has(run("consume --stream -1"), "tp: --stream: -1 is not a stream id, 1 to 4294967294"));
   EXPECT_TRUE(has(run("consume --stream 4294967295"), "is not a stream id"));
-  EXPECT_TRUE(has(run("consume --seconds nan"), "tp: --seconds: nan is not a number from 0"));
+  EXPECT_TRUE(has(run("consume --seconds nan"), "tp: --seconds: nan is not a number of seconds, 0 to 1000000000"));
   EXPECT_TRUE(has(run("consume --control-stream-id 0"), "is not an Aeron stream id, 1 to 2147483647"));
-  EXPECT_TRUE(has(run("publish pattern --rate -3"), "tp: --rate: -3 is not a number from 0"));
+  EXPECT_TRUE(has(run("publish pattern --rate -3"), "tp: --rate: -3 is not a rate in Hz, 0 or 1e-09 to 1000000000"));
   EXPECT_TRUE(has(run("publish pattern --count -1"), "tp: --count: -1 is not an integer from 0"));
   EXPECT_TRUE(has(run("publish pattern --bytes 0"), "tp: --bytes: 0 is not an integer from 1"));
 }

@@ -9,13 +9,14 @@
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/program.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps {
 namespace {
 
 struct Arguments {
-  Nanos attach_timeout_s = 30;
+  Nanos attach_timeout_ns = 30 * nanos_per_second;
   std::string config;
   std::string kind = "bin2";
   std::string format = "text";
@@ -32,7 +33,7 @@ int run(const Arguments& arguments) {
   options.client.name = fmt::format("{} {} to {}", arguments.kind, options.in_stream_id, options.out_stream_id);
   options.client.on_event = log_events();
   options.client.keep_waiting = [] { return !stop_requested(); };
-  options.client.attach_timeout_ns = arguments.attach_timeout_s * nanos_per_second;
+  options.client.attach_timeout_ns = arguments.attach_timeout_ns;
   options.kind = work_kind_from_string(arguments.kind).value_or(WorkKind::bin2);
   options.json = arguments.format == "json";
   const Status ran = run_processor(options, stop_flag());
@@ -51,15 +52,14 @@ int main_of(int argc, char** argv) {
                  "what is bright")
       ->check(CLI::IsMember({"background", "bin2", "threshold"}))
       ->capture_default_str();
-  app.add_option("--in", arguments.options.in_stream_id, "stream to read")->required();
-  app.add_option("--out", arguments.options.out_stream_id, "stream to publish")->required();
+  add_stream_id(app, "--in", arguments.options.in_stream_id, "stream to read")->required();
+  add_stream_id(app, "--out", arguments.options.out_stream_id, "stream to publish")->required();
   app.add_option("--in-crc-log", arguments.options.in_crc_log,
                  "append epoch, sequence, CRC32C and length of each frame read");
   app.add_option("--out-crc-log", arguments.options.out_crc_log, "the same of each frame published");
   app.add_flag("--hold", arguments.options.hold, "after the last frame, stay attached until standard input ends");
-  app.add_option("--attach-timeout", arguments.attach_timeout_s, "seconds to wait for the driver's answer")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
+  add_seconds(app, "--attach-timeout", arguments.attach_timeout_ns, "seconds to wait for the driver's answer", 1,
+              86'400);
   app.add_option("--format", arguments.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

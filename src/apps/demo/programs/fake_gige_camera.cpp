@@ -19,6 +19,7 @@
 #include "apps/support/exit_code.hpp"
 #include "apps/support/print.hpp"
 #include "apps/support/program.hpp"
+#include "apps/support/number_options.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 
@@ -98,11 +99,9 @@ int main_of(int argc, char** argv) {
       "fake_gige_camera"};
   app.add_option("--address", settings.address, "IPv4 address of this machine to answer at")->capture_default_str();
   app.add_option("--serial", settings.serial, "Serial number")->capture_default_str();
-  app.add_option("--rate", settings.rate_hz, "Frames per second")
-      ->check(CLI::Range(0.1, 10'000.0))
-      ->capture_default_str();
-  app.add_option("--width", settings.width, "Pixels")->check(CLI::Range(16U, 2048U))->capture_default_str();
-  app.add_option("--height", settings.height, "Pixels")->check(CLI::Range(16U, 2048U))->capture_default_str();
+  add_rate_hz(app, "--rate", settings.rate_hz, "Frames per second", {false, 0.1, 10'000});
+  add_count(app, "--width", settings.width, "Pixels", 16, 2048);
+  add_count(app, "--height", settings.height, "Pixels", 16, 2048);
   if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   const tensorpool::Status ran = run(settings);
   return ran ? exit_ok : give_up("fake_gige_camera", ran.error());

@@ -10,6 +10,7 @@
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
 #include "apps/support/program.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
 
@@ -19,7 +20,7 @@ namespace {
 constexpr std::uint64_t bytes_needed = std::uint64_t{768} << 20;  // regions of two epochs, Aeron's buffers, and some
 
 struct Arguments {
-  double seconds = 10;
+  Nanos length_ns = 10 * nanos_per_second;
   std::string format = "text";
   bool keep = false;
   std::string config = TENSORPOOL_SOURCE_DIR "/config/demo.toml";
@@ -49,7 +50,7 @@ Verdict run(const Arguments& arguments, const PipelinePaths& paths) {
   LiveTable table(style_of(arguments));
   Orchestra orchestra(paths, table, stop_flag());
   auto started = orchestra.start();
-  if (started) started = orchestra.play(arguments.seconds);
+  if (started) started = orchestra.play(arguments.length_ns);
   orchestra.finish();
   if (!started) {
     Verdict verdict;  // the accounts of what never ran would only hide the cause
@@ -71,7 +72,7 @@ int run_demo(const Arguments& arguments) {
   } else {
     print_line(fmt::format(
         "Three cameras, three processors, three consumers and their driver, for {:g} s in {}; Ctrl-C ends it early.\n",
-        arguments.seconds, directory->path()));
+        to_seconds(arguments.length_ns), directory->path()));
   }
   const Verdict verdict = run(arguments, {own_directory(), arguments.config, arguments.images, directory->path()});
   print_verdict(verdict, arguments.format == "json");
@@ -85,9 +86,7 @@ int main_of(int argc, char** argv) {
       "Example: tensorpool_demo --seconds 5\n"
       "Exit status 0 only if every count adds up and every delivered frame is the one that was sent.",
       "tensorpool_demo"};
-  app.add_option("--seconds", arguments.seconds, "how long; Ctrl-C ends it early, verified all the same")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_seconds(app, "--seconds", arguments.length_ns, "how long; Ctrl-C ends it early, verified all the same", 0.001);
   app.add_option("--format", arguments.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
