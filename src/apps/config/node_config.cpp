@@ -182,8 +182,8 @@ Result<NodeConfig> load_node_config(const std::string& path, const Environment& 
     loader.apply_file(*root);
   }
   loader.apply_environment();
-  if (!report.problems().empty()) {
-    return make_error(ErrorCode::invalid_config, "{}", fmt::join(report.problems(), "\n"));
+  if (const auto problems = report.problems(); !problems.empty()) {
+    return make_error(ErrorCode::invalid_config, "{}", fmt::join(problems, "\n"));
   }
   warn_of_keys_without_effect(config);
   return config;

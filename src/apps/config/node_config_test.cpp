@@ -242,6 +242,28 @@ TEST(Loader, SaysWhatIsWrongWithTheFileItself) {
   EXPECT_EQ(error_of(dir.path()), dir.path() + ": is a directory; name a TOML file");
 }
 
+TEST(Loader, ReadsNoFileThatIsNoConfiguration) {
+  EXPECT_EQ(load_node_config("/dev/zero", environment_of({})).error().message,
+            "/dev/zero: is no regular file; name a TOML file");
+  EXPECT_EQ(load_error("# " + std::string(1 << 20, 'x')),
+            "node.toml: longer than 1 MiB; this is no configuration file");
+}
+
+TEST(Loader, SaysHowManyProblemsItDoesNotList) {
+  std::string text;
+  for (int i = 0; i < 250; ++i) text += "x" + std::to_string(i) + " = 1\n";
+  const std::string error = load_error(text);
+  EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 100);
+  EXPECT_TRUE(error.ends_with("node.toml: 150 more problems")) << error.substr(error.size() - 100);
+}
+
+TEST(Loader, RefusesAVariableThatNestsWithoutEnd) {
+  std::string deep = "[";
+  for (int i = 0; i < 20'000; ++i) deep += "{a.a.a.a.a=";
+  EXPECT_NE(load_error("", {{"PRODUCER_PAYLOAD_POOLS", deep}}).find("environment variable PRODUCER_PAYLOAD_POOLS"),
+            std::string::npos);
+}
+
 TEST(Loader, SaysThatAFileIsNotReadable) {
   const ConfigFile file("");
   ASSERT_EQ(chmod(file.path().c_str(), 0), 0);

@@ -17,9 +17,20 @@ Site Site::item(std::size_t index, int at_line) const {
 }
 
 void Report::add(const Site& site, std::string_view what) {
+  if (problems_.size() >= most_problems) {
+    ++omitted_;
+    return;
+  }
   const std::string place = site.variable.empty() ? fmt::format("{}:{}", file_, site.line)
                                                   : fmt::format("environment variable {}", site.variable);
   problems_.push_back(fmt::format("{}: {}: {}", place, escape(site.key), what));
+}
+
+std::vector<std::string> Report::problems() const {
+  std::vector<std::string> all = problems_;
+  if (omitted_ != 0)
+    all.push_back(fmt::format("{}: {} more problems", file_.empty() ? "environment" : file_, omitted_));
+  return all;
 }
 
 void Report::wrong(const Site& site, const Value& value, std::string_view expected) {

@@ -33,11 +33,15 @@ class Report {
   void unknown(const Site& site, std::string_view kind, std::string_view name, const std::vector<std::string>& known);
 
   [[nodiscard]] const std::string& file() const noexcept { return file_; }
-  [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+  // In the order of their finding; of more than 100 the rest as a number.
+  [[nodiscard]] std::vector<std::string> problems() const;
 
  private:
   std::string file_;
+  static constexpr std::size_t most_problems = 100;
+
   std::vector<std::string> problems_;
+  std::size_t omitted_ = 0;
 };
 
 }  // namespace tensorpool::apps

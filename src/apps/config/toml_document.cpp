@@ -2,6 +2,7 @@
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
+#define TOML_MAX_NESTED_VALUES 64  // behind toml_depth.hpp, which limits keys too
 #include <cstdint>
 // Debian's version takes for granted what a broken file need not keep, and what it checks itself a step later: that a
 // key begins where one may begin ("[[["), and, where it asks of what kind a character is, that none from U+FB26 to
@@ -25,6 +26,7 @@
 #include <array>
 #include <utility>
 
+#include "apps/config/toml_depth.hpp"
 #include "apps/config/value.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
@@ -32,7 +34,8 @@
 namespace tensorpool::apps {
 namespace {
 
-constexpr std::size_t max_config_bytes = 16u << 20;
+constexpr std::size_t max_config_bytes = 1u << 20;
+constexpr std::size_t max_levels = 64;  // the schema has 4; a document is at most twice as deep, a table and its values
 
 Value convert(const toml::node& node);
 
@@ -113,6 +116,10 @@ Result<std::string> read_all(int fd, const std::string& path) {
 }  // namespace
 
 Result<Value> parse_toml(std::string_view text, std::string_view name) {
+  if (const auto line = line_nested_deeper_than(text, max_levels)) {
+    return make_error(ErrorCode::invalid_config, "{}:{}: nested more than {} levels deep; no key of a configuration is",
+                      name, *line, max_levels);
+  }
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

@@ -46,7 +46,8 @@ struct Member {
 // "a text", "an array" and so on, without its content.
 [[nodiscard]] std::string_view describe_kind(const Value& value);
 
-// Parses a TOML document into its root table. The error says "<name>:<line>:<column>: <what>".
+// Parses a TOML document into its root table, at most 128 levels deep. The error says "<name>:<line>:<column>: <what>",
+// without a column where it nests too deep.
 [[nodiscard]] Result<Value> parse_toml(std::string_view text, std::string_view name);
 
 // Reads and parses a file. Errors: missing, a directory, unreadable, too long to be a configuration, broken TOML.
