@@ -1,6 +1,7 @@
 #include "apps/flow/crc_log.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,14 @@ Status write_all(int fd, const std::byte* from, std::size_t length, const std::s
   return {};
 }
 
+// What a killed or failed writer left would put every later record out of place.
+void drop_partial_record(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return;
+  const off_t partial = info.st_size % static_cast<off_t>(record_bytes);
+  if (partial != 0) std::ignore = ::ftruncate(fd, info.st_size - partial);
+}
+
 CrcRecord decode(const std::byte* from) {
   return {load_le<std::uint64_t>(from), load_le<std::uint64_t>(from + 8), load_le<std::uint32_t>(from + 16),
           load_le<std::uint32_t>(from + 20)};
@@ -48,6 +57,7 @@ CrcLogWriter::~CrcLogWriter() {
 Result<CrcLogWriter> CrcLogWriter::open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!fd) return errno_error(errno, "cannot open the CRC log {}", path);
+  drop_partial_record(fd.get());
   return CrcLogWriter(std::move(fd), path);
 }
 
@@ -62,12 +72,24 @@ void CrcLogWriter::append(const CrcRecord& record) {
 }
 
 Status CrcLogWriter::flush() {
-  if (!failure_) {
+  if (!failure_ && fd_) {
     auto written = write_all(fd_.get(), buffer_.data(), buffer_.size(), path_);
-    if (!written) failure_ = written.error();
+    if (!written) {
+      failure_ = written.error();
+      drop_partial_record(fd_.get());
+    }
   }
   buffer_.clear();
   if (failure_) return *failure_;
+  return {};
+}
+
+Status CrcLogWriter::close() {
+  if (Status flushed = flush(); !flushed) return flushed;
+  if (const int fd = fd_.release(); fd >= 0 && ::close(fd) != 0 && errno != EINTR) {
+    failure_ = errno_error(errno, "cannot write the CRC log {}", path_);
+    return *failure_;
+  }
   return {};
 }
 

@@ -24,7 +24,7 @@ struct CrcRecord {
 
 class CrcLogWriter {
  public:
-  // Appends to `path`; creates it if it is not there.
+  // Appends to `path`; creates it if it is not there. A last record that was cut off is removed.
   [[nodiscard]] static Result<CrcLogWriter> open(const std::string& path);
   CrcLogWriter(CrcLogWriter&&) noexcept = default;
   CrcLogWriter& operator=(CrcLogWriter&&) noexcept = default;
@@ -34,6 +34,8 @@ class CrcLogWriter {
   void append(const CrcRecord& record);
   // Writes what is buffered. After a failure nothing more is written and every later call returns the error again.
   [[nodiscard]] Status flush();
+  // flush(), and what closing says. Nothing may be appended afterwards.
+  [[nodiscard]] Status close();
 
  private:
   CrcLogWriter(UniqueFd fd, std::string path);

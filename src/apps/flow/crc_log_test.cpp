@@ -1,10 +1,13 @@
 #include "apps/flow/crc_log.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 
 #include "apps/flow/crc32c.hpp"
@@ -72,6 +75,43 @@ TEST(CrcComparison, TellsEveryKindOfDifferenceApart) {
   EXPECT_EQ(result.repeated, 1U);
   EXPECT_FALSE(result.all_right());
   EXPECT_EQ(result.example, (CrcRecord{9, 3, 31, 8}));
+}
+
+TEST(CrcLog, ThatCannotBeWrittenSaysWhyAndKeepsWholeRecords) {
+  const TempDir dir("tp-crc");
+  const std::string path = dir.path() + "/log";
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit limit{60, before.rlim_max};  // two records and a half
+  {
+    auto log = CrcLogWriter::open(path);
+    ASSERT_TRUE(log);
+    for (std::uint64_t seq = 0; seq < 4; ++seq) log->append({1, seq, 7, 8});
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const Status closed = log->close();
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, handler);
+    ASSERT_FALSE(closed);
+    EXPECT_NE(closed.error().message.find(path + ": File too large"), std::string::npos) << closed.error().message;
+  }
+  EXPECT_EQ(read_crc_log(path)->size(), 2u);
+  EXPECT_EQ(std::filesystem::file_size(path), 48u);
+}
+
+TEST(CrcLog, GoesOnBehindARecordThatWasCutOff) {
+  const TempDir dir("tp-crc");
+  const std::string path = dir.path() + "/log";
+  std::ofstream(path, std::ios::binary) << std::string(24 + 10, 'x');
+  {
+    auto log = CrcLogWriter::open(path);
+    ASSERT_TRUE(log);
+    log->append({1, 2, 3, 4});
+    ASSERT_TRUE(log->close());
+  }
+  const auto records = read_crc_log(path);
+  ASSERT_EQ(records->size(), 2u);
+  EXPECT_EQ(records->back(), (CrcRecord{1, 2, 3, 4}));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ Status ReceivingEnd::finish(Nanos now) {
   recent_.reset();
   if (voice_ == Voice::json) print_json(line("summary", meter_.overall(), all_));
   if (voice_ == Voice::text) print_line(summary());
-  return log_ ? log_->flush() : Status();
+  return log_ ? log_->close() : Status();
 }
 
 std::string ReceivingEnd::summary() const { return "summary of " + describe(meter_.overall(), all_); }

@@ -67,7 +67,7 @@ void SendingEnd::tick(Nanos now) {
 Status SendingEnd::finish(Nanos now) {
   meter_.sample(now);
   print("summary", meter_.overall());
-  return log_ ? log_->flush() : Status();
+  return log_ ? log_->close() : Status();
 }
 
 Json SendingEnd::line(std::string_view event, Rate rate) const {

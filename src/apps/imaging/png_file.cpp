@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 
+#include "apps/imaging/output_file.hpp"
 #include "base/error.hpp"
 
 namespace tensorpool::apps {
@@ -74,9 +75,15 @@ bool read_rows(Reader& reader, png_bytepp rows) {
   return true;
 }
 
-bool write_rows(Writer& writer, std::FILE* file, const TensorLayout& layout, png_bytepp rows) {
+void write_to(png_structp png, png_bytep bytes, png_size_t length) {
+  auto* file = static_cast<OutputFile*>(png_get_io_ptr(png));
+  if (!file->write({reinterpret_cast<const std::byte*>(bytes), length})) png_error(png, "the file cannot be written");
+}
+void no_flush(png_structp) {}
+
+bool write_rows(Writer& writer, OutputFile& file, const TensorLayout& layout, png_bytepp rows) {
   if (setjmp(png_jmpbuf(writer.png)) != 0) return false;
-  png_init_io(writer.png, file);
+  png_set_write_fn(writer.png, &file, write_to, no_flush);
   const int bits = layout.dtype == Dtype::uint16 ? 16 : 8;
   const int colour = layout.ndims == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY;
   png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(layout.dims[1]),
@@ -129,17 +136,15 @@ Status save_png(const std::string& path, const Image& image) {
     return make_error(ErrorCode::unsupported, "a PNG file holds 8 or 16 bit grey or RGB, not {}",
                       image.layout.describe());
   }
-  const File file(std::fopen(path.c_str(), "wbe"));
-  if (!file) return errno_error(errno, "cannot create {}", path);
+  auto file = OutputFile::create(path);
+  if (!file) return file.error();
   Writer writer;
   if (writer.info == nullptr) return make_error(ErrorCode::no_space, "no memory to write {}", path);
   const auto height = static_cast<std::size_t>(image.layout.dims[0]);
   auto* pixels = const_cast<std::byte*>(image.pixels.data());  // libpng's row pointers lack their const; it only reads
   auto rows = row_pointers(pixels, height, height == 0 ? 0 : image.pixels.size() / height);
-  if (!write_rows(writer, file.get(), image.layout, rows.data())) {
-    return make_error(ErrorCode::io_error, "cannot write the PNG file {}: {}", path, writer.text.message);
-  }
-  return {};
+  if (!write_rows(writer, *file, image.layout, rows.data())) return file->error(writer.text.message);
+  return file->commit();
 }
 
 }  // namespace tensorpool::apps

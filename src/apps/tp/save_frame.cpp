@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-
+#include "apps/imaging/output_file.hpp"
 #include "apps/imaging/png_file.hpp"
 #include "base/error.hpp"
 
@@ -24,11 +23,10 @@ Status save_frame(const std::string& directory, const Frame& frame, std::span<co
   if (is_png_layout(frame.layout(), content.size())) {
     return save_png(stem + ".png", Image{frame.layout(), {content.begin(), content.end()}});
   }
-  std::ofstream file(stem + ".bin", std::ios::binary);
-  file.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
-  file.close();
-  if (!file) return make_error(ErrorCode::io_error, "cannot write {}.bin", stem);
-  return {};
+  auto file = OutputFile::create(stem + ".bin");
+  if (!file) return file.error();
+  file->write(content);
+  return file->commit();
 }
 
 }  // namespace tensorpool::apps
