@@ -1,11 +1,17 @@
 #include "apps/imaging/image.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <utility>
 
 #include "apps/imaging/png_file.hpp"
 #include "apps/imaging/tiff_file.hpp"
@@ -21,6 +27,27 @@ bool is_image_name(const std::filesystem::path& path) {
   return extension == ".png" || extension == ".tif" || extension == ".tiff";
 }
 
+// A FIFO would wait for its writer, and a directory or device is none.
+Result<UniqueFd> open_image(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return errno_error(errno, "cannot open the image {}", path);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return errno_error(errno, "cannot open the image {}", path);
+  if (!S_ISREG(info.st_mode)) return make_error(ErrorCode::unsupported, "{} is no regular file", path);
+  return fd;
+}
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+// The number at the front of `text`, without leading zeros, which is taken off.
+std::string_view take_number(std::string_view& text) noexcept {
+  const auto end = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
+  std::string_view number = text.substr(0, end);
+  text.remove_prefix(end);
+  number.remove_prefix(std::min(number.find_first_not_of('0'), number.size()));
+  return number;
+}
+
 }  // namespace
 
 TensorLayout image_layout(std::int32_t width, std::int32_t height, int channels, int bits) noexcept {
@@ -29,32 +56,105 @@ TensorLayout image_layout(std::int32_t width, std::int32_t height, int channels,
   return TensorLayout::row_major(dtype, {height, width, channels});
 }
 
-Result<Image> load_image(const std::string& path) {
+struct ImageReader::Impl {
+  std::string path;
+  UniqueFd png;  // until it is read
+  std::optional<TiffReader> tiff;
+};
+
+ImageReader::ImageReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ImageReader::ImageReader(ImageReader&&) noexcept = default;
+ImageReader& ImageReader::operator=(ImageReader&&) noexcept = default;
+ImageReader::~ImageReader() = default;
+
+Result<ImageReader> ImageReader::open(const std::string& path) {
+  auto fd = open_image(path);
+  if (!fd) return fd.error();
   std::array<char, 4> magic{};
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return make_error(ErrorCode::not_found, "cannot open the image {}", path);
-  file.read(magic.data(), magic.size());
-  if (std::memcmp(magic.data(), "\x89PNG", 4) == 0) return load_png(path);
-  const bool is_tiff = std::memcmp(magic.data(), "II*\0", 4) == 0 || std::memcmp(magic.data(), "MM\0*", 4) == 0 ||
-                       std::memcmp(magic.data(), "II+\0", 4) == 0 || std::memcmp(magic.data(), "MM\0+", 4) == 0;
-  if (is_tiff) return load_tiff(path);
-  return make_error(ErrorCode::unsupported, "{} is neither PNG nor TIFF by its first bytes", path);
+  if (::pread(fd->get(), magic.data(), magic.size(), 0) < 0)
+    return errno_error(errno, "cannot read the image {}", path);
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  const auto is = [&magic](const char* bytes) { return std::memcmp(magic.data(), bytes, magic.size()) == 0; };
+  if (is("\x89PNG")) {
+    impl->png = std::move(*fd);
+    return ImageReader(std::move(impl));
+  }
+  if (!is("II*\0") && !is("MM\0*") && !is("II+\0") && !is("MM\0+")) {
+    return make_error(ErrorCode::unsupported, "{} is neither PNG nor TIFF by its first bytes", path);
+  }
+  auto tiff = TiffReader::open(std::move(*fd), path);
+  if (!tiff) return tiff.error();
+  impl->tiff = std::move(*tiff);
+  return ImageReader(std::move(impl));
 }
 
-Result<std::vector<std::string>> list_images(const std::string& directory) {
+Result<std::optional<Image>> ImageReader::next() {
+  if (impl_->tiff) return impl_->tiff->next();
+  if (!impl_->png) return std::optional<Image>();
+  auto image = load_png(std::exchange(impl_->png, UniqueFd()), impl_->path);
+  if (!image) return image.error();
+  return std::optional<Image>(std::move(*image));
+}
+
+Result<Image> load_image(const std::string& path) {
+  auto reader = ImageReader::open(path);
+  if (!reader) return reader.error();
+  auto image = reader->next();
+  if (!image) return image.error();
+  if (!*image) return make_error(ErrorCode::unsupported, "{} holds no image", path);
+  return std::move(**image);
+}
+
+Result<ImageList> list_images(const std::string& directory) {
+  namespace fs = std::filesystem;
   std::error_code error;
-  std::vector<std::string> paths;
-  std::filesystem::directory_iterator entry(directory, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    if (is_image_name(entry->path())) paths.push_back(entry->path().string());
+  ImageList list;
+  std::vector<std::string> others;
+  for (fs::directory_iterator entry(directory, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const std::string path = entry->path().string();
+    if (!is_image_name(entry->path())) {
+      others.push_back(path);
+    } else if (entry->path().filename().string().starts_with('.')) {
+      list.skipped.push_back(path + " is hidden");
+    } else if (const auto fd = open_image(path); !fd) {
+      list.skipped.push_back(fd.error().message);
+    } else {
+      list.paths.push_back(path);
+    }
   }
   if (error)
     return make_error(ErrorCode::not_found, "cannot read the image directory {}: {}", directory, error.message());
-  if (paths.empty()) {
-    return make_error(ErrorCode::not_found, "{} holds no image; it must hold .png, .tif or .tiff files", directory);
+  if (!others.empty()) {
+    const std::string first = *std::min_element(others.begin(), others.end(), is_before);
+    list.skipped.push_back(
+        others.size() == 1 ? fmt::format("{} is no .png, .tif or .tiff file", first)
+                           : fmt::format("{} and {} more are no .png, .tif or .tiff files", first, others.size() - 1));
   }
-  std::sort(paths.begin(), paths.end());
-  return paths;
+  std::sort(list.paths.begin(), list.paths.end(), is_before);
+  std::sort(list.skipped.begin(), list.skipped.end(), is_before);
+  return list;
+}
+
+bool is_before(std::string_view a, std::string_view b) noexcept {
+  const std::string_view whole_a = a;
+  const std::string_view whole_b = b;
+  while (!a.empty() && !b.empty()) {
+    if (is_digit(a.front()) && is_digit(b.front())) {
+      const std::string_view left = take_number(a);
+      const std::string_view right = take_number(b);
+      if (left.size() != right.size()) return left.size() < right.size();
+      if (left != right) return left < right;
+    } else if (a.front() != b.front()) {
+      return static_cast<unsigned char>(a.front()) < static_cast<unsigned char>(b.front());
+    } else {
+      a.remove_prefix(1);
+      b.remove_prefix(1);
+    }
+  }
+  if (a.empty() != b.empty()) return a.empty();
+  return whole_a < whole_b;  // 1 and 01
 }
 
 }  // namespace tensorpool::apps

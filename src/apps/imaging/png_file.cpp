@@ -1,10 +1,10 @@
 #include "apps/imaging/png_file.hpp"
 
 #include <png.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <limits>
 #include <memory>
 
 #include "apps/imaging/output_file.hpp"
@@ -104,9 +104,12 @@ std::vector<png_bytep> row_pointers(std::byte* pixels, std::size_t height, std::
 
 }  // namespace
 
-Result<Image> load_png(const std::string& path) {
-  const File file(std::fopen(path.c_str(), "rbe"));
-  if (!file) return errno_error(errno, "cannot open the image {}", path);
+Result<Image> load_png(UniqueFd fd, const std::string& path) {
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return errno_error(errno, "cannot read the PNG file {}", path);
+  const File file(::fdopen(fd.get(), "rb"));
+  if (!file) return errno_error(errno, "cannot read the PNG file {}", path);
+  static_cast<void>(fd.release());  // the stream closes it
   Reader reader;
   if (reader.info == nullptr) return make_error(ErrorCode::no_space, "no memory to read {}", path);
   if (!read_header(reader, file.get())) {
@@ -117,8 +120,18 @@ Result<Image> load_png(const std::string& path) {
                               static_cast<std::int32_t>(png_get_image_height(reader.png, reader.info)),
                               png_get_channels(reader.png, reader.info), png_get_bit_depth(reader.png, reader.info));
   const std::uint64_t bytes = image.layout.extent_bytes();
-  if (bytes > std::numeric_limits<std::int32_t>::max()) {
-    return make_error(ErrorCode::unsupported, "cannot use the PNG file {}: {} are too many bytes", path, bytes);
+  if (bytes > most_image_bytes) {
+    return make_error(ErrorCode::unsupported,
+                      "cannot use the PNG file {}: its {} bytes of pixels are more than the "
+                      "limit of {} bytes for an image",
+                      path, bytes, most_image_bytes);
+  }
+  // Palettes and bits become at most 24 times as many bytes, and 1032 is the most that deflate packs.
+  if (bytes / 24 / 1032 > static_cast<std::uint64_t>(info.st_size)) {
+    return make_error(ErrorCode::unsupported,
+                      "cannot read the PNG file {}: it is cut off, {} bytes cannot hold {}x{} "
+                      "pixels",
+                      path, info.st_size, image.layout.dims[1], image.layout.dims[0]);
   }
   image.pixels.resize(bytes);
   const auto height = static_cast<std::size_t>(image.layout.dims[0]);

@@ -5,7 +5,8 @@
 
 namespace tensorpool::apps {
 
-[[nodiscard]] Result<Image> load_png(const std::string& path);
+// `path` is for messages.
+[[nodiscard]] Result<Image> load_png(UniqueFd fd, const std::string& path);
 [[nodiscard]] Status save_png(const std::string& path, const Image& image);
 
 }  // namespace tensorpool::apps

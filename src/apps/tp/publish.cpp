@@ -209,7 +209,10 @@ void register_images(Registry& registry, CLI::App& group) {
       registry.add(group, "images", "Publish the PNG and TIFF files of a directory, over and over",
                    "tp publish images examples/data/starfield --stream 1002 --rate 60",
                    [arguments](const Invocation& invocation) { return run_images(invocation, *arguments); });
-  command.add_option("directory", arguments->directory, "PNG and TIFF files, in the order of their names")->required();
+  command
+      .add_option("directory", arguments->directory,
+                  "PNG and TIFF files, in natural order of their names; each page of a TIFF file is a frame")
+      ->required();
   command.add_flag("--once", arguments->once, "end after the last image");
   add_publish_options(command, arguments->publish);
   add_rate(command, arguments->publish);

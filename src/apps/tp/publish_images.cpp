@@ -3,31 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "apps/flow/crc32c.hpp"
 #include "apps/flow/pacer.hpp"
-#include "apps/imaging/image.hpp"
+#include "apps/support/logging.hpp"
+#include "apps/tp/slide_show.hpp"
 
 namespace tensorpool::apps {
 namespace {
-
-// An image and its CRC from before it touched shared memory.
-struct Slide {
-  Image image;
-  std::uint32_t crc = 0;
-};
-
-Result<std::vector<Slide>> load_slides(const std::string& directory) {
-  const auto paths = list_images(directory);
-  if (!paths) return paths.error();
-  std::vector<Slide> slides;
-  for (const std::string& path : *paths) {
-    auto image = load_image(path);
-    if (!image) return image.error();
-    const std::uint32_t crc = crc32c(image->pixels);
-    slides.push_back({std::move(*image), crc});
-  }
-  return slides;
-}
 
 void publish_one(PublishSession& session, SlotClaim claim, const Slide& slide, Nanos captured) {
   const auto& pixels = slide.image.pixels;
@@ -36,18 +17,27 @@ void publish_one(PublishSession& session, SlotClaim claim, const Slide& slide, N
   session.end.committed(std::move(claim).commit(slide.image.layout, {.timestamp_ns = captured}), record);
 }
 
+// The image behind the one that was published; nothing when `loop` is off and each was shown.
+Result<std::shared_ptr<const Slide>> following(SlideShow& show, bool loop) {
+  auto slide = show.next();
+  return slide && !*slide && loop ? show.next() : slide;
+}
+
 }  // namespace
 
 Status publish_images(const ImagesOptions& options, const std::atomic<bool>& stop) {
-  const auto slides = load_slides(options.directory);
-  if (!slides) return slides.error();
+  auto show = SlideShow::open(options.directory,
+                              [log = stderr_log()](const std::string& text) { log(LogLevel::warning, text); });
+  if (!show) return show.error();
+  auto slide = show->next();
+  if (!slide) return slide.error();
   auto session = start_publishing(options.publish);
   if (!session) return session.error();
   PublishSession& s = **session;
-  const std::uint64_t once = options.loop ? 0 : slides->size();
-  const std::uint64_t count = options.publish.count == 0 ? once : options.publish.count;
+  // --count repeats the images, whether they are to be shown once or not.
+  const bool loop = options.loop || options.publish.count != 0;
   Pacer pacer(options.publish.rate_hz, monotonic_now());
-  for (std::uint64_t sent = 0; count == 0 || sent < count;) {
+  for (std::uint64_t sent = 0; *slide && (options.publish.count == 0 || sent < options.publish.count);) {
     if (stop.load(std::memory_order_relaxed)) break;
     const Nanos now = monotonic_now();
     s.end.tick(now);
@@ -55,13 +45,15 @@ Status publish_images(const ImagesOptions& options, const std::atomic<bool>& sto
       nap(std::min<Nanos>(wait, nanos_per_second / 10));
       continue;
     }
-    const Slide& slide = (*slides)[sent % slides->size()];
-    auto claim = claim_when_possible(s, slide.image.pixels.size(), stop);
+    auto claim = claim_when_possible(s, (*slide)->image.pixels.size(), stop);
     if (!claim) return claim.error();
     if (!*claim) break;
-    publish_one(s, std::move(**claim), slide, now);
+    publish_one(s, std::move(**claim), **slide, now);
     pacer.advance(now);
     ++sent;
+    if (options.publish.count != 0 && sent == options.publish.count) break;
+    slide = following(*show, loop);  // while there is time until it is due
+    if (!slide) return slide.error();
   }
   return finish_publishing(s, options.publish);
 }

@@ -11,7 +11,8 @@ struct ImagesOptions {
   bool loop = true;  // false: each image once
 };
 
-// Reads all images first, so that no disk stands in the way of a frame. Runs until `count` frames are out or `stop` is
+// Reads one image ahead; those of a directory that fits 256 MiB once only. Files that cannot be read are named on
+// standard error and skipped; without any image it is an error. Runs until `count` frames are out or `stop` is
 // set.
 [[nodiscard]] Status publish_images(const ImagesOptions& options, const std::atomic<bool>& stop);
 

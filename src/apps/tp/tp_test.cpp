@@ -8,7 +8,7 @@
 #include <regex>
 
 #include "apps/flow/crc_log.hpp"
-#include "apps/imaging/png_file.hpp"
+#include "apps/imaging/image.hpp"
 #include "apps/tp/driver_validate.hpp"
 #include "apps/tp/test_driver.hpp"
 #include "apps/tp/test_program.hpp"
@@ -357,10 +357,10 @@ TEST_F(Frames, OfImageFilesAreThoseImages) {
   ASSERT_EQ(outcome.status, 0) << outcome.text;
   int same = 0;
   for (const auto& file : std::filesystem::directory_iterator(saved)) {
-    const auto image = load_png(file.path());
+    const auto image = load_image(file.path());
     ASSERT_TRUE(image) << image.error().message;
     for (const auto& original : std::filesystem::directory_iterator(pictures)) {
-      same += load_png(original.path())->pixels == image->pixels ? 1 : 0;
+      same += load_image(original.path())->pixels == image->pixels ? 1 : 0;
     }
   }
   EXPECT_EQ(same, 3);
