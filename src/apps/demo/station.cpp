@@ -6,6 +6,12 @@
 namespace tensorpool::apps {
 namespace {
 
+// null, where no frame came, is 0.
+Nanos nanos_of(const Json& line, const char* name) {
+  const auto found = line.find(name);
+  return found != line.end() && found->is_number() ? found->get<Nanos>() : 0;
+}
+
 constexpr std::array<std::string_view, 8> ordinary_fields = {"event",           "role",  "stream", "client_id", "hz",
                                                              "megabytes_per_s", "stats", "epochs"};
 
@@ -14,8 +20,8 @@ void take_common(const Json& line, EndFigures& end) {
   end.final = line.value("event", "") == "summary";
   end.hz = line.value("hz", 0.0);
   end.megabytes_per_s = line.value("megabytes_per_s", 0.0);
-  end.latency_p50_ns = line.value("latency_p50_ns", Nanos{0});
-  end.latency_p99_ns = line.value("latency_p99_ns", Nanos{0});
+  end.latency_p50_ns = nanos_of(line, "latency_p50_ns");
+  end.latency_p99_ns = nanos_of(line, "latency_p99_ns");
   end.wrong_content = line.value("wrong_content", std::uint64_t{0});
 }
 

@@ -49,8 +49,10 @@ Json ReceivingEnd::line(std::string_view event, Rate rate, const LatencyHistogra
       {"event", event}, {"role", "consumer"}, {"stream", consumer_.stream_id()}, {"client_id", consumer_.client_id()}};
   json["hz"] = rate.hz;
   json["megabytes_per_s"] = rate.megabytes_per_s;
-  json["latency_p50_ns"] = latencies.percentile(50);
-  json["latency_p99_ns"] = latencies.percentile(99);
+  const bool measured = latencies.count() != 0;
+  json["latency_p50_ns"] = measured ? Json(latencies.percentile(50)) : Json();
+  json["latency_p99_ns"] = measured ? Json(latencies.percentile(99)) : Json();
+  if (!measured && find_producer_) json["producer_id"] = find_producer_();
   json["wrong_content"] = wrong_content_;
   json["stats"] = to_json(consumer_.stats());
   json["epochs"] = to_json(spans_);
@@ -58,13 +60,26 @@ Json ReceivingEnd::line(std::string_view event, Rate rate, const LatencyHistogra
   return json;
 }
 
+std::string ReceivingEnd::describe_silence() const {
+  const std::uint32_t producer = find_producer_ ? find_producer_() : 0;
+  if (producer != 0) return fmt::format("no new frame of producer {}", producer);
+  return find_producer_ ? "no producer" : "no new frame";
+}
+
 std::string ReceivingEnd::describe(Rate rate, const LatencyHistogram& latencies) const {
   const ConsumerStats stats = consumer_.stats();
-  const std::string losses = describe_losses(stats);
-  std::string text = fmt::format(
-      "stream {}: {} frames, {:.1f} Hz, {:.1f} MB/s, latency p50 {:.0f} us, p99 {:.0f} us, abandoned {}, lost {}",
-      consumer_.stream_id(), stats.delivered, rate.hz, rate.megabytes_per_s, micros(latencies.percentile(50)),
-      micros(latencies.percentile(99)), stats.abandoned, losses.empty() ? "none" : losses);
+  std::string text = fmt::format("stream {}: {} frames, {:.1f} Hz, {:.1f} MB/s", consumer_.stream_id(), stats.delivered,
+                                 rate.hz, rate.megabytes_per_s);
+  if (latencies.count() != 0) {
+    text += fmt::format(", latency p50 {:.0f} us, p99 {:.0f} us", micros(latencies.percentile(50)),
+                        micros(latencies.percentile(99)));
+  } else {
+    text += ", " + describe_silence();
+  }
+  // Nothing is known to be lost of a stream that has had no frame.
+  if (const std::string losses = describe_losses(stats); stats.delivered != 0 || !losses.empty()) {
+    text += fmt::format(", abandoned {}, lost {}", stats.abandoned, losses.empty() ? "none" : losses);
+  }
   if (wrong_content_ != 0) text += fmt::format(", WRONG CONTENT {}", wrong_content_);
   for (const auto& [name, value] : extra_.items()) text += fmt::format(", {} {}", name, json_text(value));
   return text;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string>
 
 #include "apps/flow/crc_log.hpp"
 #include "apps/flow/epoch_spans.hpp"
@@ -30,6 +32,8 @@ class ReceivingEnd {
   void received(const CrcRecord& record, Nanos latency_ns);
   void content_was_wrong() noexcept { ++wrong_content_; }
   [[nodiscard]] std::uint64_t wrong_content() const noexcept { return wrong_content_; }
+  // Asked when a line has no frame to tell of: the stream's producer; 0: it has none.
+  void find_producer_with(std::function<std::uint32_t()> find) { find_producer_ = std::move(find); }
   // Further figures of this program, named by it.
   Json& extra() noexcept { return extra_; }
 
@@ -41,6 +45,7 @@ class ReceivingEnd {
   [[nodiscard]] std::string summary() const;
 
  private:
+  [[nodiscard]] std::string describe_silence() const;
   [[nodiscard]] Json line(std::string_view event, Rate rate, const LatencyHistogram& latencies) const;
   [[nodiscard]] std::string describe(Rate rate, const LatencyHistogram& latencies) const;
 
@@ -53,6 +58,7 @@ class ReceivingEnd {
   LatencyHistogram all_;
   std::uint64_t wrong_content_ = 0;
   Json extra_ = Json::object();
+  std::function<std::uint32_t()> find_producer_;
 };
 
 }  // namespace tensorpool::apps

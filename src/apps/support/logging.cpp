@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "base/printable.hpp"
@@ -24,10 +25,17 @@ spdlog::level::level_enum level_of(LogLevel level) {
   return spdlog::level::err;
 }
 
+// Colour on a terminal that has it, unless NO_COLOR is set.
+spdlog::color_mode color_mode() {
+  const char* refused = std::getenv("NO_COLOR");
+  return refused != nullptr && *refused != '\0' ? spdlog::color_mode::never : spdlog::color_mode::automatic;
+}
+
 }  // namespace
 
 LogSink stderr_log(LogLevel least) {
-  auto logger = std::make_shared<spdlog::logger>("tensorpool", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("tensorpool",
+                                                 std::make_shared<spdlog::sinks::stderr_color_sink_mt>(color_mode()));
   logger->set_pattern("%H:%M:%S.%e %^%-7l%$ %v");
   logger->set_level(level_of(least));
   logger->flush_on(spdlog::level::debug);

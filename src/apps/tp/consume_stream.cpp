@@ -13,9 +13,11 @@
 #include "apps/flow/pattern.hpp"
 #include "apps/flow/receiving_end.hpp"
 #include "apps/support/number_options.hpp"
+#include "apps/tp/client_names.hpp"
 #include "apps/tp/save_frame.hpp"
 #include "base/error.hpp"
 #include "tensorpool/idle.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool::apps {
 namespace {
@@ -140,6 +142,13 @@ Status verdict(const ConsumeOptions& options, const FrameCheck& check, bool stop
                                  : verify_against_log(options, check.kept(), end);
 }
 
+// By the counters, so at once and without a word to the driver.
+std::uint32_t producer_of(const ClientOptions& client, std::uint32_t stream_id) {
+  const auto counters =
+      transport::read_counters(client.aeron_dir.empty() ? transport::default_aeron_dir() : client.aeron_dir);
+  return counters ? tp::producer_in(*counters, client.control.stream_id, stream_id) : 0;
+}
+
 ReceivingEnd::Voice voice_of(const ConsumeOptions& options) {
   if (options.each) return ReceivingEnd::Voice::silent;
   return options.json ? ReceivingEnd::Voice::json : ReceivingEnd::Voice::text;
@@ -165,6 +174,7 @@ Status consume_stream(const ConsumeOptions& options, const std::atomic<bool>& st
   if (!consumer) return consumer.error();
 
   ReceivingEnd end(*consumer, voice_of(options), std::move(*log), monotonic_now());
+  end.find_producer_with([&] { return producer_of(options.client, consumer->stream_id()); });
   FrameCheck check(options, end, options.verify && !options.against.empty());
   poll_until_stopped(options, stop, *consumer, check, end, events);
   if (stop.load(std::memory_order_relaxed)) drain(*consumer, [&](const Frame& frame) { check.on_frame(frame); });

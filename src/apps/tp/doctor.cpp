@@ -54,7 +54,8 @@ int doctor(const Invocation& invocation, const std::string& positional) {
   patient.aeron_dir = aeron_dir_of(patient.config.driver);
   const Findings findings = examine(patient, loaded);
   invocation.json() ? print_json(to_json(findings)) : print_line(describe(findings));
-  return findings.healthy() ? exit_ok : exit_failed;
+  if (findings.healthy()) return exit_ok;
+  return findings.has_problem("configuration") ? exit_usage : exit_failed;
 }
 
 }  // namespace
@@ -75,6 +76,11 @@ Findings examine(Patient& patient, const Status& loaded) {
   check_system(patient, findings);
   check_places(patient, findings);
   return findings;
+}
+
+bool Findings::has_problem(std::string_view check) const {
+  return std::any_of(all_.begin(), all_.end(),
+                     [&](const Finding& one) { return one.level == Level::problem && one.check == check; });
 }
 
 std::string describe(const Findings& findings) {

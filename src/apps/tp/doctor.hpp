@@ -50,6 +50,7 @@ class Findings {
 
   [[nodiscard]] const std::vector<Finding>& all() const { return all_; }
   [[nodiscard]] bool healthy() const;
+  [[nodiscard]] bool has_problem(std::string_view check) const;
 
  private:
   void add(Finding finding) { all_.push_back(std::move(finding)); }

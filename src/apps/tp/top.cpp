@@ -1,10 +1,15 @@
 // tp top
+#include <limits>
+#include <optional>
+
+#include "apps/support/key_input.hpp"
 #include "apps/support/number_options.hpp"
 #include "apps/support/redrawn_lines.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "apps/tp/commands.hpp"
 #include "apps/tp/top_table.hpp"
 #include "tensorpool/idle.hpp"
+#include "transport/media_driver.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
@@ -21,30 +26,50 @@ constexpr Nanos once_after_ns = 2500 * nanos_per_milli;
 
 class Screen {
  public:
-  explicit Screen(bool json) : json_(json) {}
+  explicit Screen(bool json) : json_(json) {
+    if (!json_ && can_redraw()) keys_.emplace();
+  }
 
-  void show(const MonitorSnapshot& snapshot) {
-    if (json_) return print_json(to_json(snapshot));
-    const auto rows = top_rows(snapshot);
-    if (terminal_) return lines_.show(rows);
-    for (const std::string& row : rows) print_line(row);
+  [[nodiscard]] bool wants_to_quit() { return keys_ && keys_->wants_to_quit(); }
+  [[nodiscard]] bool resized() const { return keys_ && lines_.resized(); }
+
+  void show(const MonitorSnapshot& snapshot, const ClientNames& names) {
+    if (json_) return print_json(to_json(snapshot, names));
+    const auto lines = top_lines(snapshot, names, terminal_size().columns);
+    if (keys_) return lines_.show(lines);
+    for (const StyledLine& line : lines) print_line(line.text);
   }
 
  private:
   bool json_;
-  bool terminal_ = on_terminal();
+  std::optional<KeyInput> keys_;  // with a terminal that redraws
   RedrawnLines lines_;
 };
 
-// Runs the monitor until then; false when the user wants to end.
-bool watch_until(Monitor& monitor, Nanos deadline) {
+ClientNames names_of(const ClientOptions& where) {
+  const auto counters =
+      transport::read_counters(where.aeron_dir.empty() ? transport::default_aeron_dir() : where.aeron_dir);
+  return counters ? client_names_in(*counters, where.control.stream_id) : ClientNames();
+}
+
+enum class Watched : std::uint8_t { due, resized, ended };
+
+// Runs the monitor until then, or until the user wants something.
+Watched watch_until(Monitor& monitor, Screen& screen, Nanos deadline) {
+  constexpr Nanos look_every_ns = 50 * nanos_per_milli;
   Idle idle(IdleMode::sleep, nanos_per_milli / 2);
-  while (!stop_requested()) {
+  Nanos next_look = 0;
+  while (!stop_requested() && output_status()) {
     const Nanos now = monotonic_now();
-    if (now >= deadline) return true;
+    if (now >= deadline) return Watched::due;
+    if (now >= next_look) {
+      next_look = now + look_every_ns;
+      if (screen.wants_to_quit()) return Watched::ended;
+      if (screen.resized()) return Watched::resized;
+    }
     idle.idle(monitor.do_work(now));
   }
-  return false;
+  return Watched::ended;
 }
 
 int top(const Invocation& invocation, const TopArguments& arguments) {
@@ -62,9 +87,12 @@ int top(const Invocation& invocation, const TopArguments& arguments) {
   const Nanos begin = monotonic_now();
   const Nanos end = arguments.limit_ns > 0 ? begin + arguments.limit_ns : std::numeric_limits<Nanos>::max();
   Nanos next = begin + (arguments.once ? once_after_ns : arguments.interval_ns);
-  while (watch_until(*monitor, std::min(next, end))) {
+  for (;;) {
+    const Watched watched = watch_until(*monitor, screen, std::min(next, end));
+    if (watched == Watched::ended) break;
     const MonitorSnapshot snapshot = monitor->snapshot();
-    screen.show(snapshot);
+    screen.show(snapshot, names_of(where));
+    if (watched == Watched::resized) continue;
     if (arguments.once) return snapshot.driver == DriverState::unknown ? exit_unavailable : exit_ok;
     if (monotonic_now() >= end) break;
     next += arguments.interval_ns;

@@ -3,19 +3,72 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 #include <set>
+
+#include "base/log.hpp"
 
 namespace tensorpool::apps::tp {
 namespace {
 
+// The cells of a row, in the order of their importance: what does not fit is dropped from the end.
+enum Column : std::size_t {
+  stream,
+  what,
+  hz,
+  lost,
+  state,
+  name,
+  megabytes,
+  lag,
+  latency,
+  client,
+  epoch,
+  lease,
+  causes
+};
+constexpr std::size_t columns = causes + 1;
+constexpr std::array<const char*, columns> titles{"stream", "what",  "Hz",           "lost",       "state",
+                                                  "name",   "MB/s",  "lag",          "latency ms", "client",
+                                                  "epoch",  "lease", "lost by cause"};
+constexpr std::array<bool, columns> to_the_left{false, true,  false, false, true,  true, false,
+                                                false, false, false, false, false, true};
+
+using Cells = std::array<std::string, columns>;
+
 struct Row {
-  std::string stream{}, what{}, client{}, state{}, hz{}, megabytes{}, lag{}, latency{}, epoch{}, lease{}, dropped{};
+  Cells cells{};
+  LineStyle style = LineStyle::plain;
 };
 
-std::string line_of(const Row& row) {
-  std::string line = fmt::format("{:>10}  {:<8} {:>10}  {:<5} {:>8} {:>8} {:>7} {:>11}  {:>19} {:>8}  {}", row.stream,
-                                 row.what, row.client, row.state, row.hz, row.megabytes, row.lag, row.latency,
-                                 row.epoch, row.lease, row.dropped);
+constexpr std::string_view between = "  ";
+
+// How wide each column is, and how many of them fit; all of them for a width of 0.
+struct Plan {
+  std::array<std::size_t, columns> widths{};
+  std::size_t shown = 0;
+};
+
+Plan plan_for(const std::vector<Row>& rows, std::size_t width) {
+  Plan plan;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < columns; ++i) plan.widths[i] = std::max(plan.widths[i], row.cells[i].size());
+  }
+  for (std::size_t used = 0; plan.shown < columns; ++plan.shown) {
+    used += plan.widths[plan.shown] + (plan.shown == 0 ? 0 : between.size());
+    if (width != 0 && used > width && plan.shown != 0) break;
+  }
+  return plan;
+}
+
+std::string line_of(const Cells& cells, const Plan& plan) {
+  std::string line;
+  for (std::size_t i = 0; i < plan.shown; ++i) {
+    if (i != 0) line += between;
+    line += to_the_left[i] ? fmt::format("{:<{}}", cells[i], plan.widths[i])
+                           : fmt::format("{:>{}}", cells[i], plan.widths[i]);
+  }
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
 }
@@ -37,7 +90,12 @@ std::string lease_of(const std::optional<LeaseView>& lease) {
   return lease ? fmt::format("{} s", lease->age_ns / nanos_per_second) : none;
 }
 
-std::string losses_of(const ConsumerView& view) {
+std::uint64_t lost_by(const ConsumerView& view) {
+  if (!view.lost) return view.drops_gap + view.drops_late;
+  return std::accumulate(view.lost->begin(), view.lost->end(), std::uint64_t{0});
+}
+
+std::string causes_of(const ConsumerView& view) {
   if (view.lost) {
     ConsumerStats stats;
     stats.lost = *view.lost;
@@ -47,54 +105,91 @@ std::string losses_of(const ConsumerView& view) {
   return fmt::format("gap {}, late {}", view.drops_gap, view.drops_late);
 }
 
-std::string epoch_of(std::uint64_t epoch) { return epoch == 0 ? none : std::to_string(epoch); }
+// The end of it tells epochs of a stream apart; --format json has all digits.
+std::string epoch_of(std::uint64_t epoch) {
+  constexpr std::size_t digits = 6;
+  const std::string all = std::to_string(epoch);
+  if (epoch == 0) return none;
+  return all.size() <= digits ? all : ".." + all.substr(all.size() - digits);
+}
 
-Row row_of(const StreamView& view) {
-  Row row{.stream = std::to_string(view.stream_id), .what = "stream", .client = none};
-  row.state = view.producer_id == 0 ? "idle" : "";
-  row.hz = number(view.frames_per_s);
-  row.megabytes = number(view.bytes_per_s, 1e6);
-  row.lag = none;
-  row.latency = view.latency_least_ns
-                    ? milliseconds(*view.latency_least_ns) + "-" + milliseconds(view.latency_most_ns.value_or(0))
-                    : none;
-  row.epoch = epoch_of(view.epoch);
-  row.lease = none;
+LineStyle style_of(Liveness liveness) {
+  if (liveness == Liveness::gone) return LineStyle::error;
+  return liveness == Liveness::stale ? LineStyle::warning : LineStyle::plain;
+}
+
+// A name that another process chose.
+std::string name_in(const ClientNames& names, std::uint32_t stream_id, std::uint32_t client_id) {
+  constexpr std::size_t most = 16;
+  const auto found = names.find({stream_id, client_id});
+  if (found == names.end() || found->second.empty()) return none;
+  const std::string safe = escape(found->second, 4 * most);
+  return safe.size() <= most ? safe : safe.substr(0, most - 2) + "..";
+}
+
+Row row_of(const StreamView& view, const ClientNames&) {
+  Row row;
+  row.cells = {std::to_string(view.stream_id),
+               "stream",
+               number(view.frames_per_s),
+               none,
+               view.producer_id == 0 ? "idle" : "",
+               none,
+               number(view.bytes_per_s, 1e6),
+               none,
+               view.latency_least_ns
+                   ? milliseconds(*view.latency_least_ns) + "-" + milliseconds(view.latency_most_ns.value_or(0))
+                   : none,
+               none,
+               epoch_of(view.epoch),
+               none,
+               ""};
   return row;
 }
 
-Row row_of(const ProducerView& view) {
-  return {.stream = std::to_string(view.stream_id),
-          .what = "producer",
-          .client = std::to_string(view.producer_id),
-          .state = state_of(view.liveness, view.confirmed),
-          .hz = fmt::format("{:.1f}", view.frames_per_s),
-          .megabytes = number(view.bytes_per_s, 1e6),
-          .lag = none,
-          .latency = none,
-          .epoch = epoch_of(view.epoch),
-          .lease = lease_of(view.lease),
-          .dropped = ""};
+Row row_of(const ProducerView& view, const ClientNames& names) {
+  Row row;
+  row.cells = {std::to_string(view.stream_id),
+               "producer",
+               fmt::format("{:.1f}", view.frames_per_s),
+               none,
+               state_of(view.liveness, view.confirmed),
+               name_in(names, view.stream_id, view.producer_id),
+               number(view.bytes_per_s, 1e6),
+               none,
+               none,
+               std::to_string(view.producer_id),
+               epoch_of(view.epoch),
+               lease_of(view.lease),
+               ""};
+  row.style = view.frames_missing ? LineStyle::warning : style_of(view.liveness);
+  return row;
 }
 
-Row row_of(const ConsumerView& view) {
-  return {.stream = std::to_string(view.stream_id),
-          .what = view.rate_limited ? "limited" : "consumer",
-          .client = std::to_string(view.consumer_id),
-          .state = state_of(view.liveness, view.confirmed),
-          .hz = fmt::format("{:.1f}", view.frames_per_s),
-          .megabytes = number(view.bytes_per_s, 1e6),
-          .lag = view.lag_frames ? std::to_string(*view.lag_frames) : none,
-          .latency = view.latency_mean_ns ? milliseconds(*view.latency_mean_ns) : none,
-          .epoch = epoch_of(view.epoch),
-          .lease = lease_of(view.lease),
-          .dropped = losses_of(view)};
+Row row_of(const ConsumerView& view, const ClientNames& names) {
+  Row row;
+  row.cells = {std::to_string(view.stream_id),
+               view.rate_limited ? "limited" : "consumer",
+               fmt::format("{:.1f}", view.frames_per_s),
+               std::to_string(lost_by(view)),
+               state_of(view.liveness, view.confirmed),
+               name_in(names, view.stream_id, view.consumer_id),
+               number(view.bytes_per_s, 1e6),
+               view.lag_frames ? std::to_string(*view.lag_frames) : none,
+               view.latency_mean_ns ? milliseconds(*view.latency_mean_ns) : none,
+               std::to_string(view.consumer_id),
+               epoch_of(view.epoch),
+               lease_of(view.lease),
+               causes_of(view)};
+  row.style = style_of(view.liveness);
+  return row;
 }
 
 template <class View>
-void add_rows(std::vector<std::string>& rows, const std::vector<View>& views, std::uint32_t stream_id) {
+void add_rows(std::vector<Row>& rows, const std::vector<View>& views, std::uint32_t stream_id,
+              const ClientNames& names) {
   for (const View& view : views) {
-    if (view.stream_id == stream_id) rows.push_back(line_of(row_of(view)));
+    if (view.stream_id == stream_id) rows.push_back(row_of(view, names));
   }
 }
 
@@ -132,7 +227,12 @@ Json lost_json(const ConsumerView& view) {
   return json;
 }
 
-Json one_json(const StreamView& view) {
+Json name_json(const ClientNames& names, std::uint32_t stream_id, std::uint32_t client_id) {
+  const auto found = names.find({stream_id, client_id});
+  return found == names.end() ? Json() : Json(escape(found->second));
+}
+
+Json one_json(const StreamView& view, const ClientNames&) {
   return {{"stream_id", view.stream_id},
           {"epoch", std::to_string(view.epoch)},
           {"producer_id", view.producer_id},
@@ -145,15 +245,21 @@ Json one_json(const StreamView& view) {
           {"latency_most_ns", or_null(view.latency_most_ns)}};
 }
 
-Json one_json(const ProducerView& view) {
-  return {{"stream_id", view.stream_id},          {"producer_id", view.producer_id},
-          {"epoch", std::to_string(view.epoch)},  {"current_seq", view.current_seq},
-          {"frames_per_s", view.frames_per_s},    {"bytes_per_s", or_null(view.bytes_per_s)},
-          {"liveness", to_string(view.liveness)}, {"silent_ns", view.silent_ns},
-          {"confirmed", view.confirmed},          {"lease", lease_json(view.lease)}};
+Json one_json(const ProducerView& view, const ClientNames& names) {
+  return {{"stream_id", view.stream_id},
+          {"producer_id", view.producer_id},
+          {"epoch", std::to_string(view.epoch)},
+          {"current_seq", view.current_seq},
+          {"frames_per_s", view.frames_per_s},
+          {"bytes_per_s", or_null(view.bytes_per_s)},
+          {"liveness", to_string(view.liveness)},
+          {"silent_ns", view.silent_ns},
+          {"confirmed", view.confirmed},
+          {"lease", lease_json(view.lease)},
+          {"name", name_json(names, view.stream_id, view.producer_id)}};
 }
 
-Json one_json(const ConsumerView& view) {
+Json one_json(const ConsumerView& view, const ClientNames& names) {
   return {{"stream_id", view.stream_id},
           {"consumer_id", view.consumer_id},
           {"epoch", std::to_string(view.epoch)},
@@ -170,42 +276,49 @@ Json one_json(const ConsumerView& view) {
           {"liveness", to_string(view.liveness)},
           {"silent_ns", view.silent_ns},
           {"confirmed", view.confirmed},
-          {"lease", lease_json(view.lease)}};
+          {"lease", lease_json(view.lease)},
+          {"name", name_json(names, view.stream_id, view.consumer_id)}};
 }
 
 template <class View>
-Json list_json(const std::vector<View>& views) {
+Json list_json(const std::vector<View>& views, const ClientNames& names) {
   Json list = Json::array();
-  for (const View& view : views) list.push_back(one_json(view));
+  for (const View& view : views) list.push_back(one_json(view, names));
   return list;
 }
 
 }  // namespace
 
-std::vector<std::string> top_rows(const MonitorSnapshot& snapshot) {
-  std::vector<std::string> rows{summary(snapshot)};
-  rows.push_back(
-      line_of({"stream", "", "client", "state", "Hz", "MB/s", "lag", "latency ms", "epoch", "lease", "dropped"}));
+std::vector<StyledLine> top_lines(const MonitorSnapshot& snapshot, const ClientNames& names, std::size_t width) {
+  Row heading;
+  std::copy(titles.begin(), titles.end(), heading.cells.begin());
+  heading.style = LineStyle::heading;
+  std::vector<Row> rows{heading};
   std::set<std::uint32_t> streams;
   for (const auto& view : snapshot.streams) streams.insert(view.stream_id);
   for (const auto& view : snapshot.producers) streams.insert(view.stream_id);
   for (const auto& view : snapshot.consumers) streams.insert(view.stream_id);
   for (const std::uint32_t stream_id : streams) {
-    add_rows(rows, snapshot.streams, stream_id);
-    add_rows(rows, snapshot.producers, stream_id);
-    add_rows(rows, snapshot.consumers, stream_id);
+    add_rows(rows, snapshot.streams, stream_id, names);
+    add_rows(rows, snapshot.producers, stream_id, names);
+    add_rows(rows, snapshot.consumers, stream_id, names);
   }
-  return rows;
+  const Plan plan = plan_for(rows, width);
+  const bool well = snapshot.connected && snapshot.driver == DriverState::alive;
+  std::vector<StyledLine> lines{
+      {std::string(cut_to(summary(snapshot), width)), well ? LineStyle::plain : LineStyle::warning}};
+  for (const Row& row : rows) lines.push_back({std::string(cut_to(line_of(row.cells, plan), width)), row.style});
+  return lines;
 }
 
-Json to_json(const MonitorSnapshot& snapshot) {
+Json to_json(const MonitorSnapshot& snapshot, const ClientNames& names) {
   const MonitorCounts& counts = snapshot.counts;
   return {{"taken_at_ns", snapshot.taken_at_ns},
           {"connected", snapshot.connected},
           {"driver", to_string(snapshot.driver)},
-          {"streams", list_json(snapshot.streams)},
-          {"producers", list_json(snapshot.producers)},
-          {"consumers", list_json(snapshot.consumers)},
+          {"streams", list_json(snapshot.streams, names)},
+          {"producers", list_json(snapshot.producers, names)},
+          {"consumers", list_json(snapshot.consumers, names)},
           {"counts",
            {{"malformed", counts.malformed},
             {"implausible", counts.implausible},

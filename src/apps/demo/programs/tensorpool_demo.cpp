@@ -31,7 +31,7 @@ std::string own_directory() { return std::filesystem::read_symlink("/proc/self/e
 
 TableStyle style_of(const Arguments& arguments) {
   if (arguments.format == "json") return TableStyle::json;
-  return on_terminal() ? TableStyle::redrawn : TableStyle::lines;
+  return can_redraw() ? TableStyle::redrawn : TableStyle::lines;
 }
 
 Result<DemoDirectory> make_directory() {
