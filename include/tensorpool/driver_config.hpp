@@ -174,7 +174,9 @@ struct StreamFootprint {
 };
 struct Footprint {
   std::vector<StreamFootprint> streams;
-  std::uint64_t total_bytes = 0;  // every static stream attached at once
+  std::uint64_t total_bytes = 0;      // every static stream attached at once; saturates
+  std::uint64_t dynamic_streams = 0;  // that clients may create at most
+  std::uint64_t dynamic_bytes = 0;    // of all of those, of the largest profiles that their ids may have; saturates
 };
 
 // Bytes of one epoch of the profile with every pool reserved, each file rounded up to the page; saturates.
@@ -185,6 +187,9 @@ struct Footprint {
 // One line per stream and one for the sum, against what the file system has free.
 [[nodiscard]] std::vector<std::string> describe(const Footprint& footprint, const DriverConfig& config,
                                                 std::uint64_t free_bytes);
+// A line for people when not all streams fit into `free_bytes` at once, which `limited_by` grants ("available memory").
+[[nodiscard]] std::optional<std::string> describe_shortage(const Footprint& footprint, const DriverConfig& config,
+                                                           std::uint64_t free_bytes, std::string_view limited_by);
 // "18.75 GiB", for people.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
 

@@ -98,9 +98,9 @@ std::string aeron_dir_of(const driver::DriverConfig& config) {
   return config.driver.aeron_dir.empty() ? transport::default_aeron_dir() : config.driver.aeron_dir;
 }
 
-std::vector<std::string> describe_footprint(const driver::DriverConfig& config) {
+shm::Space space_of(const driver::DriverConfig& config) {
   const Result<shm::Space> space = shm::probe_space(existing_parent(config.shm.base_dir));
-  return describe(footprint(config), config, space ? space->free_bytes() : 0);
+  return space ? *space : shm::Space{.file_system_free = 0, .mem_available = {}, .cgroup_free = {}};
 }
 
 Result<std::unique_ptr<HostedRole>> start_driver(const NodeConfig& config, const LogSink& sink) {

@@ -8,6 +8,7 @@
 #include "apps/config/node_config.hpp"
 #include "apps/support/hosted_role.hpp"
 #include "base/log.hpp"
+#include "shm/space.hpp"
 #include "tensorpool/result.hpp"
 
 namespace tensorpool::apps {
@@ -15,8 +16,8 @@ namespace tensorpool::apps {
 // driver.aeron_dir, or Aeron's default directory of this user.
 [[nodiscard]] std::string aeron_dir_of(const driver::DriverConfig& config);
 
-// One line per stream and one for the sum: what the configuration wants, against what the file system has free.
-[[nodiscard]] std::vector<std::string> describe_footprint(const driver::DriverConfig& config);
+// What can still be had where the configuration puts its regions; nothing where that cannot be examined.
+[[nodiscard]] shm::Space space_of(const driver::DriverConfig& config);
 
 // A driver and, where needed, its media driver. The error is why it cannot start.
 [[nodiscard]] Result<std::unique_ptr<HostedRole>> start_driver(const NodeConfig& config, const LogSink& sink);

@@ -35,7 +35,24 @@ std::string larger_file_system(const std::optional<Mount>& mount, std::uint64_t 
                      gibibytes(needed + needed / 8), mount->directory, gibibytes(needed + needed / 8));
 }
 
-void check_space(Patient& patient, std::uint64_t needed, Findings& findings) {
+std::string describe_wanted(const driver::Footprint& wanted) {
+  std::string text = fmt::format("all configured streams together take {}", format_bytes(wanted.total_bytes));
+  if (wanted.dynamic_streams > 0) {
+    text += fmt::format(", up to {} dynamic streams up to {} more", wanted.dynamic_streams,
+                        format_bytes(wanted.dynamic_bytes));
+  }
+  return text;
+}
+
+// Whether what is free holds the configured streams, and with them all dynamic ones that clients may create.
+bool holds(std::uint64_t free, const driver::Footprint& wanted) { return free >= wanted.total_bytes; }
+bool holds_dynamic(std::uint64_t free, const driver::Footprint& wanted) {
+  return holds(free, wanted) && free - wanted.total_bytes >= wanted.dynamic_bytes;
+}
+constexpr const char* fewer_dynamic_streams = "narrow driver.stream_id_range, or lower header_nslots or strides";
+
+void check_space(Patient& patient, const driver::Footprint& wanted, Findings& findings) {
+  const std::uint64_t needed = wanted.total_bytes;
   const std::string& base = patient.config.driver.shm.base_dir;
   const std::optional<Mount> mount = patient.machine.mount_of(base);
   const std::string kind = mount ? fmt::format("{} on {}", mount->type, mount->directory) : "unknown file system";
@@ -45,11 +62,14 @@ void check_space(Patient& patient, std::uint64_t needed, Findings& findings) {
     return;
   }
   const std::uint64_t free = space->file_system_free.value_or(UINT64_MAX);
-  if (free < needed) {
+  if (!holds(free, wanted)) {
     findings.problem("shared memory",
-                     fmt::format("{} ({}) has {} free, all configured streams together take {}", base, kind,
-                                 format_bytes(free), format_bytes(needed)),
+                     fmt::format("{} ({}) has {} free, {}", base, kind, format_bytes(free), describe_wanted(wanted)),
                      larger_file_system(mount, needed));
+  } else if (!holds_dynamic(free, wanted)) {
+    findings.warning("shared memory",
+                     fmt::format("{} ({}) has {} free, {}", base, kind, format_bytes(free), describe_wanted(wanted)),
+                     fewer_dynamic_streams);
   } else if (mount && mount->type != "tmpfs" && mount->type != "hugetlbfs") {
     findings.warning("shared memory", fmt::format("{} lies on a disk ({}): frames are written to it", base, kind),
                      "set shm.base_dir to a directory below /dev/shm");
@@ -57,18 +77,18 @@ void check_space(Patient& patient, std::uint64_t needed, Findings& findings) {
     findings.warning("shared memory", fmt::format("{} ({}) has only {} free", base, kind, format_bytes(free)),
                      larger_file_system(mount, 2 * gibibyte));
   } else {
-    findings.ok("shared memory",
-                fmt::format("{} ({}) has {} free, all configured streams together take {}", base, kind,
-                            space->file_system_free ? format_bytes(free) : "an unknown amount", format_bytes(needed)));
+    findings.ok("shared memory", fmt::format("{} ({}) has {} free, {}", base, kind,
+                                             space->file_system_free ? format_bytes(free) : "an unknown amount",
+                                             describe_wanted(wanted)));
   }
   const auto limited = [&](const char* check, const std::optional<std::uint64_t>& granted, const char* fix) {
     if (!granted) {
       findings.ok(check, "no limit known");
-    } else if (*granted < needed) {
-      findings.problem(
-          check,
-          fmt::format("{} left, all configured streams together take {}", format_bytes(*granted), format_bytes(needed)),
-          fix);
+    } else if (!holds(*granted, wanted)) {
+      findings.problem(check, fmt::format("{} left, {}", format_bytes(*granted), describe_wanted(wanted)), fix);
+    } else if (!holds_dynamic(*granted, wanted)) {
+      findings.warning(check, fmt::format("{} left, {}", format_bytes(*granted), describe_wanted(wanted)),
+                       fewer_dynamic_streams);
     } else {
       findings.ok(check, fmt::format("{} left", format_bytes(*granted)));
     }
@@ -147,8 +167,9 @@ void check_caches(Patient& patient, Findings& findings) {
 }  // namespace
 
 void check_memory(Patient& patient, Findings& findings) {
-  const std::uint64_t needed = footprint(patient.config.driver).total_bytes;
-  check_space(patient, needed, findings);
+  const driver::Footprint wanted = footprint(patient.config.driver);
+  const std::uint64_t needed = wanted.total_bytes;
+  check_space(patient, wanted, findings);
   check_memlock(patient, needed, findings);
   check_hugepages(patient, needed, findings);
   check_caches(patient, findings);

@@ -66,7 +66,10 @@ Verdict validate_config(const std::string& path, const Result<NodeConfig>& loade
   for (const driver::StaticStream& stream : loaded->driver.streams) {
     verdict.profiles[stream.name] = stream.profile;
   }
-  verdict.notes = describe_footprint(loaded->driver);
+  const shm::Space space = space_of(loaded->driver);
+  verdict.notes = driver::describe(*verdict.footprint, loaded->driver, space.free_bytes());
+  auto shortage = driver::describe_shortage(*verdict.footprint, loaded->driver, space.free_bytes(), space.limited_by());
+  if (shortage && verdict.ok()) verdict.warnings.push_back(*std::move(shortage));
   verdict.caches = Machine().caches();
   verdict.pools = pools_of(loaded->driver);
   for (const CacheFit& pool : verdict.pools) {
@@ -109,6 +112,8 @@ Json to_json(const Verdict& verdict) {
                                  {"bytes", stream.bytes}});
     }
     json["total_bytes"] = verdict.footprint->total_bytes;
+    json["dynamic_streams"] = verdict.footprint->dynamic_streams;
+    json["dynamic_bytes"] = verdict.footprint->dynamic_bytes;
     json["pools"] = Json::array();
     for (const CacheFit& pool : verdict.pools) {
       json["pools"].push_back(to_json(pool, verdict.caches));

@@ -106,6 +106,20 @@ TEST(TpDriverValidate, NotesAStrideThatJuliaRefuses) {
       << outcome.text;
 }
 
+TEST(TpDriverValidate, WarnsOfSharedIdsAndOfMoreMemoryThanThereIs) {
+  const TempDir dir;
+  const std::string path = write(dir.path() + "/large.toml",
+                                 "[driver]\nqos_stream_id = 1000\n[shm]\nbase_dir = \"/dev/shm\"\n[profiles.a]\n"
+                                 "header_nslots = 65536\npayload_pools = [{ pool_id = 1, stride_bytes = 1073741824 }]\n"
+                                 "[streams.one]\nstream_id = 1\nprofile = \"a\"\n");
+  const Outcome outcome = run("driver validate " + path);
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(has(outcome, "driver.control_stream_id and driver.qos_stream_id are both 1000 on aeron:ipc"))
+      << outcome.text;
+  EXPECT_TRUE(has(outcome, "warning: all 1 configured streams together take 64.00 TiB")) << outcome.text;
+  EXPECT_TRUE(has(outcome, "0 errors, 2 warnings")) << outcome.text;
+}
+
 TEST(TpDriverValidate, SpeaksJson) {
   const auto json = nlohmann::json::parse(run("driver validate --format json " + camera_config).text);
   EXPECT_EQ(json["ok"], true);

@@ -290,7 +290,7 @@ Status check(const DriverConfig& config, std::vector<std::string>& warnings) {
   check_streams(config, found);
   check_policies(config, found);
   check_limits(config.limits, found);
-  check_stream_ids(config, found.errors);
+  check_stream_ids(config, found.errors, found.warnings);
   if (found.errors.empty()) {
     return {};
   }

@@ -203,6 +203,29 @@ TEST(StreamIdRange, ReadsBothSpellingsAndRefusesTheRest) {
   }
 }
 
+TEST(DriverConfigCheck, WarnsOfStreamsThatShareAnIdOnOneChannel) {
+  const auto warnings_of = [](const std::function<void(DriverTable&)>& change) {
+    DriverConfig config;
+    config.profiles.push_back({"p", 64, 256, 8, {{1, 4096}}});
+    config.streams.push_back({"cam", 1, "p"});
+    change(config.driver);
+    std::vector<std::string> warnings;
+    EXPECT_TRUE(check(config, warnings));
+    return warnings;
+  };
+  EXPECT_TRUE(warnings_of([](DriverTable&) {}).empty());
+  EXPECT_TRUE(warnings_of([](DriverTable& d) { d.announce_stream_id = d.control_stream_id; }).empty());
+  const auto qos = warnings_of([](DriverTable& d) { d.qos_stream_id = d.control_stream_id; });
+  ASSERT_EQ(qos.size(), 1U);
+  expect_has(qos[0], {"driver.control_stream_id and driver.qos_stream_id are both 1000", "aeron:ipc"});
+  EXPECT_EQ(warnings_of([](DriverTable& d) { d.metadata_stream_id = d.descriptor_stream_id = d.qos_stream_id; }).size(),
+            3U);
+  EXPECT_TRUE(warnings_of([](DriverTable& d) {
+                d.qos_stream_id = d.control_stream_id;
+                d.qos_channel = "aeron:udp?endpoint=127.0.0.1:40123";
+              }).empty());
+}
+
 TEST(Footprint, SumsTheCameraExampleToAlmostNineteenGibibytes) {
   DriverConfig config;
   config.profiles.push_back({"raw_profile", 1024, 256, 8, {{1, 1048576}, {2, 4194304}}});
@@ -216,7 +239,34 @@ TEST(Footprint, SumsTheCameraExampleToAlmostNineteenGibibytes) {
   const auto lines = describe(wanted, config, std::uint64_t{8} << 30);
   ASSERT_EQ(lines.size(), 7U);
   expect_has(lines[0], {"stream 1001", "cam1", "5.00 GiB"});
-  expect_has(lines[6], {"18.75 GiB", "8.00 GiB", "header_nslots"});
+  expect_has(lines[6], {"18.75 GiB", "8.00 GiB"});
+  const auto shortage = describe_shortage(wanted, config, std::uint64_t{8} << 30, "available memory");
+  ASSERT_TRUE(shortage);
+  expect_has(*shortage, {"18.75 GiB", "8.00 GiB", "available memory", "header_nslots"});
+  EXPECT_FALSE(describe_shortage(wanted, config, std::uint64_t{19} << 30, "available memory"));
+}
+
+TEST(Footprint, CountsWhatDynamicStreamsMayTake) {
+  DriverConfig config;
+  config.profiles.push_back({"small", 64, 256, 8, {{1, 4096}}});
+  config.profiles.push_back({"large", 64, 256, 8, {{1, 1048576}}});
+  config.streams.push_back({"cam", 1, "small"});
+  config.driver.stream_id_range = StreamIdRange{20000, 20098};
+  EXPECT_EQ(footprint(config).dynamic_streams, 0U) << "not allowed";
+  config.policies.allow_dynamic_streams = true;
+  const std::uint64_t small = epoch_bytes(config.profiles[0], 4096);
+  const std::uint64_t large = epoch_bytes(config.profiles[1], 4096);
+  EXPECT_EQ(footprint(config).dynamic_streams, 99U);
+  EXPECT_EQ(footprint(config).dynamic_bytes, 99 * small);
+  config.policies.profile_rules = {{{20090, 30000}, "large"}, {{20000, 20095}, "small"}};
+  EXPECT_EQ(footprint(config).dynamic_bytes, 9 * large + 90 * small);
+  config.limits.dynamic_streams = 10;
+  EXPECT_EQ(footprint(config).dynamic_bytes, 9 * large + small) << "the largest that there may be";
+  const Footprint wanted = footprint(config);
+  const auto shortage = describe_shortage(wanted, config, wanted.total_bytes, "the file system");
+  ASSERT_TRUE(shortage);
+  expect_has(*shortage, {"10 dynamic", "stream_id_range", "the file system"});
+  EXPECT_FALSE(describe_shortage(wanted, config, wanted.total_bytes + wanted.dynamic_bytes, "the file system"));
 }
 
 TEST(Footprint, DoesNotOverflow) {

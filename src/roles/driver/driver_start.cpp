@@ -125,11 +125,15 @@ void clean_up_after_predecessor(Books& books) {
 
 void state_footprint(Books& books, const DriverDeps& deps) {
   const auto space = deps.space(books.store.namespace_dir());
-  if (!space || books.config.streams.empty()) {
+  if (!space || (books.config.streams.empty() && !books.config.policies.allow_dynamic_streams)) {
     return;
   }
-  for (const std::string& line : describe(footprint(books.config), books.config, space->free_bytes())) {
+  const Footprint wanted = footprint(books.config);
+  for (const std::string& line : describe(wanted, books.config, space->free_bytes())) {
     books.log.info("{}", line);
+  }
+  if (const auto line = describe_shortage(wanted, books.config, space->free_bytes(), space->limited_by())) {
+    books.log.warning("{}", *line);
   }
 }
 

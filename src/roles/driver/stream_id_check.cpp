@@ -15,6 +15,7 @@ constexpr std::uint32_t max_aeron_stream_id = 0x7FFFFFFF;  // Aeron's ids are si
 struct NamedId {
   std::string key;
   std::uint32_t id = 0;
+  std::string channel;
 };
 
 struct NamedRange {
@@ -24,12 +25,14 @@ struct NamedRange {
 
 // The ids that the driver's own Aeron streams occupy.
 std::vector<NamedId> reserved_ids(const DriverConfig& config) {
-  std::vector<NamedId> ids{{"driver.control_stream_id", config.driver.control_stream_id},
-                           {"driver.descriptor_stream_id", config.driver.descriptor_stream_id},
-                           {"driver.metadata_stream_id", config.driver.metadata_stream_id},
-                           {"driver.qos_stream_id", config.driver.qos_stream_id}};
-  if (config.driver.announce_stream_id) {  // else the control stream's
-    ids.push_back({"driver.announce_stream_id", *config.driver.announce_stream_id});
+  const DriverTable& driver = config.driver;
+  std::vector<NamedId> ids{{"driver.control_stream_id", driver.control_stream_id, driver.control_channel},
+                           {"driver.descriptor_stream_id", driver.descriptor_stream_id, driver.descriptor_channel},
+                           {"driver.metadata_stream_id", driver.metadata_stream_id, driver.metadata_channel},
+                           {"driver.qos_stream_id", driver.qos_stream_id, driver.qos_channel}};
+  if (driver.announce_stream_id) {  // else the control stream's
+    ids.push_back({"driver.announce_stream_id", *driver.announce_stream_id,
+                   driver.announce_channel.empty() ? driver.control_channel : driver.announce_channel});
   }
   return ids;
 }
@@ -39,6 +42,24 @@ void check_reserved_ids(const DriverConfig& config, std::vector<std::string>& er
     if (reserved.id == 0 || reserved.id > max_aeron_stream_id) {
       errors.push_back(
           fmt::format("{} is {}; an Aeron stream id is 1 to {}", reserved.key, reserved.id, max_aeron_stream_id));
+    }
+  }
+}
+
+// Announces may share the control stream, by the specification's default. All else works too, but every reader then
+// also receives what it does not want: a consumer of descriptors every QoS message, and the other way round.
+void warn_of_shared_ids(const DriverConfig& config, std::vector<std::string>& warnings) {
+  const std::vector<NamedId> ids = reserved_ids(config);
+  const auto carries_control = [](const NamedId& one) {
+    return one.key == "driver.control_stream_id" || one.key == "driver.announce_stream_id";
+  };
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (ids[i].id != ids[j].id || ids[i].channel != ids[j].channel) continue;
+      if (carries_control(ids[i]) && carries_control(ids[j])) continue;
+      warnings.push_back(
+          fmt::format("{} and {} are both {} on {}: each reader receives the messages of both; give them different ids",
+                      ids[j].key, ids[i].key, ids[i].id, ids[i].channel));
     }
   }
 }
@@ -95,8 +116,10 @@ void check_ranges(const DriverConfig& config, std::vector<std::string>& errors) 
 
 }  // namespace
 
-void check_stream_ids(const DriverConfig& config, std::vector<std::string>& errors) {
+void check_stream_ids(const DriverConfig& config, std::vector<std::string>& errors,
+                      std::vector<std::string>& warnings) {
   check_reserved_ids(config, errors);
+  warn_of_shared_ids(config, warnings);
   check_ranges(config, errors);
 }
 

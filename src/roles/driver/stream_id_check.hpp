@@ -8,7 +8,7 @@
 
 namespace tensorpool::driver {
 
-// Appends one line for each fault.
-void check_stream_ids(const DriverConfig& config, std::vector<std::string>& errors);
+// Appends one line for each fault, and to `warnings` one for each pair of streams that share an id on one channel.
+void check_stream_ids(const DriverConfig& config, std::vector<std::string>& errors, std::vector<std::string>& warnings);
 
 }  // namespace tensorpool::driver
