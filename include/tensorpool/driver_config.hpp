@@ -56,6 +56,7 @@ struct DriverTable {
 struct ShmTable {
   std::string base_dir = "/dev/shm";
   std::string name_space = "default";  // the key is `namespace`, a word that C++ keeps for itself
+  std::string user;  // the `<user>` of the directory tensorpool-<user>; empty: the effective user's name
   bool require_hugepages = false;
   std::uint32_t page_size_bytes = 4096;
   std::string permissions_mode = "660";                       // octal

@@ -95,11 +95,14 @@ bool is_half_made(std::string_view name) {
          name.substr(0, removed_prefix.size()) == removed_prefix;
 }
 
+bool is_plain(char c, std::string_view more) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         more.find(c) != std::string_view::npos;
+}
+
 bool is_name(std::string_view name, std::string_view more) {
-  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           more.find(c) != std::string_view::npos;
-  });
+  return !name.empty() && name.size() <= 128 &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return is_plain(c, more); });
 }
 
 Status check_names(const StoreOptions& options) {
@@ -107,9 +110,10 @@ Status check_names(const StoreOptions& options) {
     return make_error(ErrorCode::invalid_config, "shm.namespace is \"{}\"; it takes 1 to 128 of A-Z a-z 0-9 _ -",
                       options.namespace_name);
   }
-  if (!is_name(options.user, "_-.@+")) {
-    return make_error(ErrorCode::invalid_config, "\"{}\" cannot be the user of a directory name tensorpool-<user>",
-                      options.user);
+  if (options.user.empty() || user_directory_name(options.user).size() > NAME_MAX) {
+    return make_error(ErrorCode::invalid_config,
+                      "\"{}\" cannot be the user of the directory {}<user>: it is {}; set shm.user to another name",
+                      escape(options.user), user_dir_prefix, options.user.empty() ? "empty" : "too long");
   }
   if ((options.directory_mode & 0700) != 0700 || (options.directory_mode & 0022) != 0) {
     return make_error(ErrorCode::invalid_config,
@@ -226,6 +230,14 @@ Result<UniqueFd> open_own_directory(int parent, const std::string& name, const s
 
 }  // namespace
 
+std::string user_directory_name(std::string_view user) {
+  std::string name(user_dir_prefix);
+  for (const char c : user) {
+    is_plain(c, "_-.@+") ? name += c : name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return name;
+}
+
 std::string pool_file_name(std::uint16_t pool_id) { return std::to_string(pool_id) + ".pool"; }
 
 EpochRemoval::EpochRemoval(UniqueFd parent, UniqueFd directory, std::string name, std::string path, SystemCalls& calls)
@@ -292,7 +304,7 @@ Result<EpochStore> EpochStore::open(const StoreOptions& options, SystemCalls& ca
   if (!base_fd) return errno_error(errno, "cannot open shm.base_dir {}", *base);
   if (Status safe = check_base(base_fd.get(), *base); !safe) return safe.error();
 
-  const std::string user_name = std::string(user_dir_prefix) + options.user;
+  const std::string user_name = user_directory_name(options.user);
   const std::string user_dir = store.base_dir_ + "/" + user_name;
   const Result<UniqueFd> user = open_own_directory(base_fd.get(), user_name, user_dir, options.directory_mode, calls);
   if (!user) return user.error();

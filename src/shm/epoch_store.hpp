@@ -20,7 +20,7 @@ namespace tensorpool::shm {
 
 struct StoreOptions {
   std::string base_dir = "/dev/shm";
-  std::string user;                        // the `<user>` of tensorpool-<user>
+  std::string user;                        // the `<user>` of tensorpool-<user>, before it is escaped
   std::string namespace_name = "default";  // [A-Za-z0-9_-]
   mode_t directory_mode = 02750;           // of every directory that the store makes; 0700 keeps other users out
 };
@@ -35,6 +35,9 @@ struct StoreOptions {
 
 // Below the base directory, followed by the user's name.
 inline constexpr std::string_view user_dir_prefix = "tensorpool-";
+// The directory of a user: tensorpool-<user>. A byte of the name outside A-Z a-z 0-9 _ - . @ + is written as %XX, so
+// that no two names share a directory, and that a region URI can hold it.
+[[nodiscard]] std::string user_directory_name(std::string_view user);
 inline constexpr std::string_view header_file_name = "header.ring";
 // Directories beside the epochs: one that a RegionCreator has not finished, one that is being removed.
 inline constexpr std::string_view making_prefix = ".making-";

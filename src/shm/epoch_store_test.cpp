@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "protocol/region_uri.hpp"
 #include "support/expect_says.hpp"
 #include "support/region_files.hpp"
 
@@ -274,12 +275,32 @@ TEST(EpochStore, RefusesNamesThatCouldLeadElsewhere) {
     options.namespace_name = name;
     refusal(options, ErrorCode::invalid_config);
   }
-  for (const char* user : {"", "a/b", "a\n"}) {
+  for (const std::string& user : {std::string(), std::string(300, 'a'), std::string(100, ' ')}) {
     StoreOptions options = options_in(base.path());
     options.user = user;
-    refusal(options, ErrorCode::invalid_config);
+    expect_says(refusal(options, ErrorCode::invalid_config), "shm.user");
   }
   EXPECT_TRUE(fs::is_empty(base.path()));
+}
+
+TEST(EpochStore, EscapesWhatADirectoryNameOfAUserCannotHold) {
+  for (const char* plain : {"ada", "ada.lovelace@lab", "a+b-c_D9"}) {
+    EXPECT_EQ(user_directory_name(plain), std::string("tensorpool-") + plain) << "keeps its path";
+  }
+  EXPECT_EQ(user_directory_name("CORP\\jane"), "tensorpool-CORP%5Cjane");
+  EXPECT_EQ(user_directory_name("pc01$"), "tensorpool-pc01%24");
+  EXPECT_EQ(user_directory_name("m\xC3\xBCller"), "tensorpool-m%C3%BCller");
+  EXPECT_EQ(user_directory_name("jane doe"), "tensorpool-jane%20doe");
+  EXPECT_EQ(user_directory_name("a/../b|c%20"), "tensorpool-a%2F..%2Fb%7Cc%2520");
+  const TempDir base;
+  for (const char* user : {"CORP\\jane", "pc01$", "m\xC3\xBCller", "jane doe", "..", "a/b", "a\n"}) {
+    StoreOptions options = options_in(base.path());
+    options.user = user;
+    const auto store = EpochStore::open(options);
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ(store->namespace_dir(), base.path() + "/" + user_directory_name(user) + "/default");
+    EXPECT_TRUE(protocol::check_region_path(store->namespace_dir() + "/1/2/header.ring"));
+  }
 }
 
 TEST(EpochStore, RepairsTheModeThatAKilledStartLeft) {

@@ -16,7 +16,7 @@
 
 namespace tensorpool::transport {
 
-// Aeron's own default for this user: /dev/shm/aeron-<user>.
+// Aeron's own default for the effective user, whatever USER is: /dev/shm/aeron-<user>.
 [[nodiscard]] std::string default_aeron_dir();
 
 enum class MediaDriverState : unsigned char {

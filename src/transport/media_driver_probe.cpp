@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
 #include "base/unique_fd.hpp"
+#include "base/user.hpp"
 #include "transport/cnc.hpp"
 #include "transport/context_init.hpp"
 #include "transport/error_text.hpp"
@@ -266,11 +267,11 @@ MediaDriverProbe probe_media_driver(const std::string& aeron_dir) {
   return probe_with(aeron_dir, read_lock(aeron_dir));
 }
 
+// As Aeron's own, but by the effective user, as the regions' directory: USER may be of another one, as under sudo.
 std::string default_aeron_dir() {
-  std::array<char, 1024> path{};
-  const int length = with_context_init_lock([&] { return aeron_default_path(path.data(), path.size()); });
-  return length > 0 && static_cast<std::size_t>(length) < path.size() ? std::string(path.data())
-                                                                      : std::string("/dev/shm/aeron");
+  std::string user = effective_user_name();
+  std::replace(user.begin(), user.end(), '/', '_');
+  return "/dev/shm/aeron-" + user;
 }
 
 }  // namespace tensorpool::transport

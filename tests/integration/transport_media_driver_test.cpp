@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/file_lock.hpp"
+#include "base/user.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/connection.hpp"
 #include "transport/media_driver.hpp"
@@ -105,6 +106,14 @@ class MediaDriver : public testing::Test {
 unsigned mode_of(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 07777U : 0;
+}
+
+TEST(DefaultAeronDirectory, IsTheEffectiveUsersWhateverUserSays) {
+  const char* const before = std::getenv("USER");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("USER", "somebody-else", 1);
+  EXPECT_EQ(default_aeron_dir(), "/dev/shm/aeron-" + effective_user_name());
+  before == nullptr ? ::unsetenv("USER") : ::setenv("USER", kept.c_str(), 1);
 }
 
 TEST_F(MediaDriver, KeepsItsDirectoryPrivate) {

@@ -113,7 +113,7 @@ FixedTable driver_table(driver::DriverTable& driver) {
 
 FixedTable shm_table(driver::ShmTable& shm) {
   return {"shm",
-          {text("base_dir", shm.base_dir), text("namespace", shm.name_space),
+          {text("base_dir", shm.base_dir), text("namespace", shm.name_space), text("user", shm.user),
            boolean("require_hugepages", shm.require_hugepages),
            integer("page_size_bytes", shm.page_size_bytes, 4096, 1 << 30),
            text("permissions_mode", shm.permissions_mode), optional_texts("allowed_base_dirs", shm.allowed_base_dirs),

@@ -85,12 +85,14 @@ std::size_t Survey::dead_epochs() const {
       std::count_if(epochs.begin(), epochs.end(), [](const FoundEpoch& one) { return one.state == State::dead; }));
 }
 
-Result<shm::EpochStore> open_namespace(const driver::DriverConfig& config, const std::string& user) {
+Result<shm::EpochStore> open_namespace(const driver::DriverConfig& config, const std::string& effective_user) {
+  const std::string& user = config.shm.user.empty() ? effective_user : config.shm.user;
   const Result<std::uint32_t> mode = driver::parse_permissions_mode(config.shm.permissions_mode);
   if (!mode) {
     return mode.error();
   }
-  const std::string dir = fmt::format("{}/tensorpool-{}/{}", config.shm.base_dir, user, config.shm.name_space);
+  const std::string dir =
+      fmt::format("{}/{}/{}", config.shm.base_dir, shm::user_directory_name(user), config.shm.name_space);
   std::error_code ignored;
   if (!fs::is_directory(dir, ignored)) {  // opening the store would make it
     return make_error(ErrorCode::not_found, "there is no namespace {} of user {} below {}", config.shm.name_space, user,

@@ -38,8 +38,9 @@ struct GcOptions {
   Nanos min_age_ns = 0;    // of the last activity
 };
 
-// This user's namespace, opened as the driver of `config` opens it. not_found where there is none.
-[[nodiscard]] Result<shm::EpochStore> open_namespace(const driver::DriverConfig& config, const std::string& user);
+// The namespace, opened as the driver of `config` opens it if it runs as this user. not_found where there is none.
+[[nodiscard]] Result<shm::EpochStore> open_namespace(const driver::DriverConfig& config,
+                                                     const std::string& effective_user);
 
 [[nodiscard]] Result<Survey> survey(const shm::EpochStore& store, const GcOptions& options, Nanos now);
 

@@ -30,7 +30,7 @@ void fill_in(DriverDeps& deps, const DriverConfig& config) {
     };
   }
   if (deps.user.empty()) {
-    deps.user = effective_user_name();
+    deps.user = config.shm.user.empty() ? effective_user_name() : config.shm.user;
   }
   if (!config.driver.aeron_dir.empty()) {
     deps.aeron_dir = config.driver.aeron_dir;
