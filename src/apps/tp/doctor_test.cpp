@@ -207,7 +207,7 @@ TEST(DoctorCommand, NamesEachErrorOfTheConfigurationAndFails) {
   const TempDir dir;
   const std::string path = write(dir.path() + "/bad.toml", "[shm]\nbase_dri = \"/dev/shm\"\n[drivr]\nx = 1\n");
   const Outcome outcome = run("doctor " + path);
-  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.status, 2);
   EXPECT_TRUE(has(outcome, "problem  configuration    " + path + ":2: shm.base_dri: unknown key")) << outcome.text;
   EXPECT_TRUE(has(outcome, path + ":3: ")) << outcome.text;
   const Outcome json = run_for_output("doctor --format json " + path);
