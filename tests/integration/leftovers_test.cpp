@@ -213,13 +213,33 @@ TEST_F(Leftovers, DoNotGrowInAProcessThatOutlivesTheOthers) {
       << files << " files became " << open_files() << ", " << maps << " mappings " << mappings_below(rig().dir());
 }
 
-TEST_F(Leftovers, AreNoneWhenItsTerminalCloses) {
-  auto driver = start_driver();
-  ASSERT_TRUE(driver->await("serves control stream")) << driver->output();
-  driver->signal(SIGHUP);
-  EXPECT_EQ(driver->wait(), 0) << driver->output();
-  EXPECT_TRUE(driver->said("has shut down")) << driver->output();
+// tests/streams has the driver whose terminal closes.
+TEST_F(Leftovers, OfALogRotationAreTheOldLogAndADriverThatWritesTheNewOne) {
+  const std::string log = rig().dir() + "/driver.log";
+  const auto holds = [&](const std::string& path, const std::string& text) {
+    std::ifstream file(path);
+    const std::string content((std::istreambuf_iterator<char>(file)), {});
+    return content.find(text) != std::string::npos;
+  };
+  Child driver({"/usr/bin/setsid", TP_BINARY, "driver", "run", rig().config_path(), "--log-file", log},
+               {"DRIVER_MEDIA_DRIVER=embedded"});
+  ASSERT_TRUE(eventually([&] { return holds(log, "serves control stream"); })) << driver.output();
+  fs::rename(log, log + ".1");
+  driver.signal(SIGHUP);
+  ASSERT_TRUE(eventually([&] { return fs::exists(log); })) << driver.output();
+  auto producer = start_peer("producer");
+  EXPECT_TRUE(producer->advances("published")) << producer->output();
+  end(*producer);
+  EXPECT_TRUE(eventually([&] { return holds(log, "producer"); })) << driver.output();
+  EXPECT_FALSE(holds(log + ".1", "attached"));
+  driver.signal(SIGTERM);
+  EXPECT_EQ(driver.wait(), 0) << driver.output();
+  EXPECT_TRUE(holds(log, "has shut down"));
+  fs::remove(log);
+  fs::remove(log + ".1");
+}
 
+TEST_F(Leftovers, AreNoneOfADriverThatOutlivesItsTerminal) {
   Child lasting({"/usr/bin/nohup", TP_BINARY, "driver", "run", rig().config_path()}, {"DRIVER_MEDIA_DRIVER=embedded"});
   ASSERT_TRUE(lasting.await("serves control stream")) << lasting.output();
   lasting.signal(SIGHUP);

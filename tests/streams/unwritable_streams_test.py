@@ -7,7 +7,6 @@
 import fcntl
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -36,6 +35,11 @@ def eventually(condition):
             return False
         time.sleep(0.02)
     return True
+
+
+def in_poll(process):
+    """Whether its main thread is in the system call poll."""
+    return Path(f"/proc/{process}/syscall").read_text().split()[0] == "7"
 
 
 PROGRAMS = ["tp", "tp_tool", "tensorpoold", "demo_processor", "tensorpool_demo", "example_driver", "example_producer",
@@ -115,8 +119,11 @@ class WithADriver(unittest.TestCase):
         return self.start("publish", "pattern", "--stream", STREAM, "--bytes", "1000", "--rate", "200", *arguments, **streams)
 
     def expect_detached(self, role, before):
-        ends = [line for line in self.log.read_text()[before:].splitlines() if "ended, " in line and role in line]
-        self.assertTrue(ends and all(line.endswith("DETACHED") for line in ends), self.log.read_text()[before:])
+        def ends():
+            lines = self.log.read_text()[before:].splitlines()
+            return [line for line in lines if f"lease of {role.upper()}" in line and " ended, " in line]
+        self.assertTrue(eventually(ends), self.log.read_text()[before:])
+        self.assertTrue(all(line.endswith("DETACHED") for line in ends()), self.log.read_text()[before:])
 
     def test_frames_are_checked_though_standard_error_is_full(self):
         with open("/dev/full", "wb", buffering=0) as full:
@@ -131,7 +138,6 @@ class WithADriver(unittest.TestCase):
         with open("/dev/full", "wb", buffering=0) as full:
             publisher = self.publish("--count", "100", stdout=full, stderr=full)
             self.assertEqual(publisher.wait(LIMIT_S), 1)
-        self.assertTrue(eventually(lambda: "DETACHED" in self.log.read_text()[before:]))
         self.expect_detached("producer", before)
 
     def test_a_reader_that_goes_away_ends_them_with_status_0_and_a_clean_detach(self):
@@ -169,15 +175,57 @@ class WithADriver(unittest.TestCase):
                     feeder.send_signal(signal.SIGTERM)
                     self.assertEqual(feeder.wait(LIMIT_S), 0)
 
+    def test_a_driver_on_a_terminal_ends_cleanly_when_it_closes(self):
+        aeron = Path(self.shm.name) / "other-aeron"
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execve(BIN / "tp", ["tp", "driver", "run", str(self.config)],
+                      dict(os.environ, DRIVER_AERON_DIR=str(aeron), SHM_NAMESPACE="other", DRIVER_CONTROL_STREAM_ID="15100"))
+        text = b""
+        while b"serves control stream" not in text:
+            text += os.read(master, 1000)
+        os.close(master)
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        self.assertFalse(aeron.exists())
+
+    def test_sighup_ends_no_daemon_without_a_terminal(self):
+        aeron = Path(self.shm.name) / "daemon-aeron"
+        environment = dict(os.environ, DRIVER_AERON_DIR=str(aeron), SHM_NAMESPACE="daemon", DRIVER_CONTROL_STREAM_ID="15200")
+        log = Path(self.shm.name) / "daemon.log"
+        daemon = subprocess.Popen([BIN / "tensorpoold", "--config", self.config, "--log-file", log], env=environment,
+                                  stdin=subprocess.DEVNULL, start_new_session=True)
+        self.addCleanup(daemon.kill)
+        self.assertTrue(eventually(lambda: log.exists() and "serves control stream" in log.read_text()))
+        for _ in range(2):
+            log.rename(f"{log}.1")
+            daemon.send_signal(signal.SIGHUP)
+            self.assertTrue(eventually(log.exists))
+        self.assertEqual(log.stat().st_mode & 0o137, 0)
+        self.assertIsNone(daemon.poll())
+        daemon.terminate()
+        self.assertEqual(daemon.wait(LIMIT_S), 0)
+        self.assertIn("has shut down", log.read_text())
+
+    def test_a_log_file_that_cannot_be_opened_is_an_error_and_a_full_one_is_none(self):
+        self.assertEqual(run("tp", "driver", "run", self.config, "--log-file", f"{self.shm.name}/none/driver.log"), 1)
+        self.assertEqual(run("tp", "supervise", self.config, "--log-file", self.shm.name), 1)
+        supervisor = subprocess.Popen([BIN / "tp", "supervise", self.config, "--log-file", "/dev/full"], start_new_session=True)
+        self.addCleanup(supervisor.kill)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            supervisor.wait(0.5)
+        supervisor.terminate()
+        self.assertEqual(supervisor.wait(LIMIT_S), 0)
+
     def test_a_reader_that_stands_still_does_not_keep_it_from_ending(self):
         before = len(self.log.read_text())
         publisher = self.publish(stdout=subprocess.DEVNULL)
         read, write = os.pipe()
         self.addCleanup(os.close, read)
         self.addCleanup(os.close, write)
-        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(write, bytes(fcntl.fcntl(write, fcntl.F_GETPIPE_SZ)))
         consumer = self.start("consume", "--stream", STREAM, "--each", stdout=write)
-        self.assertTrue(eventually(lambda: not select.select([], [write], [], 0)[1]), "the pipe fills")
+        self.assertTrue(eventually(lambda: in_poll(consumer.pid)), "it waits for the pipe")
         consumer.send_signal(signal.SIGTERM)
         self.assertEqual(consumer.wait(LIMIT_S), 1)
         self.expect_detached("consumer", before)
@@ -197,6 +245,7 @@ class WithADriver(unittest.TestCase):
             self.expect_detached("producer", before)
 
     def test_a_later_signal_forces_the_end_with_its_status(self):
+        before = len(self.log.read_text())
         publisher = subprocess.Popen([BIN / "tp", "publish", "pattern", "--config", self.config, "--stream", STREAM,
                                       "--bytes", "1000", "--count", "1", "--hold"], stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE)
@@ -210,6 +259,7 @@ class WithADriver(unittest.TestCase):
         self.assertIsNone(publisher.poll(), "it holds its stream until its input ends")
         publisher.send_signal(signal.SIGTERM)
         self.assertEqual(publisher.wait(LIMIT_S), -signal.SIGTERM)
+        self.assertTrue(eventually(lambda: "ended, EXPIRED" in self.log.read_text()[before:]))  # the next one may attach
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include "apps/support/exit_code.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/media_driver_host.hpp"
+#include "apps/support/stop_signal.hpp"
 #include "roles/driver/driver.hpp"
 #include "shm/space.hpp"
 
@@ -120,6 +121,7 @@ Result<std::unique_ptr<HostedRole>> start_driver(const NodeConfig& config, const
 }
 
 Status run_driver(const NodeConfig& config, const LogSink& sink) {
+  let_hangup_reopen_log();
   Log log(sink);
   for (const std::string& warning : config.warnings) {
     log.warning("{}", warning);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "apps/support/stop_signal.hpp"
@@ -88,10 +89,13 @@ void print_line(std::string_view line) noexcept { note_output(write_line(STDOUT_
 
 void print_error(std::string_view line) noexcept { static_cast<void>(write_line(STDERR_FILENO, line)); }
 
+void print_error_text(std::string_view text) noexcept { static_cast<void>(write_all(STDERR_FILENO, text)); }
+
 Status output_status() {
   const int fault = output_fault.load();
   if (fault == 0) return {};
-  return errno_error(fault, "lines are missing on standard output");
+  return make_error(ErrorCode::io_error, "lines are missing on standard output: {}",
+                    fault == ETIMEDOUT ? "its reader did not read" : std::strerror(fault));
 }
 
 }  // namespace tensorpool::apps

@@ -21,6 +21,8 @@ void print_line(std::string_view line) noexcept;
 // On standard error, for people. Failures are ignored: there is nowhere left to tell them, and the exit status tells
 // the result. `line` is without its newline.
 void print_error(std::string_view line) noexcept;
+// The same of a text that is printable already, with its line ends and colours.
+void print_error_text(std::string_view text) noexcept;
 
 // Why standard output lacks something that was printed; ok when only its reader went away.
 [[nodiscard]] Status output_status();

@@ -22,10 +22,12 @@ void install_stop_signal();
 // Ends the program as a signal would; for tests and for programs that end on their own.
 void request_stop() noexcept;
 
+// For programs that serve others: without a controlling terminal, or where SIGHUP was ignored at the start, SIGHUP
+// opens the log file again (log_file.hpp) and ends nothing. With a terminal it still ends the program cleanly.
+void let_hangup_reopen_log() noexcept;
+
 // Whether SIGHUP was ignored when the program started: it is to outlive its terminal.
 [[nodiscard]] bool hangup_is_ignored() noexcept;
-
-namespace detail {
 
 // Tells a repeated request to end from an impatient one. Async-signal-safe.
 class StopRequests {
@@ -36,7 +38,5 @@ class StopRequests {
  private:
   std::atomic<Nanos> first_{-1};
 };
-
-}  // namespace detail
 
 }  // namespace tensorpool::apps

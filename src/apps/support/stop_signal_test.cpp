@@ -6,7 +6,7 @@ namespace tensorpool::apps {
 namespace {
 
 TEST(StopRequests, WithinASecondOfTheFirstAreTheSameRequest) {
-  detail::StopRequests requests;
+  StopRequests requests;
   const Nanos first = 7 * nanos_per_second;
   EXPECT_FALSE(requests.forces_end(first));
   EXPECT_FALSE(requests.forces_end(first));
@@ -15,7 +15,7 @@ TEST(StopRequests, WithinASecondOfTheFirstAreTheSameRequest) {
 }
 
 TEST(StopRequests, ForceTheEndLaterThanThat) {
-  detail::StopRequests requests;
+  StopRequests requests;
   EXPECT_FALSE(requests.forces_end(0));
   EXPECT_FALSE(requests.forces_end(900 * nanos_per_milli));
   EXPECT_TRUE(requests.forces_end(nanos_per_second + 1)) << "the second counts from the first request";

@@ -74,6 +74,7 @@ Result<Supervisor> supervise_patiently(const SupervisorOptions& options, const P
 }
 
 int run_supervisor_program(const std::string& name, SupervisorOptions options, const SupervisorProgram& program) {
+  let_hangup_reopen_log();
   const LogSink sink = stderr_log();
   bool ended = false;
   options.on_event = [&, log = log_monitor_events(sink)](const MonitorEvent& event) {

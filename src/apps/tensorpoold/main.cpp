@@ -7,6 +7,7 @@
 
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
+#include "apps/support/log_file.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/print.hpp"
 #include "apps/support/program.hpp"
@@ -20,6 +21,7 @@ namespace {
 struct Arguments {
   std::string config;
   std::vector<std::string> roles;
+  std::string log_file;
   bool validate = false;
 };
 
@@ -28,10 +30,12 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--role", arguments.roles, "run this role of the file, and no other (repeatable)")
       ->check(CLI::IsMember(known_roles()))
       ->allow_extra_args(false);
+  app.add_option("--log-file", arguments.log_file, log_file_option);
   app.add_flag("--validate", arguments.validate, "check the file, say what would run, and end");
   app.footer(
       "Runs the roles whose tables the file has, on one thread, with a media driver of its own where none is alive.\n"
-      "SIGINT, SIGTERM and SIGHUP end all in good order.\n"
+      "SIGINT and SIGTERM end all in good order; so does SIGHUP where there is a terminal, else it opens the log file "
+      "again.\n"
       "Example:\n  tensorpoold --config config/quickstart.toml\n\n"
       "Exit status: 0 done, 1 failed, 2 bad arguments or configuration, 3 no media driver, 4 refused.");
 }
@@ -57,6 +61,7 @@ int run(const Arguments& arguments) {
   const auto roles = roles_of(*config, arguments.roles);
   if (!roles) return give_up("tensorpoold", roles.error());
   if (arguments.validate) return validate(*config, *roles);
+  if (Status logs = log_to_file(arguments.log_file); !logs) return give_up("tensorpoold", logs.error());
   if (Status guarded = install_sigbus_guard(); !guarded) return give_up("tensorpoold", guarded.error());
   const Status ran = run_node(*config, *roles, stderr_log());
   return ran ? exit_ok : give_up("tensorpoold", ran.error());

@@ -9,6 +9,7 @@
 
 #include "apps/support/driver_host.hpp"
 #include "apps/support/hosted_role.hpp"
+#include "apps/support/stop_signal.hpp"
 #include "apps/support/supervisor_host.hpp"
 #include "base/error.hpp"
 
@@ -70,6 +71,7 @@ Result<std::vector<std::string>> roles_of(const NodeConfig& config, const std::v
 }
 
 Status run_node(const NodeConfig& config, const std::vector<std::string>& roles, const LogSink& sink) {
+  let_hangup_reopen_log();
   Log log(sink);
   for (const std::string& warning : config.warnings) log.warning("{}", warning);
   std::vector<std::unique_ptr<HostedRole>> running;

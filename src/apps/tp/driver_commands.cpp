@@ -3,6 +3,7 @@
 
 #include "apps/flow/stats_json.hpp"
 #include "apps/support/driver_host.hpp"
+#include "apps/support/log_file.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/number_options.hpp"
 #include "apps/support/stop_signal.hpp"
@@ -25,13 +26,24 @@ Result<std::string> file_of(const Invocation& invocation, const std::string& pos
   return path;
 }
 
-int run(const Invocation& invocation, const std::string& positional) {
-  const Result<std::string> path = file_of(invocation, positional);
+struct RunArguments {
+  std::string file;
+  std::string log_file;
+};
+
+int run(const Invocation& invocation, const RunArguments& arguments) {
+  const Result<std::string> path = file_of(invocation, arguments.file);
   if (!path) {
     return fail(path.error());
   }
   const Result<NodeConfig> config = invocation.config(*path);
-  return config ? run_driver_program("tp", *config) : fail(config.error());
+  if (!config) {
+    return fail(config.error());
+  }
+  if (Status logs = log_to_file(arguments.log_file); !logs) {
+    return fail(logs.error());
+  }
+  return run_driver_program("tp", *config);
 }
 
 struct ValidateArguments {
@@ -99,11 +111,12 @@ int shutdown(const Invocation& invocation, const ShutdownArguments& arguments) {
 void register_driver(Registry& registry) {
   CLI::App& group = registry.group("driver", driver_group);
 
-  auto run_file = std::make_shared<std::string>();
-  registry
-      .add(group, "run", "Run a driver, with a media driver of its own when none is alive", "tp driver run driver.toml",
-           [run_file](const Invocation& invocation) { return run(invocation, *run_file); })
-      .add_option("CONFIG", *run_file, "configuration file");
+  auto served = std::make_shared<RunArguments>();
+  CLI::App& serve = registry.add(group, "run", "Run a driver, with a media driver of its own when none is alive",
+                                 "tp driver run driver.toml",
+                                 [served](const Invocation& invocation) { return run(invocation, *served); });
+  serve.add_option("CONFIG", served->file, "configuration file");
+  serve.add_option("--log-file", served->log_file, log_file_option);
 
   auto checked = std::make_shared<ValidateArguments>();
   CLI::App& check = registry.add(group, "validate", "Check a configuration and say what it wants of the machine",

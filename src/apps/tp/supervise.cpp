@@ -3,6 +3,7 @@
 
 #include "apps/flow/event_json.hpp"
 #include "apps/support/alert_hook.hpp"
+#include "apps/support/log_file.hpp"
 #include "apps/support/logging.hpp"
 #include "apps/support/number_options.hpp"
 #include "apps/support/supervisor_host.hpp"
@@ -19,6 +20,7 @@ struct SuperviseArguments {
   std::vector<std::string> exit_on;
   std::string program;
   std::vector<std::string> program_arguments;
+  std::string log_file;
 };
 
 std::vector<std::string> event_names() {
@@ -46,6 +48,7 @@ Json summary_of(const SupervisorStats& stats) {
 int supervise(const Invocation& invocation, const SuperviseArguments& arguments) {
   const Result<NodeConfig> config = invocation.config(arguments.file);
   if (!config) return fail(config.error());
+  if (auto logs = log_to_file(arguments.log_file); !logs) return fail(logs.error());
   SupervisorOptions options = invocation.supervisor(*config);
   if (arguments.no_frames_timeout_ns) {
     options.no_frames_timeout_ns = *arguments.no_frames_timeout_ns;
@@ -94,6 +97,7 @@ void register_supervise(Registry& registry) {
           "end with status 5 at the first event of this kind, such as no_frames; alert: at any alert (repeatable)")
       ->check(CLI::IsMember(event_names()))
       ->allow_extra_args(false);
+  command.add_option("--log-file", arguments->log_file, log_file_option);
   auto* program = command.add_option("--exec", arguments->program,
                                      "start this program, without a shell, for each alert and for frames_resumed; what "
                                      "happened is in TENSORPOOL_EVENT and further variables");
