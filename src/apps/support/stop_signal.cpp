@@ -66,7 +66,7 @@ void install_stop_signal() {
   install(SIGINT, on_repeated_signal);
   install(SIGTERM, on_repeated_signal);
   if (!is_ignored(SIGPIPE)) install(SIGPIPE, on_stop_signal);
-  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of a file size fails with EFBIG instead
+  std::signal(SIGXFSZ, SIG_IGN);        // a write beyond the limit of a file size fails with EFBIG instead
   hangup_ignored = is_ignored(SIGHUP);  // under nohup, which is to outlive its terminal
   if (!hangup_ignored) install(SIGHUP, on_stop_signal);
 }

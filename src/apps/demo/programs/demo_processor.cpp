@@ -8,8 +8,8 @@
 #include "apps/support/command_line.hpp"
 #include "apps/support/event_log.hpp"
 #include "apps/support/exit_code.hpp"
-#include "apps/support/program.hpp"
 #include "apps/support/number_options.hpp"
+#include "apps/support/program.hpp"
 #include "apps/support/stop_signal.hpp"
 
 namespace tensorpool::apps {

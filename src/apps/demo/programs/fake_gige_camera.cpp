@@ -17,9 +17,9 @@
 
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
+#include "apps/support/number_options.hpp"
 #include "apps/support/print.hpp"
 #include "apps/support/program.hpp"
-#include "apps/support/number_options.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 

@@ -9,8 +9,8 @@
 #include "apps/demo/verdict.hpp"
 #include "apps/support/command_line.hpp"
 #include "apps/support/exit_code.hpp"
-#include "apps/support/program.hpp"
 #include "apps/support/number_options.hpp"
+#include "apps/support/program.hpp"
 #include "apps/support/stop_signal.hpp"
 #include "base/error.hpp"
 
