@@ -30,8 +30,9 @@ shm::Listing listing_for(bool any_owner) {
 // The directories and files to look at: PATH itself, or where the configuration at PATH keeps its regions.
 Result<std::vector<std::string>> places(const Invocation& invocation, const std::string& path, shm::Listing& listing) {
   if (!is_config(path)) {
-    const Result<protocol::RegionUri> uri =
-        path.starts_with("shm:") ? protocol::parse_region_uri(path) : Result(protocol::RegionUri{path});
+    const Result<protocol::RegionUri> uri = path.starts_with("shm:")
+                                                ? protocol::parse_region_uri(path)
+                                                : Result<protocol::RegionUri>(protocol::RegionUri{path, {}});
     if (!uri) return uri.error();
     listing.accept_owner_of(uri->path);  // the user named it
     return std::vector{uri->path};
