@@ -50,19 +50,22 @@ TEST_F(PublishCamera, TellsThePixelFormatOfEachFrameByItsMetaVersion) {
   auto consumer = client.attach_consumer({.stream_id = Rig::stream});
   ASSERT_TRUE(consumer) << consumer.error().message;
   Child tp(publish({"--attribute", "gain=2"}));
-  for (const auto& [code, name, shape] :
-       {std::tuple{0x01080001U, "Mono8", "uint8[40x64]"}, std::tuple{0x0108000AU, "BayerGB8", "uint8[40x64]"}}) {
-    set(ARV_FAKE_CAMERA_REGISTER_PIXEL_FORMAT, code);
+  struct Format {
+    std::uint32_t code;
+    const char* name;
+  };
+  for (const Format& format : {Format{0x01080001, "Mono8"}, Format{0x0108000A, "BayerGB8"}}) {
+    set(ARV_FAKE_CAMERA_REGISTER_PIXEL_FORMAT, format.code);
     std::uint32_t version = 0;
     const bool came = eventually([&] {
       consumer->poll([&](const Frame& frame) {
-        if (frame.layout().describe() == shape) version = frame.meta_version();
+        if (frame.layout().describe() == "uint8[40x64]") version = frame.meta_version();
       });
       const std::lock_guard lock(mutex);
-      return versions.contains(version) && text_of(versions[version], "pixel_format") == name;
+      return versions.contains(version) && text_of(versions[version], "pixel_format") == format.name;
     });
     const std::lock_guard lock(mutex);
-    ASSERT_TRUE(came) << name << ": " << tp.output();
+    ASSERT_TRUE(came) << format.name << ": " << tp.output();
     const StreamMetadata& told = versions[version];
     EXPECT_EQ(text_of(told, "width"), "64");
     EXPECT_EQ(text_of(told, "height"), "40");
