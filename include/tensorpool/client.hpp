@@ -100,7 +100,7 @@ struct ClientOptions {
   // Invoker mode only: called between the duty cycles of an attach that waits; may run other agents of this thread, and
   // returns the time (CLOCK_MONOTONIC) of the next cycle. Empty: naps a millisecond and reads the clock.
   std::function<Nanos()> wait{};
-  // Asked by connect before it begins, and about ten times a second on the calling thread while an attach waits; false
+  // Asked on the calling thread while connect or an attach waits, at once and then about ten times a second; false
   // gives up (error `closed`). For programs that end on a signal (keep_running), and to say what they wait for. Empty:
   // waits for the whole time-out.
   std::function<bool()> keep_waiting{};

@@ -55,7 +55,6 @@ Status check(const ClientOptions& options) {
 
 Result<std::unique_ptr<ClientCore>> ClientCore::create(ClientOptions options, RandomSource random) {
   if (auto good = check(options); !good) return good.error();
-  if (options.keep_waiting && !options.keep_waiting()) return Error{ErrorCode::closed, "stopped before it connected"};
   const bool invoker = options.invoker;
   const Idle idle = conductor_idle(options);
   std::unique_ptr<ClientCore> core(

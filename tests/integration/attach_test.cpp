@@ -118,7 +118,9 @@ TEST_F(Attach, GivesEachProducerALaterEpoch) {
 TEST_F(Attach, RefusesByTheTextsOfTheProtocol) {
   rig().start();
   Client client = rig().connect("first");
-  Client other = rig().connect("second");
+  ClientOptions at_once = rig().client_options("second");
+  at_once.predecessor_ns = 0;
+  Client other = Client::connect(at_once).value();
   const auto producer = client.attach_producer({.stream_id = Rig::stream, .client_id = 7});
   ASSERT_TRUE(producer);
   using P = ProducerOptions;

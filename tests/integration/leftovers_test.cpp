@@ -230,8 +230,8 @@ TEST_F(Leftovers, OfALogRotationAreTheOldLogAndADriverThatWritesTheNewOne) {
   auto producer = start_peer("producer");
   EXPECT_TRUE(producer->advances("published")) << producer->output();
   end(*producer);
-  EXPECT_TRUE(eventually([&] { return holds(log, "producer"); })) << driver.output();
-  EXPECT_FALSE(holds(log + ".1", "attached"));
+  EXPECT_TRUE(eventually([&] { return holds(log, "PRODUCER"); })) << driver.output();
+  EXPECT_FALSE(holds(log + ".1", "PRODUCER"));
   driver.signal(SIGTERM);
   EXPECT_EQ(driver.wait(), 0) << driver.output();
   EXPECT_TRUE(holds(log, "has shut down"));

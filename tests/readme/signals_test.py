@@ -102,7 +102,7 @@ class Signals(unittest.TestCase):
     def test_of_which_two_come_at_once_are_one_request(self):
         driver = self.start_driver()
         publisher = self.start("hello_frame_publisher")
-        driver.await_text("attached")
+        driver.await_text(r"PRODUCER \d+ attached")
         publisher.signal(signal.SIGINT)
         self.expect_ended(driver, publisher, 1, signal.SIGINT)
 

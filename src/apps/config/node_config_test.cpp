@@ -111,7 +111,7 @@ TEST(Loader, WarnsOfAKeyThatIsSetAndHasNoEffectYet) {
 
 TEST(Loader, NamesUnknownKeyAndTheNearestKnownOne) {
   EXPECT_EQ(load_error("[shm]\nbase_dir = \"/dev/shm\"\nbase_dri = \"/tmp\"\n"),
-            "node.toml:3: shm.base_dri: unknown key, did you mean \"base_dir\"?; known: base_dir, namespace, "
+            "node.toml:3: shm.base_dri: unknown key, did you mean \"base_dir\"?; known: base_dir, namespace, user, "
             "require_hugepages, page_size_bytes, permissions_mode, allowed_base_dirs, reserve");
 }
 

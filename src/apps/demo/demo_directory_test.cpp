@@ -41,7 +41,7 @@ TEST(DemoDirectory, OfAKilledRunIsRemovedAndAKeptOneStays) {
   const std::string kept = parent.path() + "/tensorpool-demo.kept";
   const std::string foreign = parent.path() + "/something";
   for (const std::string& path : {killed, kept, foreign}) fs::create_directories(path + "/shm");
-  std::ofstream(killed + "/lock") << "1";
+  std::ofstream(killed + "/lock") << "1\n";
   std::ofstream(foreign + "/lock") << "1";
   remove_abandoned_directories(parent.path());
   EXPECT_FALSE(fs::exists(killed));

@@ -144,8 +144,8 @@ std::optional<std::string> describe_shortage(const Footprint& footprint, const D
   if (all <= free_bytes) return std::nullopt;
   const bool of_dynamic = footprint.total_bytes <= free_bytes;
   return fmt::format(
-      "{} streams together take {}, {} has {} free by {}: not all of them can be attached at once, an attach that does "
-      "not fit is refused ({}lower profiles.<name>.header_nslots or the strides, or give it more)",
+      "{} streams together take {}, {} has {} free by {}: not all of them can be attached at once, and an attach "
+      "that does not fit fails ({}lower profiles.<name>.header_nslots or the strides, or give it more)",
       of_dynamic
           ? fmt::format("the {} configured and up to {} dynamic", footprint.streams.size(), footprint.dynamic_streams)
           : fmt::format("all {} configured", footprint.streams.size()),
