@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <new>
 #include <utility>
 
 #include "base/origin.hpp"
@@ -28,7 +29,10 @@ AgentRunner::~AgentRunner() { stop(); }
 
 void AgentRunner::stop() noexcept {
   // fork() copies the handle of a thread that only the parent has: it can be neither joined nor detached.
-  if (thread_.joinable() && process_ != this_process()) return void(new std::thread(std::move(thread_)));
+  if (thread_.joinable() && process_ != this_process()) {
+    (void)new (std::nothrow) std::thread(std::move(thread_));
+    return;
+  }
   running_.store(false, std::memory_order_relaxed);
   if (thread_.joinable()) thread_.join();
 }

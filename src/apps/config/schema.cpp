@@ -15,7 +15,7 @@ constexpr std::int64_t max_aeron_stream = std::numeric_limits<std::int32_t>::max
 constexpr std::int64_t max_stream_id = std::numeric_limits<std::uint32_t>::max() - 1;  // the highest is the wire's null
 constexpr std::int64_t longest_ms = 3'600'000;
 constexpr std::int64_t longest_ns = 3600 * nanos_per_second;
-constexpr std::int64_t longest_silence_ns = 365 * 24 * longest_ns;
+constexpr std::int64_t longest_silence_ns = std::int64_t{365} * 24 * longest_ns;
 constexpr const char* range_expected = "a range such as \"20000-29999\" or [20000, 29999], or \"\" for none";
 
 template <class T>

@@ -9,7 +9,6 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -75,12 +74,15 @@ Result<ImageReader> ImageReader::open(const std::string& path) {
     return errno_error(errno, "cannot read the image {}", path);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  const auto is = [&magic](const char* bytes) { return std::memcmp(magic.data(), bytes, magic.size()) == 0; };
-  if (is("\x89PNG")) {
+  constexpr std::array<char, 4> png{'\x89', 'P', 'N', 'G'};
+  // Little and big endian, and the same of BigTIFF.
+  constexpr std::array<std::array<char, 4>, 4> tiffs{
+      {{'I', 'I', '*', 0}, {'M', 'M', 0, '*'}, {'I', 'I', '+', 0}, {'M', 'M', 0, '+'}}};
+  if (magic == png) {
     impl->png = std::move(*fd);
     return ImageReader(std::move(impl));
   }
-  if (!is("II*\0") && !is("MM\0*") && !is("II+\0") && !is("MM\0+")) {
+  if (std::find(tiffs.begin(), tiffs.end(), magic) == tiffs.end()) {
     return make_error(ErrorCode::unsupported, "{} is neither PNG nor TIFF by its first bytes", path);
   }
   auto tiff = TiffReader::open(std::move(*fd), path);

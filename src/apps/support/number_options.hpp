@@ -128,7 +128,7 @@ CLI::Option* add_id(CLI::App& command, const std::string& name, Target& target, 
   return number_option::add_parsed(
              command, name, target, description,
              [what, most](const std::string& text) -> Result<T> {
-               const Result<T> id = parse_count<T>(text, 1, most);
+               Result<T> id = parse_count<T>(text, 1, most);
                if (id) return id;
                return number_option::not_allowed(text, fmt::format("{}, 1 to {}", what, most));
              },
