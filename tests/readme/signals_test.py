@@ -144,7 +144,7 @@ class Signals(unittest.TestCase):
     def test_refuse_a_second_publisher_beside_a_living_one_and_say_what_to_do(self):
         driver = self.start_driver()
         first = self.start("reattach_producer")
-        driver.await_text("attached")
+        driver.await_text(r"PRODUCER \d+ attached")
         begun = time.monotonic()
         second = self.start("hello_frame_publisher")
         self.assertEqual(second.wait(), 1)
