@@ -1,6 +1,7 @@
 #include "support/killed_child.hpp"
 
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,7 +45,8 @@ std::optional<Killed> advance(pid_t child, Step step) {
 // Forks, and calls `steer` with the child before its first instruction of the work; whatever it leaves is killed.
 template <class Steer>
 Killed with_child(const std::function<void()>& work, Steer&& steer) {
-  const pid_t child = ::fork();
+  const pid_t child = static_cast<pid_t>(
+      ::syscall(SYS_fork));  // without the handlers of fork(), by which a child would give its handles up
   if (child < 0) return not_killed(std::strerror(errno));
   if (child == 0) run_child(work);
   int status = 0;
@@ -82,7 +84,8 @@ Killed step_through(const std::function<void()>& work, const std::function<void(
 }
 
 int run_in_copy(const std::function<int()>& work) {
-  const pid_t child = ::fork();
+  const pid_t child = static_cast<pid_t>(
+      ::syscall(SYS_fork));  // without the handlers of fork(), by which a child would give its handles up
   if (child < 0) return -1;
   if (child == 0) ::_exit(work());
   int status = 0;
