@@ -154,6 +154,7 @@ class Signals(unittest.TestCase):
             self.assertIn(part, second.text())
         first.signal(signal.SIGTERM)
         self.assertEqual(first.wait(), 0)
+        driver.await_text(r"lease of PRODUCER \d+ ended, DETACHED")
         leases = subprocess.run([BIN / "tp", "driver", "leases", "--format", "json"], capture_output=True, text=True, check=True)
         self.assertEqual(json.loads(leases.stdout), [])
 
